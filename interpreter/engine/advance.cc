@@ -1,0 +1,307 @@
+// Groups: what may start, what has ended, and how a group ends (rescue, rollback, always).
+#include <algorithm>
+
+#include "interpreter/engine/loop.h"
+
+namespace muster {
+
+namespace {
+
+// A child that keeps its group from succeeding.
+bool counts_as_failed(const OpRecord& record) {
+  switch (record.state) {
+    case StepState::failed:
+    case StepState::rolled_back: return !record.passed;
+    case StepState::cancelled:
+    case StepState::not_reached: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+std::pair<RunState, std::string> Engine::Loop::ending_now() {
+  const Node& root = parts_.graph->root();
+  if (history_.cancel) {
+    const CancelRequest& cancel = *history_.cancel;
+    return {RunState::cancelled, "cancelled by " + cancel.person + (cancel.reason.empty() ? "" : ": " + cancel.reason)};
+  }
+  if (rejected_) return {RunState::rejected, rejected_reason_};
+  const OpRecord& record = this->record(root);
+  bool failed = record.timed_out || group_failed(root);
+  if (!failed) return {RunState::succeeded, ""};
+  const OpRecord* child = failed_child(root);
+  std::string reason = record.timed_out ? "the playbook's time was up" : "";
+  if (reason.empty() && child && child->error) reason = text_of(*child->error, "message");
+  if (reason.empty() && child) reason = "`" + child->op.path + "` " + std::string(name_of(child->state));
+  bool undo_ran = false;
+  bool undo_failed = false;
+  for (const OpRecord* op : history_.in_order()) {
+    if (!op->rolled_back) continue;
+    undo_ran = undo_ran || *op->rolled_back;
+    undo_failed = undo_failed || !*op->rolled_back;
+  }
+  if (undo_failed) return {RunState::failed, reason + "; rollback incomplete"};
+  return {undo_ran ? RunState::rolled_back : RunState::failed, reason};
+}
+
+const OpRecord* Engine::Loop::failed_child(const Node& node) {
+  const OpRecord* first = nullptr;
+  for (NodeId id : node.body) {
+    const OpRecord& child = record(parts_.graph->at(id));
+    if (!counts_as_failed(child)) continue;
+    if (child.state == StepState::failed || child.state == StepState::rolled_back) {
+      if (!first || !first->error || (child.ended_seq < first->ended_seq && child.error)) first = &child;
+    } else if (!first) {
+      first = &child;
+    }
+  }
+  return first;
+}
+
+bool Engine::Loop::group_failed(const Node& node) {
+  const OpRecord& own = record(node);
+  if (own.timed_out) return true;
+  for (NodeId id : node.body)
+    if (counts_as_failed(record(parts_.graph->at(id)))) return true;
+  return false;
+}
+
+bool Engine::Loop::needs_hold(const Node& node, bool& never) {
+  never = false;
+  bool hold = true;
+  for (NodeId id : node.needs) {
+    const OpRecord& need = record(parts_.graph->at(id));
+    if (!is_final(need.state)) {
+      hold = false;
+    } else if (counts_as_failed(need)) {
+      never = true;
+    }
+  }
+  return hold && !never;
+}
+
+Engine::Loop::Status Engine::Loop::advance(const Node& node, Context context) {
+  if (has_ended(node)) return Status::ended;
+  return node.is_group() ? advance_group(node, context) : advance_step(node, context);
+}
+
+std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Context context) {
+  OpRecord& op = record(node);
+  const std::optional<Expression>* when = when_of(node);
+  if (when && *when && !op.when) {
+    RunEnvironment names = environment(now());
+    tl::expected<bool, Map> holds = ask(**when, names);
+    if (!holds) {
+      Map error = holds.error();
+      error["step"] = node.op.path;
+      add(EventKind::outcome, node.op, 0, Map{{"state", "failed"}, {"error", std::move(error)}});
+      return Status::ended;
+    }
+    add(EventKind::evaluated, node.op, 0, Map{{"when", *holds}});
+    if (!*holds) {
+      add(EventKind::skipped, node.op, 0, Map{{"state", "skipped"}, {"reason", "its `when` is false"}});
+      return Status::ended;
+    }
+  }
+  return advance_gate(node, context);
+}
+
+void Engine::Loop::check_group_timeout(const Node& node) {
+  OpRecord& op = record(node);
+  if (op.timed_out || !op.started_at) return;
+  std::optional<Duration> limit = duration_of(timeout_of(*parts_.graph, node));
+  if (!limit) return;
+  Duration waited = Duration{history_.waited_at_gates.us - op.waited_before.us};
+  Timestamp at = now();
+  Timestamp end = *op.started_at + *limit + waited;
+  for (const OpRecord* gate : open_gates(history_)) end.us += std::max<int64_t>(0, (at - gate->gate.opened_at).us);
+  if (at < end) {
+    wake_at(end);
+    return;
+  }
+  add(EventKind::evaluated, node.op, 0, Map{{"timed_out", true}});
+}
+
+Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context context) {
+  NodeRun& run = run_of(node);
+  bool active = false;
+  bool blocked = false;
+  bool stop = context.stop || group_failed(node);
+  for (size_t i = run.first_open; i < node.body.size(); ++i) {
+    const Node& child = parts_.graph->at(node.body[i]);
+    if (has_ended(child)) {
+      if (i == run.first_open) ++run.first_open;
+      continue;
+    }
+    OpRecord& op = record(child);
+    bool begun = op.state != StepState::pending || op.attempt > 0 || run_of(child).in_flight || run_of(child).previewing;
+    if (!begun) {
+      bool never = false;
+      if (!needs_hold(child, never)) {
+        if (never && !stop) {
+          add(EventKind::skipped, child.op, 0, Map{{"state", "not_reached"}, {"reason", "a step that it needs failed"}});
+          continue;
+        }
+        if (!stop && child.needs.empty() == false && node.kind != NodeKind::playbook && !child.step->needs) {
+          // Its turn comes after the one above it: nothing below can be ready through file order alone.
+          bool explicit_below = false;
+          for (size_t j = i + 1; j < node.body.size() && !explicit_below; ++j)
+            explicit_below = parts_.graph->at(node.body[j]).step && parts_.graph->at(node.body[j]).step->needs.has_value();
+          if (!explicit_below) break;
+        }
+        continue;
+      }
+      if (stop) continue;
+    }
+    Status status = advance(child, Context{stop, context.ending});
+    if (has_ended(child)) {
+      if (i == run.first_open) ++run.first_open;
+      stop = context.stop || group_failed(node);
+      continue;
+    }
+    active = active || status == Status::active;
+    blocked = blocked || status == Status::blocked;
+  }
+  if (active) return Status::active;
+  if (blocked) return Status::blocked;
+  return Status::ended;
+}
+
+Engine::Loop::Status Engine::Loop::advance_list(const std::vector<NodeId>& list, Context context) {
+  for (NodeId id : list) {
+    const Node& node = parts_.graph->at(id);
+    if (has_ended(node)) continue;
+    Status status = advance(node, context);
+    if (!has_ended(node) && status != Status::ended) return status;
+  }
+  return Status::ended;
+}
+
+Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context context) {
+  OpRecord& op = record(node);
+  const bool is_root = node.kind == NodeKind::playbook;
+  bool by_person = !context.ending && (history_.cancel.has_value() || rejected_);
+  if (is_root) context.stop = by_person || op.timed_out;
+  if (!op.entered) {
+    if (context.stop && !is_root) return Status::ended;
+    if (!context.stop) {
+      std::optional<Status> before = prelude(node, context);
+      if (before) return *before;
+    }
+    if (!has_ended(node) && !rejected_) add(EventKind::evaluated, node.op, 0, Map{{"entered", true}});
+    if (is_root && rejected_) {
+      // The playbook's own gate said no: there is nothing to undo, only to end.
+      Status always = advance_list(node.always, Context{false, true});
+      if (always != Status::ended) return always;
+      end_group(node, StepState::cancelled);
+      return Status::ended;
+    }
+  }
+  check_group_timeout(node);
+  Context inside = context;
+  inside.stop = context.stop || op.timed_out;
+  Status body = advance_body(node, inside);
+  if (body != Status::ended) return body;
+
+  bool complete = true;  // every child has its state
+  for (NodeId id : node.body) complete = complete && has_ended(parts_.graph->at(id));
+  bool failed = group_failed(node) || !complete;
+  bool now_only = history_.cancel && history_.cancel->now && !context.ending;
+  StepState state = StepState::succeeded;
+  if (failed) {
+    bool run_over = by_person || run_timed_out();
+    state = (history_.cancel && !context.ending) ? StepState::cancelled : StepState::failed;
+    bool rescued = false;
+    if (!node.rescue.empty() && !run_over) {
+      Status rescue = advance_list(node.rescue, Context{false, context.ending});
+      if (rescue != Status::ended) return rescue;
+      rescued = std::all_of(node.rescue.begin(), node.rescue.end(), [&](NodeId id) { return !counts_as_failed(record(parts_.graph->at(id))); });
+      if (rescued) state = StepState::recovered;
+    }
+    bool undo_wanted = !(history_.cancel && !history_.cancel->rollback) || context.ending;
+    if (!rescued && undo_wanted && !now_only) {
+      Status undone = advance_rollback(node);
+      if (undone != Status::ended) return undone;
+    }
+  }
+  if (!node.always.empty() && !now_only) {
+    Status always = advance_list(node.always, Context{false, true});
+    if (always != Status::ended) return always;
+    bool always_failed = std::any_of(node.always.begin(), node.always.end(), [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
+    if (always_failed && state != StepState::cancelled) state = StepState::failed;
+  }
+  end_group(node, state);
+  return Status::ended;
+}
+
+void Engine::Loop::end_group(const Node& node, StepState state) {
+  Map body;
+  if (state == StepState::succeeded || state == StepState::recovered) {
+    Map error;
+    std::optional<Map> outputs = outputs_of_node(node, nullptr, error);
+    if (!outputs) {
+      state = StepState::failed;
+      body["error"] = std::move(error);
+    } else if (!outputs->empty()) {
+      body["result"] = std::move(*outputs);
+    }
+  } else {
+    const OpRecord* child = failed_child(node);
+    if (child && child->error) {
+      body["error"] = *child->error;
+    } else if (record(node).timed_out) {
+      body["error"] = Map{{"code", "timeout"}, {"message", "the time of `" + node.op.path + "` was up"}, {"effect", "maybe"}, {"step", node.op.path}};
+    } else if (state == StepState::failed) {
+      body["error"] = Map{{"code", "failed"}, {"message", "a step of `" + node.op.path + "` failed"}, {"effect", "maybe"}, {"step", node.op.path}};
+    }
+  }
+  if (state == StepState::failed && node.step && on_failure_of(node) == OnFailure::proceed) body["passed"] = true;
+  body["state"] = std::string(name_of(state));
+  add(EventKind::outcome, node.op, 0, std::move(body));
+}
+
+std::optional<Map> Engine::Loop::outputs_of_node(const Node& node, const Map* result, Map& error) {
+  Map out;
+  RunEnvironment names = environment(now());
+  if (result) names.set_result(result);
+  for (const Output& output : outputs_of(*parts_.graph, node)) {
+    tl::expected<Value, Diagnostic> value = type_any(output.value, argument_values(names));
+    if (!value) {
+      error = expression_error(value.error());
+      error["step"] = node.op.path;
+      error["effect"] = "done";
+      return std::nullopt;
+    }
+    out[output.name.text] = std::move(*value);
+  }
+  return out;
+}
+
+void Engine::Loop::end_run() {
+  const Node& root = parts_.graph->root();
+  auto [state, reason] = ending_now();
+  const OpRecord& op = record(root);
+  bool always_failed = std::any_of(root.always.begin(), root.always.end(), [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
+  if (always_failed && state != RunState::rejected && state != RunState::cancelled) {
+    reason = reason.empty() ? "a step of `always` failed" : reason + "; a step of `always` failed";
+    state = RunState::failed;
+  }
+  if (state == RunState::succeeded && op.state == StepState::failed) {
+    state = RunState::failed;
+    reason = op.error ? text_of(*op.error, "message") : "the outputs could not be made";
+  }
+  int code = 1;
+  switch (state) {
+    case RunState::succeeded: code = 0; break;
+    case RunState::rolled_back: code = 5; break;
+    case RunState::rejected: code = 4; break;
+    case RunState::cancelled: code = 130; break;
+    default: code = 1;
+  }
+  Map body{{"status", std::string(name_of(state))}, {"reason", reason}, {"exit_code", code}};
+  if (op.result) body["outputs"] = *op.result;
+  add(EventKind::run_ended, root.op, 0, std::move(body), "ended");
+}
+
+}  // namespace muster

@@ -1,0 +1,450 @@
+// One step: its attempts, what became of them, and what a crash left open.
+#include <algorithm>
+#include <cmath>
+
+#include "interpreter/base/digest.h"
+#include "interpreter/base/json.h"
+#include "interpreter/checker/checker.h"
+#include "interpreter/engine/loop.h"
+#include "interpreter/engine/silent.h"
+#include "interpreter/engine/loop_marks.h"
+
+namespace muster {
+
+std::optional<Retry> Engine::Loop::retry_of(const Node& node) const {
+  if (node.step->retry) return node.step->retry;
+  const std::optional<Defaults>& defaults = parts_.graph->playbook().defaults;
+  if (defaults) return defaults->retry;
+  return std::nullopt;
+}
+
+OnFailure Engine::Loop::on_failure_of(const Node& node) const {
+  if (node.step && node.step->on_failure) return *node.step->on_failure;
+  const std::optional<Defaults>& defaults = parts_.graph->playbook().defaults;
+  if (node.step && !node.is_group() && defaults && defaults->on_failure) return *defaults->on_failure;
+  return OnFailure::fail;
+}
+
+Duration Engine::Loop::timeout_of_attempt(const Node& node) {
+  std::optional<Duration> own = duration_of(node.step->timeout);
+  const std::optional<Defaults>& defaults = parts_.graph->playbook().defaults;
+  if (!own && defaults) own = duration_of(defaults->timeout);
+  return own.value_or(Duration{0});
+}
+
+Effect Engine::Loop::effect_of_call(const Node& node, const Action& action, const Map& args) const {
+  Effect derived = action.effect ? action.effect(args) : Effect::write;
+  std::optional<Effect> declared;
+  if (node.step->effect) declared = effect_of(node.step->effect->text);
+  if (!declared) return derived;
+  if (action.effect_may_be_declared) return *declared;
+  return std::max(derived, *declared);
+}
+
+Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context context) {
+  NodeRun& run = run_of(node);
+  OpRecord& op = record(node);
+  if (run.in_flight || run.previewing) {
+    bool interrupt = context.stop && (history_.cancel || run_timed_out() || record(parts_.graph->at(node.parent)).timed_out);
+    if (run.deadline && boot() >= *run.deadline && !run.timed_out) {
+      run.timed_out = true;
+      interrupt = true;
+    } else if (run.deadline && !run.timed_out) {
+      wake_at(*run.deadline);
+    }
+    if (interrupt && run.stop) run.stop->request_stop();
+    return Status::active;
+  }
+  if (op.state == StepState::in_doubt) return context.stop && history_.cancel ? Status::ended : Status::blocked;
+  if (op.intent_open) {  // an earlier interpreter was killed in the middle of it
+    if (context.stop && history_.cancel && history_.cancel->now) return Status::ended;
+    continue_after_crash(node);
+    return has_ended(node) ? Status::ended : (op.state == StepState::in_doubt ? Status::blocked : Status::active);
+  }
+  if (context.stop) {
+    if (op.state == StepState::pending && op.attempt == 0 && op.gate.state != GateState::open) return Status::ended;
+    if (op.outcome_ok && node.step->verify && !history_.cancel) return advance_verify(node, context);
+    Map body{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}};
+    if (op.attempt > 0) {
+      // Between two attempts, or between an action and its verify: what was done stays recorded as maybe.
+      body["error"] = Map{{"code", "interrupted"}, {"message", "stopped before it could be verified or tried again"}, {"effect", "maybe"}, {"step", node.op.path}};
+      body["state"] = history_.cancel ? "cancelled" : "failed";
+      add(EventKind::verified, node.op, op.attempt, std::move(body));
+    } else {
+      add(EventKind::skipped, node.op, 0, std::move(body));
+    }
+    return Status::ended;
+  }
+  if (op.attempt == 0 && op.state != StepState::waiting) {
+    std::optional<Status> before = prelude(node, context);
+    if (before) return *before;
+  } else if (op.gate.state == GateState::open) {
+    std::optional<Status> before = advance_gate(node, context);
+    if (before) return *before;
+  }
+  if (op.outcome_ok && !has_ended(node)) return advance_verify(node, context);
+  if (node.kind == NodeKind::wait) return run_wait(node);
+  if (op.due_at) {
+    if (now() < *op.due_at) {
+      wake_at(*op.due_at);
+      return Status::active;
+    }
+  }
+  switch (node.kind) {
+    case NodeKind::set: run_set(node); break;
+    case NodeKind::fail: run_fail(node); break;
+    case NodeKind::audit: run_audit(node); break;
+    case NodeKind::verify: return advance_verify(node, context);
+    default: start_attempt(node, op.attempt + 1);
+  }
+  return has_ended(node) ? Status::ended : Status::active;
+}
+
+void Engine::Loop::start_attempt(const Node& node, int attempt) {
+  const ActionCall& call = node.step->actions.front();
+  const Action& action = action_of(call);
+  const Node* gate = gate_above(node);
+  // What a gate showed is what runs: `now()` stands still from its opening on.
+  RunEnvironment names = environment(gate ? record(*gate).gate.opened_at : now());
+  tl::expected<Map, Map> args = render_args(node, call, action, names);
+  if (!args) {
+    attempt_ended(node, attempt, EventKind::outcome, {}, args.error());
+    return;
+  }
+  Effect effect = effect_of_call(node, action, *args);
+  if (effect != Effect::read) {
+    add(EventKind::intent, node.op, attempt,
+        Map{{"effect", std::string(name_of(effect))}, {"action", action.name}, {"args_digest", sha256_hex(print_json(Value(*args)))}});
+  }
+  launch(node, action, std::move(*args), effect, attempt, false, false);
+}
+
+namespace {
+
+struct Job {
+  Map args;
+  std::string run;
+  OpId op;
+  std::string idempotency_key;
+  int attempt = 1;
+  Duration timeout;
+  std::stop_source stop;
+  Effect effect = Effect::write;
+  bool after_crash = false;
+  Timestamp started_at;
+  StepOutput done;  // what an automatic undo undoes
+};
+
+class KeptStreams final : public Streams {
+ public:
+  KeptStreams(OpId op, int attempt) : op_(std::move(op)), attempt_(attempt) {}
+  void keep(std::string_view name, CapturedStream stream) override {
+    kept.push_back({op_, attempt_, std::string(name), std::move(stream.head), std::move(stream.tail), stream.bytes, std::move(stream.sha256)});
+  }
+  std::vector<OutputRecord> kept;
+
+ private:
+  OpId op_;
+  int attempt_;
+};
+
+class PostedProgress final : public Progress {
+ public:
+  PostedProgress(Executor& executor, Observer& observer, OpId op) : executor_(executor), observer_(observer), op_(std::move(op)) {}
+  void at(int64_t done, int64_t total, std::string_view unit) override {
+    executor_.post([this_op = op_, &observer = observer_, done, total, text = std::string(unit)] { observer.progress(this_op, done, total, text); });
+  }
+
+ private:
+  Executor& executor_;
+  Observer& observer_;
+  OpId op_;
+};
+
+}  // namespace
+
+void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effect effect, int attempt, bool after_crash, bool automatic_undo) {
+  auto job = std::make_shared<Job>();
+  job->args = std::move(args);
+  job->run = run_;
+  job->op = automatic_undo ? node.op.rollback().child("auto") : node.op;
+  job->idempotency_key = sha256_hex(run_ + "\n" + job->op.path);
+  job->attempt = attempt;
+  job->timeout = timeout_of_attempt(node);
+  job->effect = effect;
+  job->after_crash = after_crash;
+  job->started_at = now();
+  const OpRecord& op = record(node);
+  if (automatic_undo && op.result) job->done.fields = *op.result;
+  NodeRun& run = run_of(node);
+  (automatic_undo ? run.undo_in_flight : run.in_flight) = true;
+  run.timed_out = false;
+  run.stop = job->stop;
+  run.deadline.reset();
+  if (job->timeout.us > 0) run.deadline = Duration{boot().us + job->timeout.us};
+  ++in_flight_;
+  after_commit_.push_back([this, job, &action, id = node.id, automatic_undo] {
+    parts_.executor->start([this, job, &action, id, automatic_undo] {
+      LoopMarks marks(*this, job->op, job->attempt);
+      NoActions others;
+      KeptStreams streams(job->op, job->attempt);
+      PostedProgress progress(*parts_.executor, observer_, job->op);
+      StepInput input{job->args, job->run, job->op, job->attempt, job->idempotency_key, job->timeout, job->stop.get_token(),
+                      marks, others, progress, streams, job->after_crash};
+      ActionEnd end;
+      end.node = id;
+      end.op = job->op;
+      end.attempt = job->attempt;
+      end.automatic_undo = automatic_undo;
+      end.started_at = job->started_at;
+      Look look = parts_.world->look();
+      if (automatic_undo) {
+        Touch touch = parts_.world->touch();
+        end.output = action.rollback(input, job->done, touch);
+      } else if (job->effect == Effect::read) {
+        end.output = action.look ? action.look(input, look) : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
+      } else if (job->after_crash && action.recover) {
+        Touch touch = parts_.world->touch();
+        Result<std::optional<StepOutput>> left = action.recover(input, touch);
+        if (!left) {
+          end.output = pass(left.error());
+        } else if (*left) {
+          end.output = std::move(**left);
+        } else {
+          end.recovered_nothing = true;
+        }
+      } else if (job->after_crash && !action.continues_after_crash && action.probe) {
+        Result<Settled> settled = action.probe(input, look);
+        if (settled && settled->answer == Settled::Answer::happened) {
+          StepOutput output;
+          if (settled->value.is<Map>()) output.fields = settled->value.get<Map>();
+          output.notes.push_back("after a crash the action itself found that it had happened");
+          end.output = std::move(output);
+        } else if (settled && settled->answer == Settled::Answer::did_not_happen) {
+          end.output = fail(ErrorCode::interrupted, "the interpreter was killed before it happened");
+        } else {
+          end.recovered_nothing = true;
+        }
+      } else {
+        Touch touch = parts_.world->touch();
+        end.output = action.act(input, touch);
+      }
+      end.streams = std::move(streams.kept);
+      auto shared = std::make_shared<ActionEnd>(std::move(end));
+      parts_.executor->post([this, shared] { completed_.push_back([this, shared] { action_ended(std::move(*shared)); }); });
+    });
+  });
+}
+
+void Engine::Loop::action_ended(ActionEnd end) {
+  --in_flight_;
+  const Node& node = parts_.graph->at(end.node);
+  NodeRun& run = run_of(node);
+  bool timed_out = run.timed_out;
+  (end.automatic_undo ? run.undo_in_flight : run.in_flight) = false;
+  run.stop.reset();
+  run.deadline.reset();
+  run.timed_out = false;
+  if (broken_ || stopping_) return;
+  if (node.step && !node.step->sensitive.value_or(false))
+    for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
+  if (end.recovered_nothing) {
+    const OpRecord& op = record(node);
+    if (node.step->idempotent.value_or(false) || op.effect == "read") {
+      add(EventKind::resolved, node.op, op.attempt, Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
+    } else {
+      in_doubt(node, "the interpreter was killed while it ran, and nothing recorded what became of it");
+    }
+    return;
+  }
+  Map body{{"started_at", end.started_at}};
+  std::optional<Map> error;
+  if (end.output) {
+    if (!node.step || !node.step->sensitive.value_or(false) || end.automatic_undo) body["result"] = end.output->fields;
+    if (!end.output->notes.empty()) body["notes"] = List(end.output->notes.begin(), end.output->notes.end());
+  } else {
+    Error failure = end.output.error();
+    if (failure.code == ErrorCode::in_doubt) {
+      if (end.automatic_undo) {
+        add(EventKind::in_doubt, end.op, end.attempt, Map{{"reason", failure.message}});
+      } else {
+        in_doubt(node, failure.message);
+      }
+      return;
+    }
+    if (failure.code == ErrorCode::interrupted && timed_out) {
+      failure.code = ErrorCode::timeout;
+      failure.message = "it was not done within " + to_text(timeout_of_attempt(node));
+    }
+    error = error_map(failure, end.op.path, end.attempt);
+  }
+  after_commit_.push_back([this, op = end.op, attempt = end.attempt] { parts_.world->processes.committed({run_, op, attempt}); });
+  if (end.automatic_undo) {
+    body["state"] = error ? "failed" : "succeeded";
+    if (error) body["error"] = std::move(*error);
+    add(EventKind::outcome, end.op, end.attempt, std::move(body));
+    return;
+  }
+  attempt_ended(node, end.attempt, EventKind::outcome, std::move(body), std::move(error));
+}
+
+bool Engine::Loop::may_repeat(const Node& node, const Map& error) {
+  if (text_of(error, "effect") == "none") return true;
+  const OpRecord& op = record(node);
+  return op.effect.empty() || op.effect == "read" || node.step->idempotent.value_or(false);
+}
+
+// The one place where an attempt's end becomes a state: retry, failure for good, or success (with its verify to come).
+void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, Map body, std::optional<Map> error) {
+  OpRecord& op = record(node);
+  if (!error) {
+    bool verify_follows = kind == EventKind::outcome && node.step->verify && node.kind != NodeKind::verify;
+    if (!verify_follows) {
+      const Value* result = member(body, "result");
+      Map fields = result && result->is<Map>() ? result->get<Map>() : op.result.value_or(Map{});
+      Map failure;
+      std::optional<Map> outputs = outputs_of_node(node, &fields, failure);
+      if (!outputs) {
+        error = std::move(failure);
+      } else if (!outputs->empty()) {
+        for (auto& [name, value] : *outputs) fields[name] = std::move(value);
+        body["result"] = std::move(fields);
+      }
+    }
+    if (!error) {
+      body["state"] = verify_follows ? "running" : "succeeded";
+      add(kind, node.op, attempt, std::move(body));
+      return;
+    }
+  }
+  (*error)["step"] = node.op.path;
+  (*error)["attempt"] = attempt;
+  bool cancelled = history_.cancel && text_of(*error, "code") == "interrupted";
+  std::optional<Retry> retry = retry_of(node);
+  bool again = false;
+  Duration delay{0};
+  if (retry && !cancelled && attempt < integer_of(retry->attempts).value_or(1) && may_repeat(node, *error)) {
+    again = true;
+    if (retry->when) {
+      RunEnvironment names = environment(now());
+      names.set_error(&*error);
+      Map none;
+      names.set_result(op.result ? &*op.result : &none);
+      tl::expected<bool, Map> wanted = ask(*retry->when, names);
+      again = wanted && *wanted;
+    }
+    double us = static_cast<double>(duration_of(retry->delay).value_or(Duration::seconds(1)).us);
+    us *= std::pow(retry->backoff, attempt - 1);
+    if (std::optional<Duration> most = duration_of(retry->max_delay)) us = std::min(us, static_cast<double>(most->us));
+    if (retry->jitter > 0) {
+      std::string random = parts_.world->entropy.bytes(4);
+      uint32_t n = 0;
+      for (char c : random) n = n << 8 | static_cast<unsigned char>(c);
+      us *= 1.0 - retry->jitter * (static_cast<double>(n) / 4294967296.0);
+    }
+    delay.us = static_cast<int64_t>(us);
+  }
+  body["error"] = *error;
+  if (again) {
+    body["state"] = "waiting";
+    add(kind, node.op, attempt, std::move(body));
+    add(EventKind::wait_started, node.op, attempt, Map{{"due_at", now() + delay}, {"reason", "retry"}});
+    return;
+  }
+  if (!cancelled && on_failure_of(node) == OnFailure::ask && !history_.cancel) {
+    body["state"] = "waiting";
+    add(kind, node.op, attempt, std::move(body));
+    in_doubt(node, "it failed, and the playbook asks what to do: " + text_of(*error, "message"));
+    return;
+  }
+  body["state"] = cancelled ? "cancelled" : "failed";
+  if (!cancelled && on_failure_of(node) == OnFailure::proceed) body["passed"] = true;
+  add(kind, node.op, attempt, std::move(body));
+}
+
+void Engine::Loop::in_doubt(const Node& node, std::string reason) {
+  add(EventKind::in_doubt, node.op, record(node).attempt, Map{{"reason", std::move(reason)}});
+}
+
+void Engine::Loop::continue_after_crash(const Node& node) {
+  OpRecord& op = record(node);
+  const ActionCall& call = node.step->actions.front();
+  const Action& action = action_of(call);
+  RunEnvironment names = environment(gate_above(node) ? record(*gate_above(node)).gate.opened_at : now());
+  tl::expected<Map, Map> args = render_args(node, call, action, names);
+  if (!args) {
+    in_doubt(node, "its arguments cannot be made again: " + text_of(args.error(), "message"));
+    return;
+  }
+  Effect effect = effect_of_call(node, action, *args);
+  if (action.continues_after_crash || action.recover || action.probe) {
+    launch(node, action, std::move(*args), effect, op.attempt, true, false);
+    return;
+  }
+  if (node.step->idempotent.value_or(false)) {
+    add(EventKind::resolved, node.op, op.attempt, Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
+    return;
+  }
+  in_doubt(node, "the interpreter was killed while it ran, and nothing recorded what became of it");
+}
+
+void Engine::Loop::run_set(const Node& node) {
+  RunEnvironment names = environment(now());
+  Map fields;
+  for (const Entry& entry : node.step->set->values) {
+    tl::expected<Value, Diagnostic> value = type_any(entry.value, argument_values(names));
+    if (!value) {
+      attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, expression_error(value.error()));
+      return;
+    }
+    fields[entry.key.text] = std::move(*value);
+  }
+  attempt_ended(node, record(node).attempt + 1, EventKind::outcome, Map{{"result", std::move(fields)}}, std::nullopt);
+}
+
+void Engine::Loop::run_fail(const Node& node) {
+  RunEnvironment names = environment(now());
+  std::string message = "the playbook says so";
+  if (node.step->fail->message) {
+    tl::expected<Value, Map> text = value_of(*node.step->fail->message, names);
+    if (!text) {
+      attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, text.error());
+      return;
+    }
+    message = to_text(*text);
+  }
+  std::string code = node.step->fail->code ? node.step->fail->code->text : "failed";
+  attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, Map{{"code", code}, {"message", message}, {"effect", "none"}});
+}
+
+void Engine::Loop::run_audit(const Node& node) {
+  RunEnvironment names = environment(now());
+  Map fields;
+  for (const Entry& entry : node.step->audit->fields) {
+    tl::expected<Value, Diagnostic> value = type_any(entry.value, argument_values(names));
+    if (!value) {
+      attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, expression_error(value.error()));
+      return;
+    }
+    fields[entry.key.text] = std::move(*value);
+  }
+  add(EventKind::audit, node.op, record(node).attempt + 1, Map{{"event", node.step->audit->event ? node.step->audit->event->text : ""}, {"fields", std::move(fields)}});
+  attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, std::nullopt);
+}
+
+Engine::Loop::Status Engine::Loop::run_wait(const Node& node) {
+  OpRecord& op = record(node);
+  if (op.state != StepState::waiting) {
+    std::optional<Duration> length = duration_of(node.step->wait->duration);
+    add(EventKind::wait_started, node.op, 1, Map{{"due_at", now() + length.value_or(Duration{0})}, {"reason", "wait"}});
+  }
+  if (op.due_at && now() < *op.due_at) {
+    wake_at(*op.due_at);
+    return Status::active;
+  }
+  add(EventKind::wait_ended, node.op, 1, {});
+  attempt_ended(node, 1, EventKind::outcome, {}, std::nullopt);
+  return Status::ended;
+}
+
+}  // namespace muster

@@ -1,0 +1,90 @@
+#include "interpreter/engine/environment.h"
+
+namespace muster {
+namespace {
+
+std::string why_no_result(const std::string& id, const OpRecord* record) {
+  std::string start = "step `" + id + "` has no result: ";
+  if (!record) return start + "it has not run";
+  switch (record->state) {
+    case StepState::skipped: return start + "it was skipped";
+    case StepState::not_reached: return start + "it was not reached";
+    case StepState::failed: return start + "it failed (" + (record->error ? text_of(*record->error, "message") : "") + ")";
+    default: return start + "it is " + std::string(name_of(record->state));
+  }
+}
+
+}  // namespace
+
+Environment::Found RunEnvironment::keep(Value value, size_t used) const {
+  kept_.push_back(std::move(value));
+  return {&kept_.back(), used};
+}
+
+tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<const std::string> path) const {
+  const std::string& root = path[0];
+  if (root == "steps") return step(path);
+  if (root == "inputs") {
+    if (path.size() < 2) return keep(Value(inputs_), 1);
+    const Value* value = member(inputs_, path[1]);
+    if (!value) return keep(Value(), 2);  // an optional input that was not given
+    return Found{value, 2};
+  }
+  if (root == "result" || root == "error") {
+    const Map* map = root == "result" ? result_ : error_;
+    if (!map) return tl::unexpected("`" + root + "` has no value here");
+    if (path.size() < 2) return keep(Value(*map), 1);
+    const Value* value = member(*map, path[1]);
+    if (!value) return keep(Value(), 2);
+    return Found{value, 2};
+  }
+  if (root == "run") {
+    if (path.size() < 2) return tl::unexpected(std::string("`run` is read by its fields, as in `run.status`"));
+    const std::string& field = path[1];
+    if (field == "id") return keep(facts_.id, 2);
+    if (field == "status") return keep(facts_.status, 2);
+    if (field == "reason") return keep(facts_.reason, 2);
+    if (field == "started_by") return keep(facts_.started_by, 2);
+    if (field == "started_at") return keep(facts_.started_at, 2);
+    if (field == "dry_run") return keep(false, 2);
+    return tl::unexpected("`run` has no field `" + field + "`");
+  }
+  if (root == "playbook") {
+    if (path.size() < 2) return tl::unexpected(std::string("`playbook` is read by its fields, as in `playbook.version`"));
+    const Playbook& playbook = graph_.playbook();
+    const std::string& field = path[1];
+    if (field == "name") return keep(playbook.playbook ? playbook.playbook->text : "", 2);
+    if (field == "version") return keep(playbook.version.value_or(""), 2);
+    if (field == "title") return keep(playbook.title.value_or(""), 2);
+    if (field == "owner") return keep(playbook.owner.value_or(""), 2);
+    return tl::unexpected("`playbook` has no field `" + field + "`");
+  }
+  return tl::unexpected("nothing is called `" + root + "`");
+}
+
+tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {
+  if (path.size() < 2) return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));
+  const Node* node = graph_.find_step(path[1]);
+  if (!node) return tl::unexpected("no step is called `" + path[1] + "`");
+  const OpRecord* record = history_.find(node->op);
+  if (path.size() < 3) {
+    if (!record || !record->result) return tl::unexpected(why_no_result(path[1], record));
+    return keep(Value(*record->result), 2);
+  }
+  const std::string& field = path[2];
+  if (field == "state") return keep(std::string(name_of(record ? record->state : StepState::pending)), 3);
+  if (field == "attempts") return keep(record ? record->attempt : 0, 3);
+  if (field == "error") return keep(record && record->error ? Value(*record->error) : Value(), 3);
+  if (field == "started_at") return keep(record && record->started_at ? Value(*record->started_at) : Value(), 3);
+  if (field == "ended_at") return keep(record && record->ended_at ? Value(*record->ended_at) : Value(), 3);
+  if (field == "duration") {
+    if (!record || !record->started_at || !record->ended_at) return keep(Value(), 3);
+    return keep(*record->ended_at - *record->started_at, 3);
+  }
+  if (!record || !record->result) return tl::unexpected(why_no_result(path[1], record));
+  const Value* value = member(*record->result, field);
+  if (!value) return keep(Value(), 3);
+  return Found{value, 3};
+}
+
+}  // namespace muster

@@ -1,0 +1,52 @@
+// Where the expressions of a run get their values: inputs, results of steps, the run itself.
+//
+// Errors: reading the result of a step that has none is a message that says why, never nil.
+// Source: docs/language.md, "Lua".
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "interpreter/expression/evaluate.h"
+#include "interpreter/graph/step_graph.h"
+#include "interpreter/journal/run_state.h"
+
+namespace muster {
+
+// What an expression may see of the run as a whole.
+struct RunFacts {
+  std::string id;
+  std::string status;  // the ending that the run would have now
+  std::string reason;
+  std::string started_by;
+  Timestamp started_at;
+};
+
+class RunEnvironment final : public Environment {
+ public:
+  RunEnvironment(const StepGraph& graph, const RunHistory& history, const Map& inputs, RunFacts facts, Timestamp now)
+      : graph_(graph), history_(history), inputs_(inputs), facts_(std::move(facts)), now_(now) {}
+
+  // `result` and `error`, where they stand.
+  void set_result(const Map* result) { result_ = result; }
+  void set_error(const Map* error) { error_ = error; }
+
+  tl::expected<Found, std::string> find(std::span<const std::string> path) const override;
+  Timestamp now() const override { return now_; }
+
+ private:
+  tl::expected<Found, std::string> step(std::span<const std::string> path) const;
+  Found keep(Value value, size_t used) const;
+
+  const StepGraph& graph_;
+  const RunHistory& history_;
+  const Map& inputs_;
+  RunFacts facts_;
+  Timestamp now_;
+  const Map* result_ = nullptr;
+  const Map* error_ = nullptr;
+  mutable std::deque<Value> kept_;  // values made on the way; their addresses stay
+};
+
+}  // namespace muster

@@ -1,0 +1,282 @@
+// Gates: what would be done is rendered and previewed once, shown, and bound to a digest; the decision is taken in here.
+#include <algorithm>
+#include <set>
+
+#include "interpreter/base/digest.h"
+#include "interpreter/base/json.h"
+#include "interpreter/checker/checker.h"
+#include "interpreter/engine/loop.h"
+#include "interpreter/engine/silent.h"
+
+namespace muster {
+namespace {
+
+void collect_actions(const StepGraph& graph, const Node& node, std::vector<const Node*>& out) {
+  if (node.kind == NodeKind::action) out.push_back(&node);
+  for (NodeId id : node.body) collect_actions(graph, graph.at(id), out);
+}
+
+void collect_reads(const Argument& argument, std::vector<const Read*>& out) {
+  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
+    for (const auto& piece : scalar->text.pieces)
+      if (const auto* expression = std::get_if<Expression>(&piece))
+        for (const Read& read : expression->reads) out.push_back(&read);
+  } else if (const auto* list = std::get_if<std::vector<Argument>>(&argument.value)) {
+    for (const Argument& item : *list) collect_reads(item, out);
+  } else {
+    for (const Entry& entry : std::get<std::vector<Entry>>(argument.value)) collect_reads(entry.value, out);
+  }
+}
+
+}  // namespace
+
+const Node* Engine::Loop::gate_above(const Node& node) const {
+  const Node* at = &node;
+  while (true) {
+    const OpRecord* op = history_.find(at->op);
+    if (op && op->gate.state == GateState::approved) return at;
+    if (at->kind == NodeKind::playbook) return nullptr;
+    at = &parts_.graph->at(at->parent);
+  }
+}
+
+std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Timestamp at) {
+  std::vector<const Node*> actions;
+  collect_actions(*parts_.graph, gate, actions);
+  std::set<std::string> guarded_ids;
+  for (const Node* node : actions)
+    if (node->step->id) guarded_ids.insert(node->step->id->text);
+  std::vector<Guarded> out;
+  for (const Node* node : actions) {
+    Guarded guarded;
+    guarded.node = node;
+    const ActionCall& call = node->step->actions.front();
+    std::vector<const Read*> reads;
+    collect_reads(call.args, reads);
+    for (const Read* read : reads)
+      if (read->path.size() > 1 && read->path[0] == "steps" && guarded_ids.count(read->path[1]) > 0) guarded.known_after = read->path[1];
+    if (guarded.known_after.empty()) {
+      RunEnvironment names = environment(at);
+      if (node->step->when && node != &gate) {
+        bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(),
+                                 [&](const Read& read) { return read.path.size() > 1 && read.path[0] == "steps" && guarded_ids.count(read.path[1]) > 0; });
+        if (!waits) {
+          tl::expected<bool, Map> holds = ask(*node->step->when, names);
+          guarded.skipped = holds && !*holds;
+        }
+      }
+      if (!guarded.skipped) {
+        tl::expected<Map, Map> args = render_args(*node, call, action_of(call), names);
+        if (args) {
+          guarded.args = std::move(*args);
+        } else {
+          guarded.problem = text_of(args.error(), "message");
+        }
+      }
+    }
+    out.push_back(std::move(guarded));
+  }
+  return out;
+}
+
+std::string Engine::Loop::gate_digest(const Node& gate, const Map& shown, const std::vector<Guarded>& guarded) {
+  List steps;
+  const Value* pins = member(shown, "pinned");
+  for (const Guarded& step : guarded) {
+    Map args = step.args;
+    const Value* mine = pins ? member(*pins, step.node->op.path) : nullptr;
+    if (mine && mine->is<Map>())
+      for (const auto& [name, value] : mine->get<Map>()) args[name] = value;
+    steps.push_back(Map{{"op", step.node->op.path}, {"args", std::move(args)}, {"known_after", step.known_after}, {"skipped", step.skipped},
+                        {"problem", step.problem}});
+  }
+  auto of = [&](std::string_view name) { const Value* v = member(shown, name); return v ? *v : Value(); };
+  List files;
+  for (const SourceFile& file : parts_.files->all()) files.push_back(file.digest);
+  Map bound{{"store", parts_.journal->instance()}, {"run", run_},
+            {"gate", gate.op.path},                {"opening", of("opening")},
+            {"nonce", of("nonce")},                {"files", std::move(files)},
+            {"inputs", inputs_},                   {"steps", std::move(steps)},
+            {"places", of("places")},              {"barred", of("barred")},
+            {"require_reason", of("require_reason")}, {"expires_at", of("expires_at")},
+            {"message", of("message")}};
+  return sha256_hex("muster-gate-1\n" + encode_value(Value(std::move(bound))));
+}
+
+std::optional<Engine::Loop::Status> Engine::Loop::advance_gate(const Node& node, Context context) {
+  const std::optional<Approval>& approval = approval_of(*parts_.graph, node);
+  if (!approval) return std::nullopt;
+  NodeRun& run = run_of(node);
+  OpRecord& op = record(node);
+  if (run.previewing) return Status::active;
+  switch (op.gate.state) {
+    case GateState::approved: return std::nullopt;
+    case GateState::rejected:
+    case GateState::expired: return Status::ended;
+    case GateState::none:
+    case GateState::voided: open_gate(node, op.gate.opening + 1); return run.previewing ? Status::active : Status::ended;
+    case GateState::open: break;
+  }
+  if (context.stop) {
+    add(EventKind::gate_closed, node.op, op.gate.opening, Map{{"verdict", "voided"}, {"reason", "the run is ending"}});
+    add(EventKind::skipped, node.op, 0, Map{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}});
+    return Status::ended;
+  }
+  bool decided = !op.gate.votes.empty() || (op.gate.expires_at && now() >= *op.gate.expires_at);
+  if (decided) {
+    std::string digest = gate_digest(node, op.gate.shown, guarded_by(node, op.gate.opened_at));
+    GateDecision decision = decide_gate(op.gate, digest, now());
+    if (decision.state != GateState::open) {
+      close_gate(node, decision);
+      if (decision.state == GateState::approved) return std::nullopt;
+      if (decision.state == GateState::voided) return Status::active;
+      return Status::ended;
+    }
+  }
+  if (op.gate.expires_at) wake_at(*op.gate.expires_at);
+  return Status::blocked;
+}
+
+void Engine::Loop::close_gate(const Node& node, const GateDecision& decision) {
+  List people(decision.people.begin(), decision.people.end());
+  int opening = record(node).gate.opening;
+  add(EventKind::gate_closed, node.op, opening,
+      Map{{"verdict", std::string(name_of(decision.state))}, {"reason", decision.reason}, {"people", std::move(people)}}, "gate");
+  if (decision.state != GateState::rejected && decision.state != GateState::expired) return;
+  rejected_ = true;
+  rejected_reason_ = decision.state == GateState::expired ? "gate `" + node.op.path + "` expired"
+                                                          : "gate `" + node.op.path + "` was rejected" +
+                                                                (decision.reason.empty() ? "" : ": " + decision.reason);
+  if (node.kind != NodeKind::playbook)
+    add(EventKind::skipped, node.op, 0, Map{{"state", "not_reached"}, {"reason", rejected_reason_}});
+}
+
+void Engine::Loop::open_gate(const Node& node, int opening) {
+  std::vector<Guarded> guarded = guarded_by(node, now());
+  struct Asked {
+    OpId op;
+    const Action* action;
+    Map args;
+  };
+  auto asked = std::make_shared<std::vector<Asked>>();
+  for (Guarded& step : guarded)
+    if (step.known_after.empty() && step.problem.empty() && !step.skipped)
+      asked->push_back({step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args)});
+  NodeRun& run = run_of(node);
+  run.previewing = true;
+  run.stop.emplace();
+  ++in_flight_;
+  after_commit_.push_back([this, asked, id = node.id, opening, stop = run.stop->get_token()] {
+    parts_.executor->start([this, asked, id, opening, stop] {
+      auto previews = std::make_shared<std::vector<GuardedPreview>>();
+      ReadMarks marks;
+      NoActions others;
+      SilentProgress progress;
+      SilentStreams streams;
+      for (const Asked& step : *asked) {
+        StepInput input{step.args, run_, step.op, 1, "", Duration::seconds(60), stop, marks, others, progress, streams, false};
+        Look look = parts_.world->look();
+        Trial trial = parts_.world->trial();
+        Result<Preview> preview = step.action->preview
+                                      ? step.action->preview(input, look, trial)
+                                      : Result<Preview>(Preview{{step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt});
+        previews->push_back({step.op, std::move(preview)});
+      }
+      parts_.executor->post([this, previews, id, opening] {
+        completed_.push_back([this, previews, id, opening] {
+          --in_flight_;
+          NodeRun& run_now = nodes_[id.index];
+          run_now.previewing = false;
+          run_now.stop.reset();
+          if (!broken_ && !stopping_ && !history_.cancel) previewed(parts_.graph->at(id), opening, std::move(*previews));
+        });
+      });
+    });
+  });
+}
+
+void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedPreview> previews) {
+  const Approval& approval = *approval_of(*parts_.graph, node);
+  Timestamp at = now();
+  RunEnvironment names = environment(at);
+  Map shown{{"opening", opening}, {"nonce", to_hex(parts_.world->entropy.bytes(16))}, {"title", label_of(node)}};
+  if (approval.message) {
+    tl::expected<Value, Map> message = value_of(*approval.message, names);
+    if (!message) {
+      Map error = message.error();
+      error["step"] = node.op.path;
+      add(EventKind::outcome, node.op, 0, Map{{"state", "failed"}, {"error", std::move(error)}});
+      return;
+    }
+    shown["message"] = to_text(*message);
+  }
+  if (std::optional<Duration> expires = duration_of(approval.expires)) shown["expires_at"] = at + *expires;
+  shown["require_reason"] = approval.require_reason;
+  List places;
+  for (const Requirement& requirement : approval.approvers) {
+    std::set<std::string> people;
+    std::string label;
+    for (const Approver& approver : requirement.of) {
+      bool is_group = approver.kind == Approver::Kind::group;
+      label += (label.empty() ? "" : " or ") + std::string(is_group ? "group:" : "user:") + approver.name;
+      if (!is_group) people.insert(approver.name);
+      for (const GroupOfPeople& group : parts_.configuration->groups)
+        if (is_group && group.name.text == approver.name)
+          for (const Name& member_name : group.members) people.insert(member_name.text);
+    }
+    places.push_back(Map{{"people", List(people.begin(), people.end())}, {"label", label}, {"count", requirement.count}});
+  }
+  bool prevent = approval.prevent_self_approval.value_or(!approval.approvers.empty());
+  bool lifted = prevent && parts_.configuration->self_approval_allowed();
+  List barred;
+  if (prevent && !lifted) {
+    std::set<std::string> people{text_of(history_.created, "starter"), who_.person};
+    for (const std::string& person : people)
+      if (!person.empty()) barred.push_back(person);
+  }
+  shown["places"] = std::move(places);
+  shown["barred"] = std::move(barred);
+  shown["self_approval_lifted"] = lifted;
+
+  Map pinned;
+  for (const GuardedPreview& preview : previews)
+    if (preview.preview && !preview.preview->pinned.empty()) pinned[preview.op.path] = preview.preview->pinned;
+  shown["pinned"] = std::move(pinned);
+
+  std::vector<Guarded> guarded = guarded_by(node, at);
+  List steps;
+  for (const Guarded& step : guarded) {
+    const ActionCall& call = step.node->step->actions.front();
+    Map row{{"op", step.node->op.path}, {"title", label_of(*step.node)}, {"action", call.action.text}};
+    if (step.known_after.empty() && step.problem.empty())
+      row["effect"] = std::string(name_of(effect_of_call(*step.node, action_of(call), step.args)));
+    List lines;
+    if (!step.known_after.empty()) {
+      lines.push_back("known after `" + step.known_after + "`");
+    } else if (step.skipped) {
+      lines.push_back("skipped: its `when` is false");
+    } else if (!step.problem.empty()) {
+      lines.push_back("cannot be told: " + step.problem);
+    }
+    for (const GuardedPreview& preview : previews) {
+      if (preview.op != step.node->op) continue;
+      if (!preview.preview) {
+        lines.push_back("cannot be previewed: " + preview.preview.error().message);
+        row["preview_failed"] = true;
+        continue;
+      }
+      for (const std::string& line : preview.preview->lines) lines.push_back(line);
+      if (preview.preview->unknown) lines.push_back("not known: " + *preview.preview->unknown);
+      row["facts"] = preview.preview->facts;
+    }
+    row["lines"] = std::move(lines);
+    if (step.node->rollback_automatic) row["rollback"] = "auto";
+    if (!step.node->rollback.empty()) row["rollback"] = std::to_string(step.node->rollback.size()) + " steps";
+    steps.push_back(std::move(row));
+  }
+  shown["guarded"] = std::move(steps);
+  shown["digest"] = gate_digest(node, shown, guarded);
+  add(EventKind::gate_opened, node.op, opening, std::move(shown));
+}
+
+}  // namespace muster

@@ -1,0 +1,121 @@
+#include "interpreter/engine/gates.h"
+
+#include <algorithm>
+#include <set>
+
+namespace muster {
+namespace {
+
+std::vector<std::string> texts(const Value* value) {
+  std::vector<std::string> out;
+  const List* list = value ? value->find<List>() : nullptr;
+  if (list)
+    for (const Value& item : *list)
+      if (const auto* text = item.find<std::string>()) out.push_back(*text);
+  return out;
+}
+
+bool is_true(const Map& map, std::string_view name) {
+  const Value* v = member(map, name);
+  const bool* b = v ? v->find<bool>() : nullptr;
+  return b && *b;
+}
+
+bool has(const std::vector<std::string>& people, const std::string& person) {
+  return std::find(people.begin(), people.end(), person) != people.end();
+}
+
+bool may_fill(const RulesOfGate::Place& place, const std::string& person) {
+  return has(place.people, person);  // a group without members lets nobody pass
+}
+
+// Whether the people can fill all places, each person one: a matching of seats to people by augmenting paths.
+bool all_filled(const std::vector<RulesOfGate::Place>& places, const std::vector<std::string>& people) {
+  std::vector<const RulesOfGate::Place*> seats;
+  for (const RulesOfGate::Place& place : places)
+    for (int64_t i = 0; i < place.count; ++i) seats.push_back(&place);
+  std::vector<int> seat_of(people.size(), -1);
+  for (size_t seat = 0; seat < seats.size(); ++seat) {
+    std::vector<bool> tried(people.size(), false);
+    auto seat_someone = [&](auto&& self, size_t wanted) -> bool {
+      for (size_t p = 0; p < people.size(); ++p) {
+        if (tried[p] || !may_fill(*seats[wanted], people[p])) continue;
+        tried[p] = true;
+        if (seat_of[p] < 0 || self(self, static_cast<size_t>(seat_of[p]))) {
+          seat_of[p] = static_cast<int>(wanted);
+          return true;
+        }
+      }
+      return false;
+    };
+    if (!seat_someone(seat_someone, seat)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+RulesOfGate rules_of(const GateRecord& gate) {
+  RulesOfGate rules;
+  if (const Value* places = member(gate.shown, "places"); places && places->is<List>()) {
+    for (const Value& item : places->get<List>()) {
+      const Map* map = item.find<Map>();
+      if (!map) continue;
+      RulesOfGate::Place place;
+      place.people = texts(member(*map, "people"));
+      place.label = text_of(*map, "label");
+      if (const Value* count = member(*map, "count"); count && count->is<int64_t>()) place.count = count->get<int64_t>();
+      rules.places.push_back(std::move(place));
+    }
+  }
+  rules.barred = texts(member(gate.shown, "barred"));
+  rules.require_reason = is_true(gate.shown, "require_reason");
+  rules.self_approval_lifted = is_true(gate.shown, "self_approval_lifted");
+  return rules;
+}
+
+Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now) {
+  if (gate.state != GateState::open)
+    return fail(ErrorCode::refused, "this gate is not open: it is " + std::string(name_of(gate.state)));
+  if (gate.expires_at && now >= *gate.expires_at)
+    return fail(ErrorCode::refused, "this gate expired at " + to_text(*gate.expires_at), "start the run again, or `muster retry` it");
+  RulesOfGate rules = rules_of(gate);
+  if (vote.digest != gate.digest)
+    return fail(ErrorCode::refused, "this decision is for other content than the gate shows now", "look at `muster gates` and decide again");
+  if (rules.require_reason && vote.reason.empty())
+    return fail(ErrorCode::invalid, "this gate asks for a reason", "add `--reason TEXT`");
+  bool counts = rules.places.empty();
+  std::string labels;
+  for (const RulesOfGate::Place& place : rules.places) {
+    counts = counts || may_fill(place, vote.person);
+    labels += (labels.empty() ? "" : ", ") + place.label;
+  }
+  if (!counts)
+    return fail(ErrorCode::refused, "`" + vote.person + "` is none of the approvers of this gate: " + labels,
+                "groups and their members stand in the configuration file");
+  if (vote.verdict == "approve" && has(rules.barred, vote.person))
+    return fail(ErrorCode::refused, "`" + vote.person + "` started or resumed this run and may not approve it",
+                "ask one of " + (labels.empty() ? std::string("the others") : labels) +
+                    "; a team of one sets `gates: {self_approval: allowed}` in its configuration");
+  return {};
+}
+
+GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, Timestamp now) {
+  GateDecision decision;
+  if (gate.state != GateState::open) return {gate.state, gate.reason, {}};
+  if (digest_now != gate.digest) return {GateState::voided, "what it would do has changed since it was shown", {}};
+  RulesOfGate rules = rules_of(gate);
+  std::vector<std::string> people;
+  for (const Vote& vote : gate.votes) {
+    if (!may_vote(gate, vote, vote.at)) continue;
+    if (vote.verdict == "reject") return {GateState::rejected, vote.reason, {vote.person}};
+    if (!has(people, vote.person)) people.push_back(vote.person);
+    bool enough = rules.places.empty() || all_filled(rules.places, people);
+    if (enough) return {GateState::approved, vote.reason, people};
+  }
+  if (gate.expires_at && now >= *gate.expires_at) return {GateState::expired, "nobody decided before " + to_text(*gate.expires_at), {}};
+  decision.people = std::move(people);
+  return decision;
+}
+
+}  // namespace muster

@@ -1,0 +1,366 @@
+#include "interpreter/engine/loop.h"
+
+#include <algorithm>
+
+#include "interpreter/base/digest.h"
+#include "interpreter/base/json.h"
+
+namespace muster {
+namespace {
+
+// How often a loop looks for what other processes wrote, and tells them that it is alive.
+constexpr Duration foreign_look_every = Duration::milliseconds(100);
+constexpr Duration renewal_every = Duration::seconds(4);
+
+}  // namespace
+
+Map error_map(const Error& error, const std::string& step, int attempt) {
+  Map map{{"code", std::string(name_of(error.code))},
+          {"message", error.message},
+          {"effect", std::string(name_of(error.effect))},
+          {"step", step},
+          {"attempt", attempt}};
+  if (!error.hint.empty()) map["hint"] = error.hint;
+  if (!error.cause.empty()) map["cause"] = error.cause;
+  if (error.status) map["status"] = *error.status;
+  if (error.exit_code) map["exit_code"] = *error.exit_code;
+  return map;
+}
+
+Engine::Loop::Loop(Parts parts, Observer& observer) : parts_(std::move(parts)), observer_(observer), owner_(this_owner()) {
+  nodes_.resize(parts_.graph->nodes().size());
+}
+
+Engine::Loop::~Loop() {
+  // Jobs refer to this object: they are stopped and waited for, except in a process that is about to go (stop()).
+  broken_ = true;
+  for (NodeRun& node : nodes_)
+    if (node.stop) node.stop->request_stop();
+  while (in_flight_ > 0) {
+    parts_.executor->wait(std::nullopt);
+    take_in_completions();
+  }
+}
+
+Result<std::string> Engine::Loop::create(const StartRequest& request) {
+  who_ = request;
+  inputs_ = request.inputs;
+  const Playbook& playbook = parts_.graph->playbook();
+  NewRun run;
+  run.id = to_hex(parts_.world->entropy.bytes(8));
+  run.playbook = playbook.playbook ? playbook.playbook->text : "";
+  run.version = playbook.version.value_or("");
+  run.inputs = encode_value(Value(inputs_));
+  run.starter = request.person + "@" + request.host;
+  run.parent = request.parent;
+  run.created_at = parts_.world->clock.now();
+  List files;
+  std::vector<std::string> digests;
+  for (const SourceFile& file : parts_.files->all()) {
+    run.files.emplace_back(file.digest, file.text);
+    digests.push_back(file.digest);
+    files.push_back(Map{{"path", file.path}, {"digest", file.digest}});
+  }
+  run.graph_digest = parts_.graph->digest(digests);
+  Event created;
+  created.kind = EventKind::run_created;
+  created.at = run.created_at;
+  created.body = encode_value(Map{{"playbook", run.playbook},
+                                  {"version", run.version},
+                                  {"title", playbook.title.value_or("")},
+                                  {"files", std::move(files)},
+                                  {"graph_version", kGraphVersion},
+                                  {"graph_digest", run.graph_digest},
+                                  {"inputs", inputs_},
+                                  {"starter", request.person},
+                                  {"host", request.host},
+                                  {"muster", request.version},
+                                  {"parent", request.parent},
+                                  {"detached", request.detached},
+                                  {"self_approval_allowed", parts_.configuration->self_approval_allowed()}});
+  run_ = run.id;
+  Result<Lease> lease = parts_.journal->create(run, {created}, owner_);
+  if (!lease) return pass(lease.error());
+  lease_ = *lease;
+  created.seq = 1;
+  Result<void> applied = history_.apply(created);
+  if (!applied) return pass(applied.error());
+  history_.last_seq = lease_.next_seq - 1;
+  observer_.happened(created, history_);
+  return run_;
+}
+
+Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who) {
+  who_ = who;
+  run_ = run;
+  Result<Lease> lease = parts_.journal->own(run, owner_, who.person, parts_.world->clock.now());
+  if (!lease) return pass(lease.error());
+  lease_ = *lease;
+  Result<RunRecord> record = parts_.journal->read(run);
+  if (!record) return pass(record.error());
+  Result<RunHistory> history = replay(record->events);
+  if (!history) return pass(history.error());
+  history_ = std::move(*history);
+  if (history_.has_unknown)
+    return fail(ErrorCode::refused, "run " + run + " has events of a later version of muster", "resume it with that version");
+  const Value* version = member(history_.created, "graph_version");
+  if (!version || !version->is<int64_t>() || version->get<int64_t>() != kGraphVersion)
+    return fail(ErrorCode::refused, "run " + run + " was planned by another version of muster", "resume it with that version");
+  std::vector<std::string> digests;
+  for (const SourceFile& file : parts_.files->all()) digests.push_back(file.digest);
+  if (parts_.graph->digest(digests) != record->row.graph_digest)
+    return fail(ErrorCode::refused, "the graph of run " + run + " is not the one that it started with",
+                "its files are kept with the run; they must be read from there");
+  Result<Value> inputs = decode_value(record->row.inputs);
+  if (!inputs || !inputs->is<Map>()) return fail(ErrorCode::corrupt, "the inputs of run " + run + " cannot be read");
+  inputs_ = *inputs->find<Map>();
+  for (const OpRecord* op : history_.in_order()) {
+    if (op->gate.state == GateState::rejected || op->gate.state == GateState::expired) {
+      rejected_ = true;
+      rejected_reason_ = op->gate.reason;
+    }
+  }
+  return {};
+}
+
+Timestamp Engine::Loop::now() {
+  // A clock that was set back must not reopen what has expired.
+  return std::max(parts_.world->clock.now(), history_.last_at);
+}
+
+void Engine::Loop::wake_at(Duration boot_time) {
+  if (!next_wake_ || boot_time < *next_wake_) next_wake_ = boot_time;
+}
+
+void Engine::Loop::wake_at(Timestamp moment) {
+  Duration left = moment - now();
+  wake_at(Duration{boot().us + std::max<int64_t>(left.us, 0)});
+}
+
+OpRecord& Engine::Loop::record(const Node& node) {
+  NodeRun& run = nodes_[node.id.index];
+  if (!run.record) run.record = &history_.at(node.op);
+  return *run.record;
+}
+
+void Engine::Loop::add(EventKind kind, const OpId& op, int attempt, Map body, std::string_view ledger) {
+  Event event;
+  event.kind = kind;
+  event.kind_text = std::string(name_of(kind));
+  event.op = op;
+  event.attempt = attempt;
+  event.at = now();
+  if (!body.empty()) event.body = encode_value(Value(std::move(body)));
+  event.seq = history_.last_seq + 1;
+  // Applied at once, so that what follows from it is decided in the same turn and shares its commit. Nothing is started
+  // and nobody is told before the commit; when that fails this state dies with the loop.
+  Result<void> applied = history_.apply(event);
+  if (!applied) broken_ = true;
+  batch_.push_back(std::move(event));
+  if (!ledger.empty()) batch_ledger_ = ledger;
+  changed_ = true;
+}
+
+Result<void> Engine::Loop::take_in_foreign() {
+  Result<RunRecord> news = parts_.journal->read(run_, lease_.next_seq - 1);
+  if (!news) return pass(news.error());
+  for (Event& event : news->events) {
+    Result<void> applied = history_.apply(event);
+    if (!applied) return applied;
+    lease_.next_seq = event.seq + 1;
+    lease_.head = event.hash;
+    observer_.happened(event, history_);
+    changed_ = true;
+  }
+  return {};
+}
+
+Result<void> Engine::Loop::flush() {
+  if (!batch_.empty()) {
+    while (true) {
+      Commit commit;
+      commit.events = batch_;
+      commit.outputs = batch_outputs_;
+      commit.ledger = batch_ledger_;
+      if (history_.ended) {
+        commit.state = ending_of(history_);
+        commit.release = true;
+        commit.clear_due = true;
+      } else {
+        commit.state = RunState::running;
+      }
+      Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
+      if (!answer) {
+        broken_ = true;
+        return pass(answer.error());
+      }
+      if (*answer == CommitAnswer::stored) break;
+      if (*answer == CommitAnswer::lost) {
+        broken_ = true;
+        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process", "watch it with `muster show " + run_ + "`");
+      }
+      Result<void> taken = take_in_foreign();
+      if (!taken) {
+        broken_ = true;
+        return taken;
+      }
+    }
+    history_.last_seq = lease_.next_seq - 1;
+    std::vector<Event> stored = std::move(batch_);
+    batch_.clear();
+    batch_outputs_.clear();
+    batch_ledger_.clear();
+    for (const Event& event : stored) observer_.happened(event, history_);
+  }
+  std::vector<std::function<void()>> starts = std::move(after_commit_);
+  after_commit_.clear();
+  for (std::function<void()>& start : starts) start();
+  return {};
+}
+
+void Engine::Loop::take_in_completions() {
+  while (!completed_.empty()) {
+    std::function<void()> next = std::move(completed_.front());
+    completed_.pop_front();
+    next();
+  }
+}
+
+Result<Ending> Engine::Loop::park(int exit_code, std::string reason) {
+  Commit commit;
+  commit.state = exit_code == 75 && stopping_ ? RunState::running : RunState::waiting;
+  commit.release = true;
+  for (const OpRecord* op : history_.in_order())
+    if (op->gate.state == GateState::open && op->gate.expires_at && (!commit.due_at || *op->gate.expires_at < *commit.due_at))
+      commit.due_at = op->gate.expires_at;
+  while (true) {
+    Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
+    if (!answer) return pass(answer.error());
+    if (*answer == CommitAnswer::lost) return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process");
+    if (*answer == CommitAnswer::stored) break;
+    Result<void> taken = take_in_foreign();
+    if (!taken) return pass(taken.error());
+    if (!stopping_) return Ending{RunState::running, -1, run_, {}};  // a word came in: go on instead
+  }
+  return Ending{RunState::waiting, exit_code, run_, std::move(reason)};
+}
+
+std::optional<Ending> Engine::Loop::idle_ending(Status root, const WhenIdle& idle) {
+  if (root != Status::blocked || in_flight_ > 0) return std::nullopt;
+  bool doubts = !open_doubts(history_).empty();
+  bool gates = !open_gates(history_).empty();
+  if (doubts && !idle.wait_at_doubts) return Ending{RunState::waiting, 6, run_, "a step is in doubt"};
+  if (gates && !doubts && !idle.wait_at_gates) return Ending{RunState::waiting, 75, run_, "waiting at a gate"};
+  return std::nullopt;
+}
+
+Result<Ending> Engine::Loop::go(WhenIdle idle) {
+  const Node& root = parts_.graph->root();
+  next_renewal_ = Duration{boot().us + renewal_every.us};
+  while (true) {
+    next_wake_.reset();
+    take_in_completions();
+    Status status = Status::active;
+    if (!stopping_ && !broken_) {
+      do {
+        changed_ = false;
+        next_wake_.reset();
+        status = advance(root, Context{});
+      } while (changed_ && !broken_ && !has_ended(root));
+      if (has_ended(root) && !history_.ended) end_run();
+    }
+    Result<void> flushed = flush();
+    if (!flushed) return pass(flushed.error());
+    if (history_.ended) {
+      const Value* code = member(*history_.ended, "exit_code");
+      return Ending{ending_of(history_).value_or(RunState::failed), code && code->is<int64_t>() ? static_cast<int>(code->get<int64_t>()) : 1,
+                    run_, text_of(*history_.ended, "reason")};
+    }
+    if (stopping_) return park(75, "stopped by a signal; `muster resume " + run_ + "` goes on");
+    if (!completed_.empty()) continue;
+    if (std::optional<Ending> ending = idle_ending(status, idle)) {
+      Result<Ending> parked = park(ending->exit_code, ending->reason);
+      if (!parked || parked->exit_code >= 0) return parked;
+      changed_ = true;
+      continue;
+    }
+    Duration foreign = Duration{boot().us + foreign_look_every.us};
+    wake_at(foreign);
+    wake_at(next_renewal_);
+    parts_.executor->wait(next_wake_);
+    Duration at = boot();
+    if (at >= next_foreign_look_) {
+      next_foreign_look_ = Duration{at.us + foreign_look_every.us};
+      Result<bool> changed = parts_.journal->changed();
+      if (changed && *changed) {
+        Result<void> taken = take_in_foreign();
+        if (!taken) return pass(taken.error());
+      }
+    }
+    if (at >= next_renewal_) {
+      next_renewal_ = Duration{at.us + renewal_every.us};
+      Result<bool> held = parts_.journal->renew(lease_, owner_, now());
+      if (held && !*held) {
+        broken_ = true;
+        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process", "watch it with `muster show " + run_ + "`");
+      }
+    }
+  }
+}
+
+Result<void> Engine::Loop::vote(const OpId& gate, Vote vote) {
+  const OpRecord* op = history_.find(gate);
+  if (!op) return fail(ErrorCode::not_found, "no gate is called `" + gate.path + "`");
+  vote.at = now();
+  Result<void> allowed = may_vote(op->gate, vote, vote.at);
+  if (!allowed) return allowed;
+  add(EventKind::vote, gate, op->gate.opening,
+      Map{{"person", vote.person}, {"verdict", vote.verdict}, {"reason", vote.reason}, {"digest", vote.digest}, {"how", vote.how},
+          {"opening", op->gate.opening}});
+  return {};
+}
+
+Result<void> Engine::Loop::resolve(const OpId& step, std::string choice, std::string person, std::string reason) {
+  const OpRecord* op = history_.find(step);
+  if (!op || op->state != StepState::in_doubt) return fail(ErrorCode::refused, "step `" + step.path + "` is not in doubt");
+  add(EventKind::resolved, step, op->attempt, Map{{"choice", std::move(choice)}, {"person", std::move(person)}, {"reason", std::move(reason)}});
+  return {};
+}
+
+void Engine::Loop::cancel(CancelRequest request) {
+  if (history_.ended) return;
+  add(EventKind::cancel_asked, parts_.graph->root().op, 0,
+      Map{{"person", request.person}, {"reason", request.reason}, {"rollback", request.rollback}, {"now", request.now}});
+}
+
+// --- Engine: the public face
+
+Engine::Engine(Parts parts, Observer& observer) : loop_(std::make_unique<Loop>(std::move(parts), observer)) {}
+Engine::~Engine() = default;
+Result<std::string> Engine::create(const StartRequest& request) { return loop_->create(request); }
+Result<void> Engine::adopt(const std::string& run, const StartRequest& who) { return loop_->adopt(run, who); }
+Result<Ending> Engine::go(WhenIdle idle) { return loop_->go(idle); }
+Result<void> Engine::vote(const OpId& gate, Vote vote) { return loop_->vote(gate, std::move(vote)); }
+Result<void> Engine::resolve(const OpId& step, std::string choice, std::string person, std::string reason) {
+  return loop_->resolve(step, std::move(choice), std::move(person), std::move(reason));
+}
+void Engine::cancel(CancelRequest request) { loop_->cancel(std::move(request)); }
+void Engine::stop() { loop_->stop(); }
+const RunHistory& Engine::history() const { return loop_->history(); }
+const std::string& Engine::run() const { return loop_->run(); }
+
+std::vector<const OpRecord*> open_gates(const RunHistory& history) {
+  std::vector<const OpRecord*> open;
+  for (const OpRecord* op : history.in_order())
+    if (op->gate.state == GateState::open) open.push_back(op);
+  return open;
+}
+
+std::vector<const OpRecord*> open_doubts(const RunHistory& history) {
+  std::vector<const OpRecord*> open;
+  for (const OpRecord* op : history.in_order())
+    if (op->state == StepState::in_doubt) open.push_back(op);
+  return open;
+}
+
+}  // namespace muster

@@ -1,0 +1,215 @@
+// The loop: one thread that owns the state of one run. Inside this room only.
+//
+// Each turn: take in what was completed; decide, from graph and history alone, what follows (advance); store all of it in
+// one commit; only then start effects. Decisions are events; everything else here may be lost with the process.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "interpreter/checker/arguments.h"
+#include "interpreter/engine/engine.h"
+#include "interpreter/engine/environment.h"
+
+namespace muster {
+
+// What a job brought back from its thread.
+struct ActionEnd {
+  NodeId node;
+  int attempt = 0;
+  OpId op;  // the node's, or its undo's
+  bool automatic_undo = false;
+  bool recovered_nothing = false;  // a crash left no record of it
+  Timestamp started_at;
+  Result<StepOutput> output;
+  std::vector<OutputRecord> streams;
+  bool sensitive = false;
+};
+
+struct PollEnd {
+  NodeId node;
+  Timestamp at;
+  Result<StepOutput> output;
+};
+
+struct GuardedPreview {
+  OpId op;
+  Result<Preview> preview;
+};
+
+// What is known of a node beside its record: nothing here is needed after a kill.
+struct NodeRun {
+  OpRecord* record = nullptr;
+  bool in_flight = false;  // a job of this node is on a thread
+  bool timed_out = false;
+  bool undo_in_flight = false;
+  std::optional<std::stop_source> stop;
+  std::optional<Duration> deadline;  // of the attempt, boot time
+  // verify
+  bool polling = false;
+  int polls = 0;
+  int verify_attempt = 0;
+  Timestamp verify_began;
+  std::optional<Duration> poll_until, next_poll;  // boot time
+  // gate
+  bool previewing = false;
+  // group
+  size_t first_open = 0;  // all before it in `body` have ended
+};
+
+class Engine::Loop {
+ public:
+  Loop(Parts parts, Observer& observer);
+  ~Loop();
+
+  Result<std::string> create(const StartRequest& request);
+  Result<void> adopt(const std::string& run, const StartRequest& who);
+  Result<Ending> go(WhenIdle idle);
+  Result<void> vote(const OpId& gate, Vote vote);
+  Result<void> resolve(const OpId& step, std::string choice, std::string person, std::string reason);
+  void cancel(CancelRequest request);
+  void stop() { stopping_ = true; }
+
+  const RunHistory& history() const { return history_; }
+  const std::string& run() const { return run_; }
+
+ private:
+  friend class LoopMarks;
+
+  enum class Status {
+    ended,    // it has its final state, or will never start
+    active,   // something of it is under way, or is due at a time
+    blocked,  // it waits for a person
+  };
+  // What holds for a part of the tree while it is advanced.
+  struct Context {
+    bool stop = false;    // start nothing new
+    bool ending = false;  // inside always or rollback: the run's own end does not stop it
+  };
+
+  // --- loop.cc: turns, commits, time
+  Timestamp now();
+  Duration boot() { return parts_.world->clock.boot(); }
+  void wake_at(Duration boot_time);
+  void wake_at(Timestamp moment);
+  void add(EventKind kind, const OpId& op, int attempt, Map body, std::string_view ledger = {});
+  Result<void> flush();                 // commits the batch, then starts what waited for it
+  Result<void> take_in_foreign();       // events that other processes wrote
+  void take_in(ActionEnd end);
+  void take_in_completions();
+  OpRecord& record(const Node& node);
+  NodeRun& run_of(const Node& node) { return nodes_[node.id.index]; }
+  bool has_ended(const Node& node) { return is_final(record(node).state); }
+  std::optional<Ending> idle_ending(Status root, const WhenIdle& idle);
+  Result<Ending> park(int exit_code, std::string reason);
+
+  // --- advance.cc: groups, order, conditions
+  Status advance(const Node& node, Context context);
+  Status advance_group(const Node& node, Context context);
+  Status advance_list(const std::vector<NodeId>& list, Context context);
+  Status advance_body(const Node& node, Context context);
+  std::optional<Status> prelude(const Node& node, Context context);  // when, gate; nothing: go on
+  bool needs_hold(const Node& node, bool& never);
+  void check_group_timeout(const Node& node);
+  bool group_failed(const Node& node);
+  const OpRecord* failed_child(const Node& node);
+  void end_group(const Node& node, StepState state);
+  void end_run();
+  std::optional<Map> outputs_of_node(const Node& node, const Map* result, Map& error);
+  // The ending that the run would have now, with its reason.
+  std::pair<RunState, std::string> ending_now();
+  bool run_timed_out() { return record(parts_.graph->root()).timed_out; }
+  bool stopped_by_person() const { return history_.cancel.has_value(); }
+
+  // --- unwinding.cc: rollback in reverse order of completion
+  Status advance_rollback(const Node& group);
+  std::vector<std::string> collect_rollback(const Node& group, std::vector<std::string>& without);
+  void collect_rollback_of(const Node& node, std::vector<const Node*>& undo, std::vector<std::string>& without);
+  Status undo(const Node& node);
+  Status undo_automatically(const Node& node);
+
+  // --- attempt.cc: actions, retries, doubts
+  Status advance_step(const Node& node, Context context);
+  void start_attempt(const Node& node, int attempt);
+  void run_set(const Node& node);
+  void run_fail(const Node& node);
+  void run_audit(const Node& node);
+  Status run_wait(const Node& node);
+  void continue_after_crash(const Node& node);
+  void attempt_ended(const Node& node, int attempt, EventKind kind, Map body, std::optional<Map> error);
+  void action_ended(ActionEnd end);
+  bool may_repeat(const Node& node, const Map& error);
+  std::optional<Retry> retry_of(const Node& node) const;
+  OnFailure on_failure_of(const Node& node) const;
+  Duration timeout_of_attempt(const Node& node);
+  void launch(const Node& node, const Action& action, Map args, Effect effect, int attempt, bool after_crash, bool automatic_undo);
+  void in_doubt(const Node& node, std::string reason);
+  Effect effect_of_call(const Node& node, const Action& action, const Map& args) const;
+
+  // --- verify.cc
+  Status advance_verify(const Node& node, Context context);
+  void poll(const Node& node);
+  void poll_ended(PollEnd end);
+
+  // --- gate_opening.cc
+  std::optional<Status> advance_gate(const Node& node, Context context);
+  void open_gate(const Node& node, int opening);
+  void previewed(const Node& node, int opening, std::vector<GuardedPreview> previews);
+  struct Guarded {
+    const Node* node;
+    Map args;                      // rendered
+    std::string known_after;       // or: waits for this step
+    std::string problem;           // or: cannot be rendered
+    bool skipped = false;
+  };
+  std::vector<Guarded> guarded_by(const Node& gate, Timestamp at);
+  std::string gate_digest(const Node& gate, const Map& shown, const std::vector<Guarded>& guarded);
+  void close_gate(const Node& node, const GateDecision& decision);
+  const Node* gate_above(const Node& node) const;  // the nearest approved gate that guards it
+
+  // --- rendering.cc: templates and arguments with the values of this run
+  RunEnvironment environment(Timestamp at);
+  tl::expected<Map, Map> render_args(const Node& node, const ActionCall& call, const Action& action, RunEnvironment& names);
+  tl::expected<bool, Map> ask(const Expression& expression, RunEnvironment& names);
+  tl::expected<Value, Map> value_of(const Template& text, RunEnvironment& names);
+  std::optional<Duration> duration_of(const std::optional<DurationText>& text);
+  std::optional<int64_t> integer_of(const IntegerText& text);
+  Map expression_error(const Diagnostic& diagnostic) const;
+  ArgumentValues argument_values(RunEnvironment& names);
+  const Action& action_of(const ActionCall& call) const;
+
+  Parts parts_;
+  Observer& observer_;
+  RunHistory history_;
+  std::string run_;
+  Lease lease_;
+  Owner owner_;
+  StartRequest who_;
+  Map inputs_;
+  std::vector<NodeRun> nodes_;
+  std::vector<Event> batch_;
+  std::vector<OutputRecord> batch_outputs_;
+  std::string batch_ledger_;
+  std::vector<std::function<void()>> after_commit_;
+  std::deque<std::function<void()>> completed_;  // from jobs, in order of arrival
+  std::optional<Duration> next_wake_;            // boot time
+  Duration next_foreign_look_;
+  Duration next_renewal_;
+  int in_flight_ = 0;
+  bool changed_ = false;   // an event was added in this pass
+  bool stopping_ = false;  // TERM, HUP
+  bool ended_ = false;
+  bool broken_ = false;    // the journal refused or the lease is lost: nothing more may start
+  bool rejected_ = false;  // a gate said no, or expired
+  std::string rejected_reason_;
+};
+
+// A failure as `error` shows it.
+[[nodiscard]] Map error_map(const Error& error, const std::string& step, int attempt);
+
+}  // namespace muster

@@ -1,0 +1,96 @@
+// Templates and arguments with the values of this run.
+#include "interpreter/base/json.h"
+#include "interpreter/checker/checker.h"
+#include "interpreter/engine/loop.h"
+
+namespace muster {
+
+RunEnvironment Engine::Loop::environment(Timestamp at) {
+  auto [state, reason] = ending_now();
+  RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
+  return RunEnvironment(*parts_.graph, history_, inputs_, std::move(facts), at);
+}
+
+Map Engine::Loop::expression_error(const Diagnostic& diagnostic) const {
+  std::string drawn = parts_.files ? render(diagnostic, *parts_.files) : diagnostic.message;
+  return Map{{"code", "expression"}, {"message", diagnostic.message}, {"effect", "none"}, {"diagnostic", drawn}};
+}
+
+ArgumentValues Engine::Loop::argument_values(RunEnvironment& names) {
+  ArgumentValues values;
+  values.text = [&names](const Template& text, bool is_url) { return is_url ? evaluate_url(text, names) : evaluate(text, names); };
+  values.connection = [this, &names](const Name& name) -> tl::expected<Value, Diagnostic> {
+    for (const ConnectionDeclaration& declared : parts_.graph->playbook().connections) {
+      if (declared.name.text != name.text) continue;
+      tl::expected<Map, Diagnostics> settings = type_connection(declared, argument_values(names));
+      if (!settings) return tl::unexpected(settings.error().front());
+      return Value(std::move(*settings));
+    }
+    Diagnostic missing;
+    missing.code = "unknown-connection";
+    missing.at = name.at;
+    missing.message = "no connection is called `" + name.text + "`";
+    return tl::unexpected(missing);
+  };
+  return values;
+}
+
+const Action& Engine::Loop::action_of(const ActionCall& call) const {
+  const Action* action = find_action(*parts_.actions, call.action.text);
+  assert(action && "the checker knows every action");
+  return *action;
+}
+
+tl::expected<Map, Map> Engine::Loop::render_args(const Node& node, const ActionCall& call, const Action& action, RunEnvironment& names) {
+  tl::expected<Map, Diagnostics> args = type_arguments(call.args, action, argument_values(names));
+  if (!args) return tl::unexpected(expression_error(args.error().front()));
+  // What was chosen when the gate above opened is what runs.
+  if (const Node* gate = gate_above(node)) {
+    const Value* pins = member(record(*gate).gate.shown, "pinned");
+    const Value* mine = pins ? member(*pins, node.op.path) : nullptr;
+    if (mine && mine->is<Map>())
+      for (const auto& [name, value] : mine->get<Map>()) (*args)[name] = value;
+  }
+  return std::move(*args);
+}
+
+tl::expected<bool, Map> Engine::Loop::ask(const Expression& expression, RunEnvironment& names) {
+  tl::expected<Evaluation, Diagnostic> answer = evaluate(expression, names);
+  if (!answer) return tl::unexpected(expression_error(answer.error()));
+  if (const bool* yes = answer->value.find<bool>()) return *yes;
+  Diagnostic wrong;
+  wrong.code = "expression-failed";
+  wrong.at = expression.at;
+  wrong.message = "`" + expression.text + "` must yield true or false, and yields " + std::string(type_name(answer->value));
+  return tl::unexpected(expression_error(wrong));
+}
+
+tl::expected<Value, Map> Engine::Loop::value_of(const Template& text, RunEnvironment& names) {
+  tl::expected<Value, Diagnostic> value = evaluate(text, names);
+  if (!value) return tl::unexpected(expression_error(value.error()));
+  return std::move(*value);
+}
+
+std::optional<Duration> Engine::Loop::duration_of(const std::optional<DurationText>& text) {
+  if (!text) return std::nullopt;
+  if (text->known) return text->known;
+  RunEnvironment names = environment(now());
+  tl::expected<Value, Map> value = value_of(text->text, names);
+  if (!value) return std::nullopt;
+  if (const Duration* duration = value->find<Duration>()) return *duration;
+  if (const auto* written = value->find<std::string>()) return parse_duration(*written);
+  if (const auto* seconds = value->find<int64_t>()) return Duration::seconds(*seconds);
+  if (const auto* seconds = value->find<double>()) return Duration{static_cast<int64_t>(*seconds * 1e6)};
+  return std::nullopt;
+}
+
+std::optional<int64_t> Engine::Loop::integer_of(const IntegerText& text) {
+  if (text.known) return text.known;
+  RunEnvironment names = environment(now());
+  tl::expected<Value, Map> value = value_of(text.text, names);
+  if (!value) return std::nullopt;
+  if (const auto* number = value->find<int64_t>()) return *number;
+  return std::nullopt;
+}
+
+}  // namespace muster

@@ -1,0 +1,172 @@
+// Verify: a read action run afresh at each poll, and claims about its result.
+#include "interpreter/base/json.h"
+#include "interpreter/checker/checker.h"
+#include "interpreter/engine/loop.h"
+#include "interpreter/engine/silent.h"
+
+namespace muster {
+namespace {
+
+constexpr Duration poll_every = Duration::seconds(1);
+constexpr size_t shown_characters = 200;
+
+std::string shown(const Value& value) {
+  std::string text = value.is<std::string>() ? print_json(value) : to_text(value);
+  if (text.size() > shown_characters) text = text.substr(0, shown_characters) + "…";
+  return text;
+}
+
+}  // namespace
+
+Engine::Loop::Status Engine::Loop::advance_verify(const Node& node, Context context) {
+  NodeRun& run = run_of(node);
+  OpRecord& op = record(node);
+  const Verify& verify = *node.step->verify;
+  if (context.stop && node.kind == NodeKind::verify) {
+    add(EventKind::skipped, node.op, 0, Map{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}});
+    return Status::ended;
+  }
+  if (!run.polling) {
+    run.polling = true;
+    run.polls = 0;
+    run.verify_attempt = node.kind == NodeKind::verify ? op.attempt + 1 : op.attempt;
+    run.verify_began = now();
+    Duration within = duration_of(verify.within).value_or(Duration{0});
+    run.poll_until = Duration{boot().us + within.us};
+    run.next_poll = boot();
+  }
+  if (boot() < *run.next_poll) {
+    wake_at(*run.next_poll);
+    return Status::active;
+  }
+  poll(node);
+  return has_ended(node) ? Status::ended : Status::active;
+}
+
+void Engine::Loop::poll(const Node& node) {
+  NodeRun& run = run_of(node);
+  const Verify& verify = *node.step->verify;
+  ++run.polls;
+  if (verify.probes.empty()) {
+    StepOutput own;
+    if (record(node).result) own.fields = *record(node).result;
+    poll_ended({node.id, now(), std::move(own)});
+    return;
+  }
+  const ActionCall& call = verify.probes.front();
+  const Action& action = action_of(call);
+  RunEnvironment names = environment(now());
+  if (record(node).result) names.set_result(&*record(node).result);
+  tl::expected<Map, Map> args = render_args(node, call, action, names);
+  if (!args) {
+    Map error = args.error();
+    error["effect"] = node.kind == NodeKind::verify ? "none" : "done";
+    run.polling = false;
+    attempt_ended(node, run.verify_attempt, EventKind::verified, Map{{"started_at", run.verify_began}}, std::move(error));
+    return;
+  }
+  run.in_flight = true;
+  run.timed_out = false;
+  run.stop.emplace();
+  // One poll may not outlast what is left for all of them; a lone one has the step's own time.
+  Duration limit = timeout_of_attempt(node);
+  if (limit.us == 0) limit = Duration{std::max<int64_t>(run.poll_until->us - boot().us, Duration::seconds(30).us)};
+  run.deadline = Duration{boot().us + limit.us};
+  ++in_flight_;
+  auto shared_args = std::make_shared<Map>(std::move(*args));
+  after_commit_.push_back([this, shared_args, &action, id = node.id, op = node.op.verify(), limit, stop = run.stop->get_token(), attempt = run.polls] {
+    parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt] {
+      ReadMarks marks;
+      NoActions others;
+      SilentProgress progress;
+      SilentStreams streams;
+      StepInput input{*shared_args, run_, op, attempt, "", limit, stop, marks, others, progress, streams, false};
+      Look look = parts_.world->look();
+      Result<StepOutput> output = action.look ? action.look(input, look) : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
+      auto end = std::make_shared<PollEnd>(PollEnd{id, parts_.world->clock.now(), std::move(output)});
+      parts_.executor->post([this, end] {
+        completed_.push_back([this, end] {
+          --in_flight_;
+          NodeRun& run_now = nodes_[end->node.index];
+          run_now.in_flight = false;
+          run_now.stop.reset();
+          run_now.deadline.reset();
+          if (!broken_ && !stopping_) poll_ended(std::move(*end));
+        });
+      });
+    });
+  });
+}
+
+void Engine::Loop::poll_ended(PollEnd end) {
+  const Node& node = parts_.graph->at(end.node);
+  NodeRun& run = run_of(node);
+  const Verify& verify = *node.step->verify;
+  RunEnvironment names = environment(now());
+  Map empty;
+  bool answered = end.output.has_value();
+  names.set_result(answered ? &end.output->fields : &empty);
+  List claims;
+  bool all_held = answered;
+  std::string first_failure;
+  std::string diagnostic;
+  for (const Claim& claim : verify.that) {
+    Map row{{"claim", claim.that.text}};
+    if (claim.name) row["name"] = *claim.name;
+    if (claim.severity) row["severity"] = claim.severity->text;
+    bool held = false;
+    if (!answered) {
+      row["reason"] = end.output.error().message;
+    } else {
+      tl::expected<Evaluation, Diagnostic> answer = evaluate(claim.that, names);
+      if (!answer) {
+        row["reason"] = answer.error().message;
+        if (diagnostic.empty() && parts_.files) diagnostic = render(answer.error(), *parts_.files);
+      } else {
+        const bool* yes = answer->value.find<bool>();
+        held = yes && *yes;
+        if (!yes) row["reason"] = "it must yield true or false, and yields " + std::string(type_name(answer->value));
+        Map parts;
+        for (const Part& part : answer->parts) parts[part.text] = shown(part.value);
+        if (!parts.empty()) row["parts"] = std::move(parts);
+      }
+    }
+    row["held"] = held;
+    if (!held && first_failure.empty()) {
+      first_failure = claim.name ? *claim.name : claim.that.text;
+      if (const Value* parts = member(row, "parts"); parts && parts->is<Map>()) {
+        std::string with;
+        for (const auto& [text, value] : parts->get<Map>()) with += (with.empty() ? " with `" : ", `") + text + "` = " + to_text(value);
+        first_failure += with;
+      } else if (member(row, "reason")) {
+        first_failure += ": " + text_of(row, "reason");
+      }
+    }
+    all_held = all_held && held;
+    claims.push_back(std::move(row));
+  }
+  if (!all_held && !history_.cancel && boot() < *run.poll_until) {
+    Duration every = duration_of(verify.every).value_or(poll_every);
+    run.next_poll = std::min(Duration{boot().us + every.us}, *run.poll_until);
+    return;
+  }
+  run.polling = false;
+  Map body{{"claims", claims}, {"polls", run.polls}, {"started_at", run.verify_began}};
+  if (node.kind == NodeKind::verify && answered) body["result"] = end.output->fields;
+  if (all_held) {
+    attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::nullopt);
+    return;
+  }
+  Map error{{"code", "verify_failed"},
+            {"message", answered ? "claim does not hold: " + first_failure : "nothing to verify: " + end.output.error().message},
+            {"effect", node.kind == NodeKind::verify ? "none" : "done"},
+            {"claims", std::move(claims)}};
+  if (!answered) {
+    error["code"] = std::string(name_of(end.output.error().code));
+    if (!end.output.error().hint.empty()) error["hint"] = end.output.error().hint;
+  }
+  if (!diagnostic.empty()) error["diagnostic"] = diagnostic;
+  attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::move(error));
+}
+
+}  // namespace muster

@@ -1,0 +1,90 @@
+// Who waits for whom: a playbook as nodes with their edges. Built once, then const; no run state lives here.
+//
+// Units:  NodeId is an index into the graph; node 0 is the playbook itself.
+// Errors: none: only a playbook that was checked is built, so dangling edges are our own mistakes (assert).
+// Source: docs/language.md, "Ground rules" 5 and 6; base/op_id.h for the names.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "interpreter/base/op_id.h"
+#include "interpreter/language/playbook.h"
+
+namespace muster {
+
+// The way of building graphs; a run is refused by an interpreter that builds another.
+inline constexpr int kGraphVersion = 1;
+
+struct NodeId {
+  uint32_t index = 0;
+  friend bool operator==(NodeId, NodeId) = default;
+};
+
+enum class NodeKind { playbook, phase, group, action, verify, set, fail, wait, audit };
+
+// Which list of its group a node stands in.
+enum class Place { body, rescue, rollback, always };
+
+struct Node {
+  NodeId id;
+  NodeKind kind = NodeKind::action;
+  Place place = Place::body;
+  OpId op;
+  NodeId parent;                  // of the playbook: itself
+  const Step* step = nullptr;     // of all but playbook and phase
+  const Phase* phase = nullptr;   // of a phase
+  std::vector<NodeId> needs;      // siblings or earlier steps that must have ended
+  std::vector<NodeId> body;       // of groups, in file order
+  std::vector<NodeId> rescue;     // of groups
+  std::vector<NodeId> rollback;   // steps that undo this node, in order
+  bool rollback_automatic = false;
+  std::vector<NodeId> always;     // of groups
+
+  [[nodiscard]] bool is_group() const {
+    return kind == NodeKind::playbook || kind == NodeKind::phase || kind == NodeKind::group;
+  }
+  [[nodiscard]] bool undoes() const { return rollback_automatic || !rollback.empty(); }
+};
+
+class StepGraph {
+ public:
+  explicit StepGraph(std::shared_ptr<const Playbook> playbook);
+  [[nodiscard]] const Playbook& playbook() const { return *playbook_; }
+  [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
+  [[nodiscard]] const Node& at(NodeId id) const { return nodes_[id.index]; }
+  [[nodiscard]] const Node& root() const { return nodes_.front(); }
+  [[nodiscard]] const Node* find(const OpId& op) const;
+  [[nodiscard]] const Node* find_step(std::string_view id) const;  // by the step's own id
+  [[nodiscard]] const Node* find_phase(std::string_view id) const;
+  // Over the version of the graph, the files' digests and every node with its edges: what a run is frozen to.
+  [[nodiscard]] std::string digest(const std::vector<std::string>& file_digests) const;
+
+ private:
+  NodeId add(Node node);
+  void add_steps(NodeId parent, const std::vector<Step>& steps, Place place, const OpId& base, bool parallel,
+                 std::vector<NodeId>& out);
+  void add_group(NodeId id, const Group& group, const OpId& base);
+  void resolve_needs();
+
+  std::shared_ptr<const Playbook> playbook_;
+  std::vector<Node> nodes_;
+  std::unordered_map<std::string, NodeId> by_op_;
+  std::unordered_map<std::string, NodeId> by_step_;
+  std::unordered_map<std::string, NodeId> by_phase_;
+};
+
+// The parts of a node that every group and step has, wherever they stand in the language's structs.
+[[nodiscard]] const std::optional<Approval>& approval_of(const StepGraph& graph, const Node& node);
+[[nodiscard]] const std::optional<Expression>* when_of(const Node& node);  // nullptr: the playbook has none
+[[nodiscard]] const std::optional<DurationText>& timeout_of(const StepGraph& graph, const Node& node);
+[[nodiscard]] const std::vector<Output>& outputs_of(const StepGraph& graph, const Node& node);
+// The title as text for people, where it has no `${{ }}`; otherwise the id.
+[[nodiscard]] std::string label_of(const Node& node);
+
+}  // namespace muster

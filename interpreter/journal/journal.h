@@ -1,0 +1,179 @@
+// The journal: what happened in each run, append-only, a hash chain per run and a signed ledger per store.
+//
+// Everything the interpreter must know after a kill stands here; every other column is a cache that can be rebuilt from
+// events. Hashes go over the stored bytes.
+// Units:  times are Timestamps in UTC; `seq` counts from 1 within a run.
+// Errors: `busy` (owned by somebody else, with who and since when), `refused` (not a store, a newer store, NFS, foreign
+//         application id), `storage` (disk full, I/O error: final, no new effects), `not_found`, `corrupt` (a chain does
+//         not verify), `in_doubt` never. A commit that fails has changed nothing.
+// Threads: one thread per Journal object: the engine's loop, or the one thread of a command.
+// Source: docs/journal.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "interpreter/base/op_id.h"
+#include "interpreter/base/result.h"
+#include "interpreter/base/time.h"
+#include "interpreter/base/value.h"
+
+namespace muster {
+
+enum class EventKind {
+  run_created, owned, evaluated, skipped, intent, outcome, mark_intent, mark, in_doubt, resolved,
+  gate_opened, vote, gate_closed, wait_started, wait_ended, verified, answered,
+  lock_taken, lock_taken_over, lock_released, rollback_started, rollback_ended,
+  audit, clock_stepped, cancel_asked, run_ended,
+  unknown,  // of a later version: kept and hashed, never resumed over
+};
+[[nodiscard]] std::string_view name_of(EventKind kind);
+[[nodiscard]] EventKind event_kind_of(std::string_view name);
+
+struct Event {
+  int64_t seq = 0;  // given by the journal
+  EventKind kind = EventKind::audit;
+  std::string kind_text;  // as stored; differs from name_of(kind) only for unknown ones
+  OpId op;
+  int attempt = 0;
+  Timestamp at;
+  std::string body;  // encode_value() of a map, or empty
+  std::string hash;  // 64 hex digits; given by the journal
+};
+
+// A stream of a step, kept beside the chain; the outcome event holds the digest.
+struct OutputRecord {
+  OpId op;
+  int attempt = 1;
+  std::string stream;  // stdout, stderr
+  std::string head, tail;
+  uint64_t bytes = 0;
+  std::string sha256;
+};
+
+enum class RunState { queued, running, waiting, succeeded, failed, rejected, rolled_back, cancelled };
+[[nodiscard]] std::string_view name_of(RunState state);
+[[nodiscard]] std::optional<RunState> run_state_of(std::string_view name);
+[[nodiscard]] bool has_ended(RunState state);
+
+// Who runs: dead owners on the same host are known by boot id, pid, start time and flock.
+struct Owner {
+  std::string id;       // `host:pid:start`
+  std::string host;
+  std::string boot_id;
+  int64_t pid = 0;
+  int64_t started = 0;  // the process' start time in clock ticks since boot
+};
+
+struct NewRun {
+  std::string id;  // 16 lower-case hex digits or more, made by the engine from entropy
+  std::string playbook;
+  std::string version;
+  std::string graph_digest;
+  std::string inputs;   // encode_value() of a map
+  std::string starter;  // user@host
+  std::string parent;   // the run that it retries; empty
+  Timestamp created_at;
+  std::vector<std::pair<std::string, std::string>> files;  // digest, bytes: frozen playbook, scripts
+};
+
+struct RunRow {
+  std::string id, playbook, version, graph_digest, inputs, starter, parent;
+  Timestamp created_at;
+  std::string owner;  // empty: nobody
+  int64_t epoch = 0;
+  int64_t next_seq = 1;
+  std::string head;  // hash of the last event
+  RunState state = RunState::queued;
+  std::optional<Timestamp> due_at;
+};
+
+struct RunRecord {
+  RunRow row;
+  std::vector<Event> events;
+};
+
+// What an owner may write under: taken by `own`, checked by every commit.
+struct Lease {
+  std::string run;
+  int64_t epoch = 0;
+  int64_t next_seq = 1;
+  std::string head;
+};
+
+struct OpState {  // cache for lists and indexes
+  OpId op;
+  int attempt = 0;
+  std::string state;
+};
+
+struct Commit {
+  std::vector<Event> events;  // seq and hash are filled in
+  std::vector<OutputRecord> outputs;
+  std::vector<OpState> ops;
+  std::optional<RunState> state;
+  std::optional<Timestamp> due_at;
+  bool clear_due = false;
+  std::string ledger;  // `gate`, `ended`, `takeover`: adds a signed ledger entry with the new head; empty: none
+  bool release = false;  // the lease is given back with this commit (end, park)
+};
+
+// `stale`: a vote or the like came in between; read the new events and build the commit again. `lost`: another epoch.
+enum class CommitAnswer { stored, stale, lost };
+
+struct RunQuery {
+  std::string id_prefix;   // empty: all
+  std::string playbook;    // empty: all
+  bool only_open = false;  // not ended
+  int limit = 0;           // 0: all; newest first
+};
+
+struct VerifyFinding {
+  std::string run;   // empty: the ledger
+  int64_t seq = 0;   // the first broken link
+  std::string message;
+};
+
+struct VerifyReport {
+  int64_t runs = 0, events = 0, ledger_entries = 0;
+  std::vector<VerifyFinding> findings;  // empty: everything holds
+};
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  // The run, its frozen files, its first event(s) and a ledger entry, in one commit; gives the lease to `owner`.
+  [[nodiscard]] virtual Result<Lease> create(const NewRun& run, std::vector<Event> first, const Owner& owner) = 0;
+  // Takes the run: free, or its owner is dead on this host, or the lease has expired. The `owned` event (with the
+  // previous owner) is written with it, a takeover into the ledger. `busy` names the owner otherwise.
+  [[nodiscard]] virtual Result<Lease> own(const std::string& run, const Owner& owner, const std::string& person, Timestamp now) = 0;
+  // One transaction under the fence; `lease` moves on with it.
+  [[nodiscard]] virtual Result<CommitAnswer> commit(Lease& lease, const Commit& commit) = 0;
+  // What a command that is not the owner may say: vote, answered, cancel_asked, resolved.
+  [[nodiscard]] virtual Result<void> say(const std::string& run, const Event& event) = 0;
+  // Heartbeat: moves the lease's end; `false` when it is lost.
+  [[nodiscard]] virtual Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) = 0;
+
+  // Reading. `since` skips events up to that seq.
+  [[nodiscard]] virtual Result<RunRecord> read(const std::string& run, int64_t since = 0) = 0;
+  [[nodiscard]] virtual Result<std::vector<RunRow>> find(const RunQuery& query) = 0;
+  [[nodiscard]] virtual Result<std::string> file(const std::string& digest) = 0;
+  [[nodiscard]] virtual Result<std::vector<OutputRecord>> outputs(const std::string& run) = 0;
+  // Whether anybody has written since the last call (PRAGMA data_version): cheap, for polling.
+  [[nodiscard]] virtual Result<bool> changed() = 0;
+  // Every chain and the ledger with its signatures; or one run's.
+  [[nodiscard]] virtual Result<VerifyReport> verify(const std::string& run = {}) = 0;
+  [[nodiscard]] virtual std::string instance() const = 0;  // the store's identity
+};
+
+// `sqlite:PATH`, or a plain path. Makes the folders (0700) and the store (0600) when `create` says so.
+[[nodiscard]] Result<std::unique_ptr<Journal>> open_journal(const std::string& store, bool create);
+
+// This process, as an owner.
+[[nodiscard]] Owner this_owner();
+
+}  // namespace muster

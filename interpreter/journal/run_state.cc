@@ -1,0 +1,315 @@
+#include "interpreter/journal/run_state.h"
+
+#include <array>
+
+#include "interpreter/base/json.h"
+
+namespace muster {
+namespace {
+
+constexpr std::array<std::string_view, 12> step_states = {"pending", "running",   "waiting",  "succeeded",   "already_done", "skipped",
+                                                          "failed",  "recovered", "in_doubt", "rolled_back", "cancelled",    "not_reached"};
+constexpr std::array<std::string_view, 6> gate_states = {"none", "open", "approved", "rejected", "expired", "voided"};
+
+std::optional<StepState> step_state_of(std::string_view name) {
+  for (size_t i = 0; i < step_states.size(); ++i)
+    if (step_states[i] == name) return static_cast<StepState>(i);
+  return std::nullopt;
+}
+
+GateState gate_state_of(std::string_view name) {
+  for (size_t i = 0; i < gate_states.size(); ++i)
+    if (gate_states[i] == name) return static_cast<GateState>(i);
+  return GateState::none;
+}
+
+bool flag(const Map& body, std::string_view name) {
+  const Value* v = member(body, name);
+  const bool* b = v ? v->find<bool>() : nullptr;
+  return b && *b;
+}
+
+std::optional<Map> map_in(const Map& body, std::string_view name) {
+  const Value* v = member(body, name);
+  const Map* m = v ? v->find<Map>() : nullptr;
+  if (!m) return std::nullopt;
+  return *m;
+}
+
+std::optional<Timestamp> time_in(const Map& body, std::string_view name) {
+  const Value* v = member(body, name);
+  const Timestamp* t = v ? v->find<Timestamp>() : nullptr;
+  if (!t) return std::nullopt;
+  return *t;
+}
+
+std::vector<std::string> texts_in(const Map& body, std::string_view name) {
+  std::vector<std::string> out;
+  const Value* v = member(body, name);
+  const List* list = v ? v->find<List>() : nullptr;
+  if (list)
+    for (const Value& item : *list)
+      if (const auto* text = item.find<std::string>()) out.push_back(*text);
+  return out;
+}
+
+void begin_attempt(OpRecord& op, int attempt, Timestamp at) {
+  if (op.attempt == attempt && op.started_at) return;
+  op.attempt = attempt;
+  op.result.reset();
+  op.error.reset();
+  op.verified.reset();
+  op.marks.clear();
+  op.outcome_ok = false;
+  op.due_at.reset();
+  op.resolution.clear();
+  op.doubt.clear();
+  if (!op.started_at) op.started_at = at;
+  op.ended_at.reset();
+}
+
+void finish(OpRecord& op, StepState state, const Event& event) {
+  op.state = state;
+  op.ended_at = event.at;
+  op.ended_seq = event.seq;
+}
+
+void apply_outcome(OpRecord& op, const Event& event, const Map& body) {
+  begin_attempt(op, event.attempt, time_in(body, "started_at").value_or(event.at));
+  op.intent_open = false;
+  op.result = map_in(body, "result");
+  op.error = map_in(body, "error");
+  op.certainty = op.error ? text_of(*op.error, "effect") : "done";
+  for (std::string& note : texts_in(body, "notes")) op.notes.push_back(std::move(note));
+  op.outcome_ok = !op.error;
+  op.passed = flag(body, "passed");
+  std::optional<StepState> state = step_state_of(text_of(body, "state"));
+  if (state && is_final(*state)) {
+    finish(op, *state, event);
+  } else if (state) {
+    op.state = *state;
+  }
+}
+
+void apply_resolved(OpRecord& op, const Event& event, const Map& body) {
+  op.resolution = text_of(body, "choice");
+  if (op.resolution == "succeeded") {
+    op.intent_open = false;
+    op.error.reset();
+    op.outcome_ok = true;
+    op.certainty = "done";
+    finish(op, StepState::succeeded, event);
+  } else if (op.resolution == "skip") {
+    op.intent_open = false;
+    finish(op, StepState::skipped, event);
+  } else if (op.resolution == "retry") {
+    op.intent_open = false;
+    op.state = StepState::pending;
+  } else {  // failed, rollback, stop
+    op.intent_open = false;
+    if (!op.error) op.error = Map{{"code", "failed"}, {"message", "settled as failed: " + text_of(body, "reason")}, {"effect", "maybe"}};
+    op.certainty = "maybe";
+    finish(op, StepState::failed, event);
+  }
+}
+
+void apply_gate_opened(OpRecord& op, const Event& event, const Map& body) {
+  GateRecord gate;
+  gate.state = GateState::open;
+  gate.opening = event.attempt;
+  gate.digest = text_of(body, "digest");
+  gate.opened_at = event.at;
+  gate.expires_at = time_in(body, "expires_at");
+  gate.shown = body;
+  op.gate = std::move(gate);
+  op.state = StepState::waiting;
+}
+
+}  // namespace
+
+std::string_view name_of(StepState state) { return step_states[static_cast<size_t>(state)]; }
+std::string_view name_of(GateState state) { return gate_states[static_cast<size_t>(state)]; }
+
+bool is_final(StepState state) {
+  switch (state) {
+    case StepState::pending:
+    case StepState::running:
+    case StepState::waiting:
+    case StepState::in_doubt: return false;
+    default: return true;
+  }
+}
+
+const OpRecord* RunHistory::find(const OpId& op) const {
+  auto it = ops_.find(op.path);
+  return it == ops_.end() ? nullptr : it->second.get();
+}
+
+OpRecord& RunHistory::at(const OpId& op) {
+  std::unique_ptr<OpRecord>& slot = ops_[op.path];
+  if (!slot) {
+    slot = std::make_unique<OpRecord>();
+    slot->op = op;
+    order_.push_back(slot.get());
+  }
+  return *slot;
+}
+
+Result<void> RunHistory::apply(const Event& event) {
+  Map body;
+  if (!event.body.empty()) {
+    Result<Value> decoded = decode_value(event.body);
+    if (!decoded || !decoded->is<Map>())
+      return fail(ErrorCode::corrupt, "event " + std::to_string(event.seq) + " has a body that cannot be read");
+    body = std::move(*decoded->find<Map>());
+  }
+  last_seq = event.seq;
+  if (event.at > last_at) last_at = event.at;
+  switch (event.kind) {
+    case EventKind::run_created:
+      created = std::move(body);
+      created_at = event.at;
+      break;
+    case EventKind::evaluated: {
+      OpRecord& op = at(event.op);
+      if (const Value* v = member(body, "when"); v && v->is<bool>()) op.when = v->get<bool>();
+      if (flag(body, "timed_out")) op.timed_out = true;
+      if (flag(body, "entered")) {
+        op.entered = true;
+        op.state = StepState::running;
+        op.waited_before = waited_at_gates;
+        if (!op.started_at) op.started_at = event.at;
+      }
+      break;
+    }
+    case EventKind::skipped: {
+      OpRecord& op = at(event.op);
+      finish(op, step_state_of(text_of(body, "state")).value_or(StepState::skipped), event);
+      break;
+    }
+    case EventKind::intent: {
+      OpRecord& op = at(event.op);
+      begin_attempt(op, event.attempt, event.at);
+      op.intent_open = true;
+      op.effect = text_of(body, "effect");
+      op.state = StepState::running;
+      break;
+    }
+    case EventKind::outcome: apply_outcome(at(event.op), event, body); break;
+    case EventKind::verified: {
+      OpRecord& op = at(event.op);
+      begin_attempt(op, event.attempt, time_in(body, "started_at").value_or(event.at));
+      op.verified = body;
+      std::optional<StepState> state = step_state_of(text_of(body, "state"));
+      op.passed = op.passed || flag(body, "passed");
+      if (std::optional<Map> result = map_in(body, "result")) op.result = std::move(result);
+      if (std::optional<Map> error = map_in(body, "error")) {
+        op.error = std::move(error);
+        op.certainty = text_of(*op.error, "effect");
+        op.outcome_ok = false;
+      } else if (state == StepState::succeeded) {
+        op.outcome_ok = true;
+      }
+      if (state && is_final(*state)) finish(op, *state, event);
+      else if (state) op.state = *state;
+      break;
+    }
+    case EventKind::mark_intent: {
+      size_t hash = event.op.path.rfind('#');
+      at(OpId{event.op.path.substr(0, hash)}).marks[event.op.path.substr(hash + 1)].intent_open = true;
+      break;
+    }
+    case EventKind::mark: {
+      size_t hash = event.op.path.rfind('#');
+      MarkRecord& mark = at(OpId{event.op.path.substr(0, hash)}).marks[event.op.path.substr(hash + 1)];
+      mark.intent_open = false;
+      const Value* value = member(body, "value");
+      mark.value = value ? *value : Value();
+      break;
+    }
+    case EventKind::in_doubt: {
+      OpRecord& op = at(event.op);
+      op.state = StepState::in_doubt;
+      op.doubt = text_of(body, "reason");
+      op.resolution.clear();
+      break;
+    }
+    case EventKind::resolved: apply_resolved(at(event.op), event, body); break;
+    case EventKind::gate_opened: apply_gate_opened(at(event.op), event, body); break;
+    case EventKind::vote: {
+      GateRecord& gate = at(event.op).gate;
+      Vote vote{text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"), text_of(body, "digest"), text_of(body, "how"), event.at};
+      const Value* opening = member(body, "opening");
+      if (gate.state == GateState::open && opening && opening->is<int64_t>() && opening->get<int64_t>() == gate.opening)
+        gate.votes.push_back(std::move(vote));
+      break;
+    }
+    case EventKind::gate_closed: {
+      OpRecord& op = at(event.op);
+      op.gate.state = gate_state_of(text_of(body, "verdict"));
+      op.gate.reason = text_of(body, "reason");
+      op.gate.closed_at = event.at;
+      if (event.at > op.gate.opened_at) waited_at_gates.us += (event.at - op.gate.opened_at).us;
+      op.state = StepState::pending;
+      break;
+    }
+    case EventKind::wait_started: {
+      OpRecord& op = at(event.op);
+      op.due_at = time_in(body, "due_at");
+      op.state = StepState::waiting;
+      if (!op.started_at) op.started_at = event.at;
+      if (event.attempt > 0) op.attempt = event.attempt;
+      break;
+    }
+    case EventKind::wait_ended: {
+      OpRecord& op = at(event.op);
+      op.due_at.reset();
+      op.state = StepState::pending;
+      break;
+    }
+    case EventKind::rollback_started: {
+      OpRecord& op = at(event.op);
+      if (member(body, "steps")) op.to_roll_back = texts_in(body, "steps");
+      break;
+    }
+    case EventKind::rollback_ended: {
+      OpRecord& op = at(event.op);
+      if (const Value* ok = member(body, "undone"); ok && ok->is<bool>()) {
+        op.rolled_back = ok->get<bool>();
+        if (*op.rolled_back) op.state = StepState::rolled_back;
+      } else {
+        op.rollback_ended = true;
+      }
+      break;
+    }
+    case EventKind::cancel_asked:
+      cancel = CancelRequest{text_of(body, "person"), text_of(body, "reason"), flag(body, "rollback"), flag(body, "now")};
+      break;
+    case EventKind::run_ended: ended = std::move(body); break;
+    case EventKind::unknown: has_unknown = true; break;
+    case EventKind::owned:
+    case EventKind::answered:
+    case EventKind::lock_taken:
+    case EventKind::lock_taken_over:
+    case EventKind::lock_released:
+    case EventKind::audit:
+    case EventKind::clock_stepped: break;
+  }
+  return {};
+}
+
+Result<RunHistory> replay(const std::vector<Event>& events) {
+  RunHistory history;
+  for (const Event& event : events) {
+    Result<void> applied = history.apply(event);
+    if (!applied) return pass(applied.error());
+  }
+  return history;
+}
+
+std::optional<RunState> ending_of(const RunHistory& history) {
+  if (!history.ended) return std::nullopt;
+  return run_state_of(text_of(*history.ended, "status"));
+}
+
+}  // namespace muster

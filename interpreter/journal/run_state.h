@@ -1,0 +1,119 @@
+// What the events of a run add up to. `apply` is the one way from an event to state, live and in a replay alike: state is
+// a cache, and a replay gives the same state at every prefix.
+//
+// Units:  see journal.h.
+// Errors: `corrupt` for an event whose body cannot be read; unknown kinds are kept as `has_unknown`.
+// Source: docs/journal.md, "Events".
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "interpreter/journal/journal.h"
+
+namespace muster {
+
+enum class StepState {
+  pending, running, waiting, succeeded, already_done, skipped, failed, recovered, in_doubt, rolled_back, cancelled, not_reached
+};
+[[nodiscard]] std::string_view name_of(StepState state);
+// Nothing more will happen to it by itself.
+[[nodiscard]] bool is_final(StepState state);
+
+struct Vote {
+  std::string person;   // OS user
+  std::string verdict;  // approve, reject
+  std::string reason;
+  std::string digest;   // what it was cast for
+  std::string how;      // terminal, command
+  Timestamp at;
+};
+
+enum class GateState { none, open, approved, rejected, expired, voided };
+[[nodiscard]] std::string_view name_of(GateState state);
+
+struct GateRecord {
+  GateState state = GateState::none;
+  int opening = 0;
+  Map shown;  // the body of gate_opened: message, guarded, digest, approvers, expires_at ...
+  std::string digest;
+  Timestamp opened_at;
+  std::optional<Timestamp> closed_at;
+  std::optional<Timestamp> expires_at;
+  std::vector<Vote> votes;  // of this opening
+  std::string reason;       // why it closed
+};
+
+struct MarkRecord {
+  bool intent_open = false;
+  std::optional<Value> value;  // the outcome's
+};
+
+// Everything known of one op: a step, a group, an undo.
+struct OpRecord {
+  OpId op;
+  StepState state = StepState::pending;
+  int attempt = 0;
+  bool intent_open = false;  // an intent without its outcome: in doubt after a crash
+  std::string effect;        // of the last intent: write, destructive
+  std::string certainty;     // none, maybe, done: of what failed
+  std::optional<bool> when;  // as it was evaluated
+  std::optional<Map> result;
+  std::optional<Map> error;
+  bool outcome_ok = false;   // the action of this attempt succeeded; its verify may still be open
+  bool passed = false;       // failed, and passed by `on_failure: continue`
+  std::optional<Timestamp> started_at, ended_at;
+  int64_t ended_seq = 0;     // the order of completion: rollback goes the other way
+  std::optional<Timestamp> due_at;  // a retry or a wait
+  std::optional<Map> verified;      // the last `verified` of this attempt
+  GateRecord gate;
+  std::map<std::string, MarkRecord> marks;  // by name, of this attempt
+  std::string resolution;                   // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
+  std::string doubt;                        // why it is in doubt, or what it asks
+  std::vector<std::string> notes;
+  // Of a group:
+  bool entered = false;
+  bool timed_out = false;
+  Duration waited_before;  // at gates of this run before it was entered: no timeout counts that
+  // Of a group that unwinds:
+  std::optional<std::vector<std::string>> to_roll_back;  // ops, latest first
+  bool rollback_ended = false;
+  std::optional<bool> rolled_back;  // of a step: its undo has ended, and how
+};
+
+struct CancelRequest {
+  std::string person, reason;
+  bool rollback = false;
+  bool now = false;
+};
+
+class RunHistory {
+ public:
+  [[nodiscard]] Result<void> apply(const Event& event);
+  [[nodiscard]] const OpRecord* find(const OpId& op) const;
+  OpRecord& at(const OpId& op);  // made when it is not there; the address stays
+  const std::vector<const OpRecord*>& in_order() const { return order_; }  // by first appearance
+
+  Map created;  // the body of run_created: title, version, files, policy ...
+  std::optional<CancelRequest> cancel;
+  std::optional<Map> ended;  // the body of run_ended: status, reason, exit_code
+  Timestamp created_at, last_at;
+  int64_t last_seq = 0;
+  Duration waited_at_gates;  // closed gates only
+  bool has_unknown = false;
+
+ private:
+  std::unordered_map<std::string, std::unique_ptr<OpRecord>> ops_;
+  std::vector<const OpRecord*> order_;
+};
+
+[[nodiscard]] Result<RunHistory> replay(const std::vector<Event>& events);
+// The ending of a run, from its history; nothing while it goes on.
+[[nodiscard]] std::optional<RunState> ending_of(const RunHistory& history);
+
+}  // namespace muster

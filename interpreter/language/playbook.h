@@ -1,0 +1,256 @@
+// What a playbook says, as written. Nothing here has been checked.
+//
+// Units:  Spans are bytes into SourceFile::text. Text may hold `${{ }}`; what is known at load stands beside it.
+// Errors: none; these are values. checker/checker.h tells what can be wrong with them.
+// Source: docs/language.md. The names and meanings of all keys stand once, in fields.h.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "interpreter/base/source_file.h"
+#include "interpreter/base/time.h"
+#include "interpreter/base/value.h"
+#include "interpreter/expression/expression.h"
+#include "interpreter/expression/template.h"
+
+namespace muster {
+
+// A literal: an id, a name of something structural. Values can never decide structure.
+struct Name {
+  Span at;
+  std::string text;
+};
+
+// Text with `${{ }}` that stands for a value of another type; `known` where it has no `${{ }}`.
+struct DurationText {
+  Template text;
+  std::optional<Duration> known;
+};
+struct IntegerText {
+  Template text;
+  std::optional<int64_t> known;
+};
+
+// An argument of an action: a scalar, a list or a map of such. It is typed by the action's fields, later.
+struct Entry;
+struct ScalarArgument {
+  LocatedText raw;  // as decoded, before templates
+  Template text;
+  bool quoted = false;  // quoted or block scalars are text, whatever they look like
+};
+struct Argument {
+  using Scalar = ScalarArgument;
+  Span at;
+  std::variant<Scalar, std::vector<Argument>, std::vector<Entry>> value;
+};
+struct Entry {
+  Name key;
+  Argument value;
+};
+
+// `sql: {connection: app, query: ...}`
+struct ActionCall {
+  Span at;
+  Name action;
+  Argument args;  // a map; other shapes are the checker's to refuse
+};
+
+struct Claim {
+  Span at;
+  Expression that;
+  std::optional<std::string> name;
+  std::optional<Name> severity;
+};
+
+struct Verify {
+  Span at;
+  std::vector<ActionCall> probes;  // the one read action; more than one is the checker's to refuse
+  std::vector<Claim> that;
+  std::optional<DurationText> within;  // poll until it holds, at most so long
+  std::optional<DurationText> every;
+};
+
+struct Approver {
+  Span at;
+  enum class Kind { user, group } kind = Kind::user;
+  std::string name;
+};
+
+struct Requirement {
+  std::vector<Approver> of;
+  int64_t count = 1;
+};
+
+struct Approval {
+  Span at;
+  std::optional<Template> message;
+  std::vector<Requirement> approvers;  // all must be met; none: anybody
+  std::optional<bool> prevent_self_approval;
+  std::optional<DurationText> expires;
+  bool require_reason = false;
+};
+
+struct Retry {
+  Span at;
+  IntegerText attempts;  // 1 is no retry
+  std::optional<DurationText> delay;
+  std::optional<DurationText> max_delay;
+  double backoff = 1.0;  // each delay is the one before times this
+  double jitter = 0.0;   // share of the delay that is random, 0 to 1
+  std::optional<Expression> when;
+};
+
+enum class OnFailure { fail, proceed, ask };  // `continue` is written `proceed` here only because C++ has the word
+
+struct Objectives {
+  Span at;
+  std::optional<DurationText> rto;
+  std::optional<DurationText> rpo;
+};
+
+struct Output {
+  Name name;
+  Argument value;
+};
+
+struct Step;
+
+// `rollback:` is `auto`, or steps.
+struct Rollback {
+  Span at;
+  bool automatic = false;
+  std::vector<Step> steps;
+};
+
+// What every group of steps may have: a playbook, a phase, a step with `steps:`.
+struct Group {
+  std::vector<Step> steps;
+  bool parallel = false;
+  std::optional<IntegerText> max_parallel;
+  std::vector<Step> rescue;
+  std::vector<Step> always;
+  std::vector<Output> outputs;
+  std::optional<Objectives> objectives;
+};
+
+// Steps that steer are run by the engine, not by an action.
+struct SetValues {
+  Span at;
+  std::vector<Entry> values;
+};
+struct Fail {
+  Span at;
+  std::optional<Template> message;
+  std::optional<Name> code;
+};
+struct Wait {
+  Span at;
+  std::optional<DurationText> duration;  // `for`
+};
+struct Audit {
+  Span at;
+  std::optional<Name> event;
+  std::vector<Entry> fields;
+};
+struct VerifyAlone {};  // `verify` is all that the step does
+struct NoBody {};       // nothing was written: the checker's to refuse
+
+struct Step {
+  Span at;
+  std::optional<Name> id;
+  std::optional<Template> title;
+  std::optional<std::string> description;
+  std::optional<Expression> when;
+  std::optional<std::vector<Name>> needs;  // absent: the step before it; [] : the group's start
+  std::optional<Approval> approval;
+  std::optional<DurationText> timeout;
+  std::optional<Retry> retry;
+  std::optional<Verify> verify;
+  std::optional<OnFailure> on_failure;
+  std::optional<Rollback> rollback;
+  std::optional<bool> idempotent;
+  std::optional<Name> effect;
+  std::optional<bool> sensitive;
+  std::vector<Output> outputs;
+  // Exactly one when the step is right. Keys that are no fields of a step land in `actions`, by name.
+  std::vector<ActionCall> actions;
+  std::optional<SetValues> set;
+  std::optional<Fail> fail;
+  std::optional<Wait> wait;
+  std::optional<Audit> audit;
+  std::shared_ptr<Group> group;  // `steps:`, with rescue, always, parallel beside it
+};
+
+struct Phase {
+  Span at;
+  std::optional<Name> id;
+  std::optional<Template> title;
+  std::optional<std::string> description;
+  std::optional<Expression> when;
+  std::optional<Approval> approval;
+  std::optional<DurationText> timeout;
+  std::optional<Rollback> rollback;
+  Group group;
+};
+
+struct Input {
+  Span at;
+  Name name;
+  std::optional<Name> type;  // string integer number boolean duration timestamp date path url enum list map
+  bool required = false;
+  std::optional<Argument> fallback;  // `default`
+  std::optional<std::string> pattern;
+  std::optional<Argument> min, max;
+  std::vector<Argument> values;      // of enum
+  std::optional<Name> of;            // of list
+  std::optional<std::string> description;
+};
+
+struct ConnectionDeclaration {
+  Span at;
+  Name name;
+  Name kind;  // sqlite postgres http s3 ssh: the one key that names it
+  std::vector<Entry> settings;  // the kind's own value under its name, and what stands beside it
+};
+
+struct Lock {
+  Span at;
+  Template name;
+};
+
+struct Defaults {
+  Span at;
+  std::optional<DurationText> timeout;
+  std::optional<Retry> retry;
+  std::optional<OnFailure> on_failure;
+};
+
+struct Playbook {
+  uint32_t file = 0;
+  Span at;
+  std::optional<IntegerText> muster;  // language version
+  std::optional<Name> playbook;       // identity, kebab-case
+  std::optional<std::string> version;
+  std::optional<std::string> title;
+  std::optional<std::string> description;
+  std::optional<std::string> owner;
+  std::vector<Name> tags;
+  std::vector<Input> inputs;
+  std::vector<ConnectionDeclaration> connections;
+  std::vector<Lock> locks;
+  std::optional<Defaults> defaults;
+  std::optional<DurationText> timeout;
+  std::optional<Objectives> objectives;
+  std::optional<Approval> approval;
+  std::optional<Rollback> rollback;
+  std::vector<Step> rescue;
+  std::vector<Step> always;
+  std::vector<Output> outputs;
+  std::vector<Phase> phases;
+};
+
+}  // namespace muster

@@ -1,0 +1,213 @@
+// The constructs of a playbook that are more than a map of keys.
+#include "interpreter/reader/construct_reader.h"
+#include "interpreter/reader/map_visitor.h"
+
+namespace muster {
+
+bool ConstructReader::read(const YamlNode& node, Approval& out, std::string_view key) {
+  out.at = tree_.head(node);
+  if (node.is_scalar() && node.is_plain() && tree_.text(node) == "true") return true;
+  if (node.kind != YamlNode::Kind::map)
+    return wrong_shape(node, key, "true or a map", "for a step without a gate leave `approval` out");
+  read_map(node, out, "`approval`");
+  return true;
+}
+
+bool ConstructReader::read_approver(const YamlNode& node, Approver& out) {
+  if (!wants_literal(node, "approvers", "`group:NAME` or `user:NAME`")) return false;
+  std::string_view text = tree_.text(node);
+  out.at = tree_.span(node);
+  size_t colon = text.find(':');
+  std::string_view kind = text.substr(0, std::min(colon, text.size()));
+  if (colon == std::string_view::npos || (kind != "group" && kind != "user") || colon + 1 == text.size()) {
+    refuse(out.at, "bad-approver", "an approver is `group:NAME` or `user:NAME`, and `" + std::string(text) + "` stands here",
+           colon == std::string_view::npos ? "write `group:" + std::string(text) + "` or `user:" + std::string(text) + "`" : "");
+    return false;
+  }
+  out.kind = kind == "group" ? Approver::Kind::group : Approver::Kind::user;
+  out.name = text.substr(colon + 1);
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, Requirement& out, std::string_view) {
+  bool has_people = false;
+  each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
+    std::string_view what = tree_.text(name);
+    if (!has_value(name, value)) return;
+    if (what == "of") {
+      has_people = true;
+      if (!wants_list(value, what)) return;
+      for (const YamlNode* item : value.children) {
+        Approver approver;
+        if (read_approver(*item, approver)) out.of.push_back(std::move(approver));
+      }
+    } else if (what == "count") {
+      IntegerText count;
+      if (!read(value, count, what)) return;
+      if (count.known && *count.known >= 1 && *count.known <= 100) {
+        out.count = *count.known;
+      } else {
+        refuse(tree_.span(value), "wrong-type", "`count` must be a whole number from 1 to 100");
+      }
+    } else if (what == "group" || what == "user") {  // `group: sre` with a space is a map
+      refuse(tree_.span(node), "bad-approver", "an approver is one word: `" + std::string(what) + ":NAME` without a space", "");
+      has_people = true;
+    } else {
+      refuse(tree_.span(name), "unknown-key", "`" + std::string(what) + "` is no key of an approver", "`of` and `count` are");
+    }
+  });
+  if (!has_people) refuse(tree_.head(node), "missing-key", "an approver that is a map needs `of`", "");
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, std::vector<Requirement>& out, std::string_view key) {
+  if (node.kind == YamlNode::Kind::map) {
+    Requirement one;
+    read(node, one, key);
+    out.push_back(std::move(one));
+    return true;
+  }
+  if (node.is_scalar()) {
+    Requirement one;
+    if (!read_approver(node, one.of.emplace_back())) return false;
+    out.push_back(std::move(one));
+    return true;
+  }
+  if (!wants_list(node, key)) return false;
+  Requirement any_of_them;
+  for (const YamlNode* item : node.children) {
+    if (item->kind == YamlNode::Kind::map) {
+      Requirement one;
+      read(*item, one, key);
+      out.push_back(std::move(one));
+    } else {
+      Approver approver;
+      if (read_approver(*item, approver)) any_of_them.of.push_back(std::move(approver));
+    }
+  }
+  if (!any_of_them.of.empty() && !out.empty())
+    refuse(tree_.head(node), "bad-approver", "approvers are names, or maps with `of`, not both in one list",
+           "write all of them as `{of: [...]}`");
+  if (!any_of_them.of.empty()) out.push_back(std::move(any_of_them));
+  if (node.children.empty()) refuse(tree_.span(node), "bad-approver", "nobody can approve: the list is empty", "leave `approvers` out for anybody");
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, Rollback& out, std::string_view key) {
+  out.at = tree_.head(node);
+  if (node.is_scalar() && tree_.text(node) == "auto") {
+    out.automatic = true;
+    return true;
+  }
+  if (node.is_scalar()) return wrong_shape(node, key, "`auto` or a list of steps");
+  return read(node, out.steps, key);
+}
+
+bool ConstructReader::read(const YamlNode& node, Claim& out, std::string_view key) {
+  if (node.kind == YamlNode::Kind::map) {
+    bool named = false;
+    each_entry(node, [&](const YamlNode& name, const YamlNode&) {
+      std::string_view text = tree_.text(name);
+      named = named || text == "that" || text == "name" || text == "severity";
+    });
+    if (named) {
+      out.at = tree_.head(node);
+      size_t before = problems_.size();
+      read_map(node, out, "a claim");
+      return problems_.size() == before;
+    }
+  }
+  out.at = tree_.head(node);
+  return read(node, out.that, key);
+}
+
+bool ConstructReader::read(const YamlNode& node, std::vector<Claim>& out, std::string_view key) {
+  if (node.kind == YamlNode::Kind::list) return read_list(node, out, key);
+  Claim one;
+  if (!read(node, one, key)) return false;
+  out.push_back(std::move(one));
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, Step& out, std::string_view) {
+  if (node.kind != YamlNode::Kind::map) return wrong_shape(node, "steps", "a list of steps, each a map");
+  out.at = tree_.span(node);
+  read_map(node, out, "a step");
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, Phase& out, std::string_view) {
+  if (node.kind != YamlNode::Kind::map) return wrong_shape(node, "phases", "a list of phases, each a map");
+  out.at = tree_.span(node);
+  read_map(node, out, "a phase");
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, Lock& out, std::string_view key) {
+  out.at = tree_.head(node);
+  return read(node, out.name, key);
+}
+
+bool ConstructReader::read(const YamlNode& node, std::vector<Input>& out, std::string_view key) {
+  if (!wants_map(node, key)) return false;
+  each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
+    if (!has_value(name, value)) return;
+    Input input;
+    input.name = name_of(name);
+    input.at = tree_.span(name);
+    if (value.kind != YamlNode::Kind::map) {
+      wrong_shape(value, input.name.text, "a map", "write `" + input.name.text + ": {type: string}`");
+      return;
+    }
+    read_map(value, input, "an input");
+    out.push_back(std::move(input));
+  });
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, std::vector<ConnectionDeclaration>& out, std::string_view key) {
+  if (!wants_map(node, key)) return false;
+  each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
+    if (!has_value(name, value)) return;
+    ConnectionDeclaration declaration;
+    declaration.name = name_of(name);
+    declaration.at = tree_.span(name);
+    if (value.kind != YamlNode::Kind::map) {
+      wrong_shape(value, declaration.name.text, "a map", "write `" + declaration.name.text + ": {sqlite: PATH}`");
+      return;
+    }
+    read(value, declaration.settings, declaration.name.text);
+    for (const Entry& setting : declaration.settings) {
+      if (!find_connection_kind(setting.key.text)) continue;
+      if (declaration.kind.text.empty()) {
+        declaration.kind = setting.key;
+      } else {
+        refuse(setting.key.at, "bad-connection", "`" + declaration.name.text + "` is " + declaration.kind.text + " already", "");
+      }
+    }
+    if (declaration.kind.text.empty()) {
+      std::string first = declaration.settings.empty() ? "" : declaration.settings.front().key.text;
+      std::vector<std::string_view> kinds;
+      for (const ConnectionKind& kind : connection_kinds()) kinds.push_back(kind.name);
+      std::string_view near = nearest(first, kinds);
+      refuse(declaration.settings.empty() ? declaration.at : declaration.settings.front().key.at, "bad-connection",
+             "`" + declaration.name.text + "` has no kind of connection",
+             near.empty() ? "kinds are `sqlite`, `postgres`, `http`, `s3` and `ssh`" : "did you mean `" + std::string(near) + "`?");
+    }
+    out.push_back(std::move(declaration));
+  });
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, std::vector<GroupOfPeople>& out, std::string_view key) {
+  if (!wants_map(node, key)) return false;
+  each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
+    if (!has_value(name, value)) return;
+    GroupOfPeople group;
+    group.name = name_of(name);
+    if (read(value, group.members, group.name.text)) out.push_back(std::move(group));
+  });
+  return true;
+}
+
+}  // namespace muster

@@ -1,0 +1,116 @@
+#include "interpreter/reader/reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <tuple>
+
+#include "interpreter/base/unique_fd.h"
+#include "interpreter/reader/construct_reader.h"
+#include "interpreter/reader/map_visitor.h"
+#include "interpreter/reader/yaml_tree.h"
+
+namespace muster {
+namespace {
+
+// A value that stands behind several aliases is read several times; what is wrong with it is said once.
+void drop_repeated(Diagnostics& problems, size_t from) {
+  std::set<std::tuple<uint32_t, std::string, std::string>> seen;
+  auto repeated = [&](const Diagnostic& d) { return !seen.emplace(d.at.begin, d.code, d.message).second; };
+  problems.erase(std::remove_if(problems.begin() + static_cast<ptrdiff_t>(from), problems.end(), repeated), problems.end());
+}
+
+bool root_is_map(const YamlTree& tree, std::string_view what, Diagnostics& problems) {
+  if (tree.root().kind == YamlNode::Kind::map) return true;
+  problems.push_back({Severity::error, "wrong-shape", tree.head(tree.root()), std::string(what) + " is a map of keys, and this is not",
+                      what == "a playbook" ? "begin with `muster: 1`" : "", {}});
+  return false;
+}
+
+template <class T>
+std::optional<T> read_file(const SourceFiles& files, uint32_t file, std::string_view what, Diagnostics& problems) {
+  size_t before = problems.size();
+  std::optional<YamlTree> tree = YamlTree::parse(files, file, problems);
+  if (!tree || !root_is_map(*tree, what, problems)) return std::nullopt;
+  T read{};
+  read.at = tree->head(tree->root());
+  ConstructReader(*tree, problems).read_map(tree->root(), read, what);
+  drop_repeated(problems, before);
+  return read;
+}
+
+Value value_of(const YamlTree& tree, const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::null: return Null{};
+    case YamlNode::Kind::scalar: return tree.text(node);
+    case YamlNode::Kind::list: {
+      List list;
+      for (const YamlNode* item : node.children) list.push_back(value_of(tree, *item));
+      return list;
+    }
+    case YamlNode::Kind::map: {
+      Map map;
+      for (size_t i = 0; i + 1 < node.children.size(); i += 2)
+        if (node.children[i]->is_scalar())
+          map.emplace(tree.text(*node.children[i]), value_of(tree, *node.children[i + 1]));
+      return map;
+    }
+  }
+  return Null{};
+}
+
+}  // namespace
+
+tl::expected<std::string, std::string> read_source(const std::string& path) {
+  constexpr size_t kLimit = YamlLimits{}.bytes;
+  // Without blocking: a named pipe would wait for a writer before we could see what it is.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) return tl::unexpected(path + ": " + std::strerror(errno));
+  struct stat about {};
+  if (::fstat(fd.get(), &about) != 0) return tl::unexpected(path + ": " + std::strerror(errno));
+  if (S_ISDIR(about.st_mode)) return tl::unexpected(path + " is a folder, not a file");
+  if (!S_ISREG(about.st_mode)) return tl::unexpected(path + " is not a regular file");
+  std::string text;
+  size_t expected = static_cast<size_t>(std::max<off_t>(about.st_size, 0));
+  if (expected > kLimit) return tl::unexpected(path + " has " + std::to_string(expected) + " bytes, more than " + std::to_string(kLimit));
+  text.resize(expected + 1);  // one more, so that a file that grows is noticed
+  size_t got = 0;
+  while (true) {
+    if (got == text.size()) {
+      if (got > kLimit) return tl::unexpected(path + " grew beyond " + std::to_string(kLimit) + " bytes while it was read");
+      text.resize(std::min(text.size() * 2, kLimit + 1));
+    }
+    ssize_t n = ::read(fd.get(), text.data() + got, text.size() - got);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return tl::unexpected(path + ": " + std::strerror(errno));
+    if (n == 0) break;
+    got += static_cast<size_t>(n);
+  }
+  text.resize(got);
+  return text;
+}
+
+std::optional<Playbook> read_playbook(const SourceFiles& files, uint32_t file, Diagnostics& problems) {
+  std::optional<Playbook> playbook = read_file<Playbook>(files, file, "a playbook", problems);
+  if (playbook) playbook->file = file;
+  return playbook;
+}
+
+std::optional<Configuration> read_configuration(const SourceFiles& files, uint32_t file, Diagnostics& problems) {
+  std::string_view text = files.at(file).text;
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Configuration{};  // all is as it comes
+  return read_file<Configuration>(files, file, "a configuration", problems);
+}
+
+std::optional<Map> read_values(const SourceFiles& files, uint32_t file, Diagnostics& problems) {
+  std::optional<YamlTree> tree = YamlTree::parse(files, file, problems);
+  if (!tree || !root_is_map(*tree, "a file of values", problems)) return std::nullopt;
+  return value_of(*tree, tree->root()).get<Map>();
+}
+
+}  // namespace muster

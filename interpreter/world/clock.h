@@ -1,0 +1,17 @@
+// Time, as a port.
+//
+// Units: see base/time.h. `now` is wall time in UTC; `boot` counts on while the machine sleeps and never steps.
+#pragma once
+
+#include "interpreter/base/time.h"
+
+namespace muster {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual Timestamp now() = 0;
+  [[nodiscard]] virtual Duration boot() = 0;  // CLOCK_BOOTTIME
+};
+
+}  // namespace muster

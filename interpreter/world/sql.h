@@ -1,0 +1,103 @@
+// Databases, as a port.
+//
+// A Connection is opened at its first use and closed with the call. Values travel as binds only.
+// Units:  timeouts are Durations; limits count rows and bytes.
+// Errors: `effect` is no_effect where the transaction was certainly rolled back; `unreachable` for a server or folder
+//         that cannot be reached, `corrupt`, `busy` (locked by others), `refused` (a write on a read-only connection,
+//         ATTACH and other forbidden statements), `timeout`, `interrupted`, `failed` (the statement's own error).
+// Source: docs/language.md, "sql".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "interpreter/base/result.h"
+#include "interpreter/base/time.h"
+#include "interpreter/base/value.h"
+
+namespace muster {
+
+// A resolved connection: what the playbook's `connections:` says, with its values filled in.
+struct Connection {
+  std::string name;  // as the playbook calls it
+  std::string kind;  // sqlite, postgres, http, s3, ssh
+  Map settings;      // sqlite: {path}; postgres: {url}; http: {url, headers, ...}
+};
+
+// One or several statements, separated by `;`, with `:name` for binds and `:"name"` for quoted identifiers.
+struct SqlText {
+  std::string text;
+  Map bind;   // by name
+  Map names;  // identifiers, text
+};
+
+struct SqlLimits {
+  Duration timeout{30'000'000};
+  int64_t max_rows = 10'000;
+  int64_t max_bytes = 1 << 20;
+};
+
+struct SqlResult {
+  std::vector<std::string> columns;  // of the last statement that had rows
+  std::vector<Map> rows;
+  int64_t row_count = 0;   // all rows, also those beyond the limit
+  bool truncated = false;  // rows or bytes were left out
+  int64_t changes = 0;     // rows inserted, updated, deleted by all statements
+};
+
+enum class CheckKind { integrity, quick };
+
+struct CheckResult {
+  bool intact = false;
+  std::vector<std::string> problems;  // `missing`, `not a database`, or what the engine says; at most 20
+};
+
+// An open look or change counts no more rows than this.
+struct ChangeBounds {
+  std::optional<int64_t> min;
+  std::optional<int64_t> max;
+};
+
+struct ExecuteOptions {
+  bool transaction = true;
+  ChangeBounds expect_changes;  // outside: rolled back, `violations`
+  SqlLimits limits;
+};
+
+class SqlRead {
+ public:
+  virtual ~SqlRead() = default;
+  // Opens read-only, by the engine's own means and an authorizer.
+  [[nodiscard]] virtual Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) = 0;
+  // A missing or damaged database is a result; a folder that cannot be read is an error.
+  [[nodiscard]] virtual Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) = 0;
+  // Whether somebody holds a lock on the database now (`busy` is an answer, not an error).
+  [[nodiscard]] virtual Result<bool> is_locked(const Connection&) = 0;
+};
+
+class Sql : public SqlRead {
+ public:
+  [[nodiscard]] virtual Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) = 0;
+  // SQLite: checkpoints (TRUNCATE) and leaves WAL mode, so that one file remains. Nothing for a database that cannot be opened.
+  [[nodiscard]] virtual Result<void> fold(const Connection&, std::stop_token) = 0;
+};
+
+struct TrialResult {
+  SqlResult result;                // counts of what would change
+  std::vector<Map> sample_before;  // at most `cap` rows
+  std::vector<Map> sample_after;
+};
+
+// Runs statements and takes them back by itself: its callers cannot commit.
+class SqlTrial {
+ public:
+  virtual ~SqlTrial() = default;
+  // `refused` where this database cannot be tried safely: the caller's preview is then unknown.
+  [[nodiscard]] virtual Result<TrialResult> attempt(const Connection&, const SqlText&, int cap, const SqlLimits&, std::stop_token) = 0;
+};
+
+}  // namespace muster

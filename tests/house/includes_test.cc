@@ -1,0 +1,193 @@
+// The fence of the house: which room may include which, read from the include lines themselves.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Rooms = std::set<std::string>;
+
+// docs/architecture.md, "Rooms": base is open to all; what a room may include is listed whole, not transitively.
+const std::map<std::string, Rooms> may_include = {
+    {"interpreter/base", {}},
+    {"interpreter/expression", {}},
+    {"interpreter/language", {"interpreter/expression"}},
+    {"interpreter/reader", {"interpreter/language", "interpreter/expression"}},
+    {"interpreter/world", {}},
+    {"interpreter/action", {"interpreter/world"}},
+    {"interpreter/checker", {"interpreter/language", "interpreter/expression", "interpreter/action"}},
+    {"interpreter/graph", {"interpreter/language", "interpreter/expression"}},
+    {"interpreter/journal", {}},
+    {"interpreter/engine",
+     {"interpreter/graph", "interpreter/action", "interpreter/journal", "interpreter/checker", "interpreter/language",
+      "interpreter/expression", "interpreter/world"}},
+    {"interpreter/report", {"interpreter/journal", "interpreter/graph", "interpreter/language", "interpreter/expression"}},
+    {"steps", {"interpreter/action", "interpreter/world"}},
+    {"scripting", {"interpreter/action", "interpreter/world"}},
+    {"interpreter/cli",
+     {"interpreter/engine", "interpreter/report", "interpreter/journal", "interpreter/checker", "interpreter/reader", "interpreter/graph",
+      "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world", "steps", "scripting"}},
+};
+
+// Arrow 4: a library's header stands in the files of its owner only.
+const std::map<std::string, Rooms> owners = {
+    {"yaml-cpp/", {"interpreter/reader"}},
+    {"sqlite3.h", {"interpreter/world", "interpreter/journal", "playbooks/database-restore/demo"}},
+    {"curl/", {"interpreter/world"}},
+    {"nlohmann/", {"interpreter/base"}},
+    {"sodium", {"interpreter/base", "interpreter/journal"}},
+    {"lz4", {"steps"}},
+    {"lua", {"scripting"}},
+    {"archive.h", {"steps"}},
+    {"libpq-fe.h", {"interpreter/world", "interpreter/journal"}},
+    {"CLI/", {"interpreter/cli"}},
+    {"spdlog/", {"interpreter/cli"}},
+};
+
+// Headers that are slow to compile: each in at most three files, and in no test.
+const std::vector<std::string> heavy = {"nlohmann/", "CLI/", "spdlog/", "valijson/", "yaml-cpp/"};
+
+struct Include {
+  std::string file;  // from the root
+  std::string room;
+  std::string target;
+};
+
+std::string room_of(const std::string& path) {
+  std::string best;
+  for (const auto& entry : may_include)
+    if (path.rfind(entry.first + "/", 0) == 0 && entry.first.size() > best.size()) best = entry.first;
+  return best;
+}
+
+bool is_source(const fs::path& path) { return path.extension() == ".cc" || path.extension() == ".h"; }
+
+std::vector<Include> includes_under(const std::vector<std::string>& folders) {
+  std::vector<Include> all;
+  fs::path root = MUSTER_SOURCE_DIR;
+  for (const std::string& folder : folders) {
+    if (!fs::exists(root / folder)) continue;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (!entry.is_regular_file() || !is_source(entry.path())) continue;
+      std::string name = fs::relative(entry.path(), root).string();
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) {
+        if (line.rfind("#include ", 0) != 0) continue;
+        size_t begin = line.find_first_of("<\"");
+        size_t end = line.find_last_of(">\"");
+        if (begin == std::string::npos || end <= begin) continue;
+        all.push_back({name, room_of(name), line.substr(begin + 1, end - begin - 1)});
+      }
+    }
+  }
+  return all;
+}
+
+bool crosses(const Include& include) {
+  std::string target = room_of(include.target);
+  if (target.empty() || include.room.empty() || target == include.room || target == "interpreter/base") return false;
+  return may_include.at(include.room).count(target) == 0;
+}
+
+TEST(House, NoIncludeCrossesItAgainstItsArrows) {
+  std::vector<Include> all = includes_under({"interpreter", "steps", "scripting"});
+  ASSERT_GT(all.size(), 300u) << "the include lines were not found";
+  for (const Include& include : all)
+    EXPECT_FALSE(crosses(include)) << include.file << " may not include " << include.target << ": " << include.room
+                                   << " knows nothing of that room (docs/architecture.md)";
+}
+
+TEST(House, TheFenceSeesAnIncludeThatCrosses) {
+  EXPECT_TRUE(crosses({"steps/sql.cc", "steps", "interpreter/engine/engine.h"}));
+  EXPECT_TRUE(crosses({"interpreter/checker/names.cc", "interpreter/checker", "interpreter/world/files.h"}));
+  EXPECT_TRUE(crosses({"interpreter/base/value.cc", "interpreter/base", "interpreter/language/playbook.h"}));
+  EXPECT_FALSE(crosses({"steps/sql.cc", "steps", "interpreter/action/action.h"}));
+}
+
+TEST(House, EveryRoomIsKnownToTheFence) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(MUSTER_SOURCE_DIR) / "interpreter")) {
+    if (!entry.is_directory() || fs::is_empty(entry.path())) continue;
+    EXPECT_EQ(may_include.count("interpreter/" + entry.path().filename().string()), 1u) << entry.path().filename();
+  }
+}
+
+TEST(House, ALibrarysHeaderStandsWithItsOwnerOnly) {
+  for (const Include& include : includes_under({"interpreter", "steps", "scripting", "playbooks"})) {
+    for (const auto& [library, rooms] : owners) {
+      if (include.target.rfind(library, 0) != 0) continue;
+      bool owned = std::any_of(rooms.begin(), rooms.end(), [&](const std::string& room) { return include.file.rfind(room + "/", 0) == 0; });
+      EXPECT_TRUE(owned) << include.file << " includes " << include.target;
+      bool header = include.file.size() > 2 && include.file.substr(include.file.size() - 2) == ".h";
+      EXPECT_FALSE(header && library != "sqlite3.h") << include.file << " shows " << include.target << " to all who include it";
+    }
+  }
+}
+
+TEST(House, HeavyHeadersStandInAtMostThreeFilesAndInNoTest) {
+  std::map<std::string, std::set<std::string>> users;
+  for (const Include& include : includes_under({"interpreter", "steps", "scripting", "playbooks", "tests"})) {
+    for (const std::string& library : heavy) {
+      if (include.target.rfind(library, 0) != 0) continue;
+      users[library].insert(include.file);
+      EXPECT_NE(include.file.rfind("tests/", 0), 0u) << include.file << " includes " << include.target;
+    }
+  }
+  for (const auto& [library, files] : users) EXPECT_LE(files.size(), 3u) << library << " is included by too many files";
+}
+
+std::vector<std::pair<std::string, std::string>> lines_of(const std::vector<std::string>& folders, const std::vector<std::string>& endings) {
+  std::vector<std::pair<std::string, std::string>> all;
+  fs::path root = MUSTER_SOURCE_DIR;
+  for (const std::string& folder : folders) {
+    if (!fs::exists(root / folder)) continue;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (!entry.is_regular_file()) continue;
+      std::string extension = entry.path().extension().string();
+      if (std::find(endings.begin(), endings.end(), extension) == endings.end()) continue;
+      std::ifstream in(entry.path());
+      int number = 0;
+      for (std::string line; std::getline(in, line);)
+        all.emplace_back(fs::relative(entry.path(), root).string() + ":" + std::to_string(++number), line);
+    }
+  }
+  return all;
+}
+
+TEST(House, NothingIsUnfinishedByItsOwnWords) {
+  const std::vector<std::string> words = {std::string("TO") + "DO", std::string("FIX") + "ME", std::string("X") + "XX", std::string("HA") + "CK:",
+                                          std::string("for") + " now", std::string("not ") + "implemented"};
+  for (const auto& [place, line] : lines_of({"interpreter", "steps", "scripting"}, {".cc", ".h", ".lua"}))
+    for (const std::string& word : words) EXPECT_EQ(line.find(word), std::string::npos) << place << ": " << line;
+}
+
+TEST(House, OnlyTheCommandLinePrints) {
+  const std::vector<std::string> printing = {"std::cout", "std::cerr", "printf(stdout", "fprintf(stderr", " printf(", "puts("};
+  for (const auto& [place, line] : lines_of({"interpreter", "steps", "scripting"}, {".cc", ".h"})) {
+    if (place.rfind("interpreter/cli/", 0) == 0 || place.rfind("interpreter/main.cc", 0) == 0) continue;
+    for (const std::string& call : printing) EXPECT_EQ(line.find(call), std::string::npos) << place << ": " << line;
+  }
+}
+
+TEST(House, EveryHeaderOpensWithItsPurpose) {
+  fs::path root = MUSTER_SOURCE_DIR;
+  for (const char* folder : {"interpreter", "steps", "scripting"}) {
+    if (!fs::exists(root / folder)) continue;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (entry.path().extension() != ".h") continue;
+      std::ifstream in(entry.path());
+      std::string line;
+      std::getline(in, line);
+      EXPECT_EQ(line.rfind("// ", 0), 0u) << fs::relative(entry.path(), root) << " does not say what it is for";
+    }
+  }
+}
+
+}  // namespace
