@@ -1,8 +1,12 @@
-# muster_room(NAME FOLDER [ROOMS room...] [LIBRARIES lib...]): the .cc files of one folder as the target room_NAME.
+# muster_room(NAME FOLDER [FOLDERS folder...] [ROOMS room...] [LIBRARIES lib...]): the .cc files of one folder, and of the
+# further FOLDERS that belong to the room, as the target room_NAME.
 # A room without .cc files is headers only. Sources are found at each build, so that a new file needs no list.
 function(muster_room name folder)
-  cmake_parse_arguments(ARG "" "" "ROOMS;LIBRARIES" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  cmake_parse_arguments(ARG "" "" "FOLDERS;ROOMS;LIBRARIES" ${ARGN})
+  set(patterns ${folder} ${ARG_FOLDERS})
+  list(TRANSFORM patterns PREPEND ${CMAKE_SOURCE_DIR}/)
+  list(TRANSFORM patterns APPEND /*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   list(TRANSFORM ARG_ROOMS PREPEND room_)
   if(sources)
     add_library(room_${name} STATIC ${sources})

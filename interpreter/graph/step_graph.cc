@@ -66,7 +66,7 @@ NodeId StepGraph::add(Node node) {
   return id;
 }
 
-void StepGraph::add_group(NodeId id, const Group& group, const OpId& base) {
+void StepGraph::add_group(NodeId id, const Group& group, OpId base) {
   std::vector<NodeId> body, rescue, always;
   add_steps(id, group.steps, Place::body, base, group.parallel, body);
   add_steps(id, group.rescue, Place::rescue, OpId{base.path + "~rescue"}, false, rescue);
@@ -76,7 +76,7 @@ void StepGraph::add_group(NodeId id, const Group& group, const OpId& base) {
   nodes_[id.index].always = std::move(always);
 }
 
-void StepGraph::add_steps(NodeId parent, const std::vector<Step>& steps, Place place, const OpId& base, bool parallel,
+void StepGraph::add_steps(NodeId parent, const std::vector<Step>& steps, Place place, OpId base, bool parallel,
                           std::vector<NodeId>& out) {
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];

@@ -67,9 +67,10 @@ class StepGraph {
 
  private:
   NodeId add(Node node);
-  void add_steps(NodeId parent, const std::vector<Step>& steps, Place place, const OpId& base, bool parallel,
+  // `base` by value: it may stand in a node that moves when one is added.
+  void add_steps(NodeId parent, const std::vector<Step>& steps, Place place, OpId base, bool parallel,
                  std::vector<NodeId>& out);
-  void add_group(NodeId id, const Group& group, const OpId& base);
+  void add_group(NodeId id, const Group& group, OpId base);
   void resolve_needs();
 
   std::shared_ptr<const Playbook> playbook_;

@@ -172,7 +172,7 @@ void describe(Input& i, V& visit) {
         "string, integer, number, boolean, duration, timestamp, date, path, url, enum, list or map");
   visit("required", i.required, Need::optional, "true: it must be given");
   visit("default", i.fallback, Need::optional, "what it is when it is not given");
-  visit("pattern", i.pattern, Need::optional, "a regular expression that the whole text must match");
+  visit("pattern", i.pattern, Need::optional, "a regular expression that must match; `^` and `$` hold it to the whole text");
   visit("min", i.min, Need::optional, "the smallest value, or the shortest text or list");
   visit("max", i.max, Need::optional, "the largest value, or the longest text or list");
   visit("values", i.values, Need::optional, "what an enum may be");

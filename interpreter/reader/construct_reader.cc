@@ -18,6 +18,14 @@ std::string_view shape_of(const YamlNode& node) {
   return "";
 }
 
+// `{"a", "b"}`, as other languages write lists.
+bool is_map_of_nulls(const YamlNode& node) {
+  if (node.kind != YamlNode::Kind::map || !node.is_flow() || node.children.empty()) return false;
+  for (size_t i = 1; i < node.children.size(); i += 2)
+    if (node.children[i]->kind != YamlNode::Kind::null || node.children[i]->written) return false;
+  return true;
+}
+
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 std::string quoted(std::string_view key) { return "`" + std::string(key) + "`"; }
@@ -66,17 +74,14 @@ bool ConstructReader::wants_map(const YamlNode& node, std::string_view key) {
   return node.kind == YamlNode::Kind::map || wrong_shape(node, key, "a map");
 }
 
+bool ConstructReader::refuse_map_of_nulls(const YamlNode& node, std::string_view key) {
+  refuse(tree_.span(node), "map-of-nulls", "the braces of " + quoted(key) + " make a map of keys without values", "write a YAML list: `[a, b]`");
+  return false;
+}
+
 bool ConstructReader::wants_list(const YamlNode& node, std::string_view key) {
   if (node.kind == YamlNode::Kind::list) return true;
-  if (node.kind == YamlNode::Kind::map && node.is_flow() && !node.children.empty()) {
-    bool nulls = true;
-    for (size_t i = 1; i < node.children.size(); i += 2) nulls = nulls && !node.children[i]->written;
-    if (nulls) {
-      refuse(tree_.span(node), "map-of-nulls", quoted(key) + " must be a list, and braces make a map of keys without values",
-             "write a YAML list: `[a, b]`");
-      return false;
-    }
-  }
+  if (is_map_of_nulls(node)) return refuse_map_of_nulls(node, key);
   return wrong_shape(node, key, "a list", node.kind == YamlNode::Kind::map ? "begin each item with `- `" : "");
 }
 
@@ -184,6 +189,7 @@ bool ConstructReader::read(const YamlNode& node, Expression& out, std::string_vi
            "put the whole expression into single quotes, or use a block scalar (`|`)");
     return false;
   }
+  if (node.refused) return false;
   if (!wants_scalar(node, key, "an expression")) return false;
   std::string_view source = tree_.source();
   std::string_view text = tree_.text(node);
@@ -253,6 +259,18 @@ bool ConstructReader::read(const YamlNode& node, OnFailure& out, std::string_vie
   return false;
 }
 
+Argument ConstructReader::unreadable(const YamlNode& node) const {
+  Argument::Scalar scalar;
+  scalar.raw.at = scalar.text.at = tree_.span(node);
+  Expression nothing;
+  nothing.at = scalar.raw.at;
+  scalar.text.pieces.push_back(std::move(nothing));
+  Argument argument;
+  argument.at = scalar.raw.at;
+  argument.value = std::move(scalar);
+  return argument;
+}
+
 bool ConstructReader::read(const YamlNode& node, Argument& out, std::string_view key) {
   out.at = tree_.span(node);
   switch (node.kind) {
@@ -268,20 +286,29 @@ bool ConstructReader::read(const YamlNode& node, Argument& out, std::string_view
         scalar.text.at = out.at;
         scalar.text.pieces.push_back(scalar.raw.text);
       }
-      out.value = std::move(scalar);
-      return parsed;
+      if (parsed) {
+        out.value = std::move(scalar);
+      } else {
+        out = unreadable(node);
+      }
+      return true;
     }
     case YamlNode::Kind::list: {
       std::vector<Argument> items;
-      bool all = read(node, items, key);
+      (void)read(node, items, key);
       out.value = std::move(items);
-      return all;
+      return true;
     }
     case YamlNode::Kind::map: {
       std::vector<Entry> entries;
-      bool all = read(node, entries, key);
-      out.value = std::move(entries);
-      return all;
+      if (is_map_of_nulls(node)) {
+        refuse_map_of_nulls(node, key);
+        out = unreadable(node);
+      } else {
+        (void)read(node, entries, key);
+        out.value = std::move(entries);
+      }
+      return true;
     }
   }
   return false;
@@ -300,10 +327,11 @@ bool ConstructReader::read(const YamlNode& node, std::vector<Name>& out, std::st
 bool ConstructReader::read(const YamlNode& node, std::vector<Entry>& out, std::string_view key) {
   if (!wants_map(node, key)) return false;
   each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
-    if (!value.written && !has_value(name, value)) return;  // a written null is a value here
+    if (is_merge_key(name) || (!value.written && !has_value(name, value))) return;  // a written null is a value here
     Entry entry;
     entry.key = name_of(name);
-    if (read(value, entry.value, entry.key.text)) out.push_back(std::move(entry));
+    (void)read(value, entry.value, entry.key.text);
+    out.push_back(std::move(entry));
   });
   return true;
 }

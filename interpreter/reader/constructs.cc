@@ -50,7 +50,8 @@ bool ConstructReader::read(const YamlNode& node, Requirement& out, std::string_v
         refuse(tree_.span(value), "wrong-type", "`count` must be a whole number from 1 to 100");
       }
     } else if (what == "group" || what == "user") {  // `group: sre` with a space is a map
-      refuse(tree_.span(node), "bad-approver", "an approver is one word: `" + std::string(what) + ":NAME` without a space", "");
+      refuse(tree_.span(node), "bad-approver", "an approver is one word: `" + std::string(what) + ":NAME` without a space",
+             value.is_scalar() ? "write `" + std::string(what) + ":" + std::string(tree_.text(value)) + "`" : "");
       has_people = true;
     } else {
       refuse(tree_.span(name), "unknown-key", "`" + std::string(what) + "` is no key of an approver", "`of` and `count` are");
@@ -182,9 +183,13 @@ bool ConstructReader::read(const YamlNode& node, std::vector<ConnectionDeclarati
       if (declaration.kind.text.empty()) {
         declaration.kind = setting.key;
       } else {
-        refuse(setting.key.at, "bad-connection", "`" + declaration.name.text + "` is " + declaration.kind.text + " already", "");
+        refuse(setting.key.at, "bad-connection",
+               "`" + declaration.name.text + "` is a connection of kind `" + declaration.kind.text + "` already", "give each connection a name of its own");
       }
     }
+    std::erase_if(declaration.settings, [&](const Entry& setting) {
+      return find_connection_kind(setting.key.text) && setting.key.text != declaration.kind.text;
+    });
     if (declaration.kind.text.empty()) {
       std::string first = declaration.settings.empty() ? "" : declaration.settings.front().key.text;
       std::vector<std::string_view> kinds;

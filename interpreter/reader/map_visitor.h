@@ -13,7 +13,8 @@ class MapVisitor {
  public:
   MapVisitor(ConstructReader& reader, const YamlNode& map, std::string_view what)
       : reader_(reader), map_(map), what_(what), used_(map.children.size() / 2) {
-    for (size_t i = 0; i < used_.size(); ++i) used_[i] = !map.children[2 * i]->is_scalar();  // refused by the tree
+    for (size_t i = 0; i < used_.size(); ++i)
+      used_[i] = !map.children[2 * i]->is_scalar() || reader.is_merge_key(*map.children[2 * i]);  // refused by the tree
   }
 
   template <class M>
@@ -72,7 +73,8 @@ class MapVisitor {
         ActionCall call;
         call.at = reader_.tree_.span(key.begin, std::max(key.end, value.end));
         call.action = reader_.name_of(key);
-        if (reader_.read(value, call.args, call.action.text)) calls_->push_back(std::move(call));
+        (void)reader_.read(value, call.args, call.action.text);
+        calls_->push_back(std::move(call));
         continue;
       }
       std::string name(reader_.tree_.text(key));
@@ -107,8 +109,7 @@ class MapVisitor {
   void later(const YamlNode& at, std::string_view key) {
     std::string help = key == "rescue" ? "put the step into a group: `steps:` with `rescue:` beside it" : "";
     reader_.refuse(reader_.tree_.span(at), "not-in-this-version",
-                   "`" + std::string(key) + "` is part of the language, but of " + std::string(what_) +
-                       " this version of muster does not know it yet", help);
+                   "`" + std::string(key) + "` is part of the language, but this version of muster does not know it yet", help);
   }
 
   ConstructReader& reader_;

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "interpreter/base/unique_fd.h"
+#include "interpreter/language/identity.h"
 #include "interpreter/reader/construct_reader.h"
 #include "interpreter/reader/map_visitor.h"
 #include "interpreter/reader/yaml_tree.h"
@@ -32,6 +33,19 @@ bool root_is_map(const YamlTree& tree, std::string_view what, Diagnostics& probl
   return false;
 }
 
+// Here and not in the checker, because only the tree knows where the version stands.
+void check_more(const Playbook& playbook, const YamlTree& tree, Diagnostics& problems) {
+  if (!playbook.version || is_semantic_version(*playbook.version)) return;
+  const std::vector<const YamlNode*>& keys = tree.root().children;
+  for (size_t i = 0; i + 1 < keys.size(); i += 2) {
+    if (!keys[i]->is_scalar() || tree.text(*keys[i]) != "version") continue;
+    problems.push_back({Severity::error, "bad-version", tree.span(*keys[i + 1]),
+                        "`version` must be a semantic version, and `" + *playbook.version + "` is none", "write three numbers, as in `1.4.0`", {}});
+    return;
+  }
+}
+void check_more(const Configuration&, const YamlTree&, Diagnostics&) {}
+
 template <class T>
 std::optional<T> read_file(const SourceFiles& files, uint32_t file, std::string_view what, Diagnostics& problems) {
   size_t before = problems.size();
@@ -40,6 +54,7 @@ std::optional<T> read_file(const SourceFiles& files, uint32_t file, std::string_
   T read{};
   read.at = tree->head(tree->root());
   ConstructReader(*tree, problems).read_map(tree->root(), read, what);
+  check_more(read, *tree, problems);
   drop_repeated(problems, before);
   return read;
 }

@@ -29,9 +29,10 @@ class Explanation {
                                            "indent with spaces");
     if (f_.open_bracket && !says("illegal document indicator")) return inside_brackets();
     char c = here();
-    if (says("unknown token") && (c == '@' || c == '`' || c == '%'))
-      return make("reserved-character", at_, 1, std::string("a value cannot begin with `") + c + "`: YAML reserves it",
-                  "quote the value");
+    if (says("unknown token") && (c == '@' || c == '`' || c == '%')) {
+      std::string sign = c == '`' ? "a backtick" : std::string("`") + c + "`";
+      return make("reserved-character", at_, 1, "a value cannot begin with " + sign + ": YAML reserves it", "quote the value");
+    }
     if (says("illegal map value")) return second_colon();
     if (says("illegal block entry"))
       return make("yaml-syntax", at_, 1, "a list cannot begin here, in the line of its key", "begin the list on the next line");
@@ -101,14 +102,15 @@ class Explanation {
     char c = here();
     uint32_t open = *f_.open_bracket;
     std::string bracket(1, source()[open]);
-    if (at_ + 1 >= size() || says("end of map flow not found") || says("end of sequence flow not found")) {
-      if (c != '[' && c != '{' && c != '"' && c != '\'') {
-        Diagnostic d = make("flow-syntax", open, 1, "the `" + bracket + "` that opens here is never closed",
-                            "close it, or quote the value that holds it");
-        if (at_ < size() && c != '\0' && c != '\n') d.notes.push_back({{f_.file, at_, std::min(at_ + 1, size())}, "still open here"});
-        return d;
-      }
-    }
+    if (says("illegal flow end"))
+      return make("flow-syntax", at_, 1, std::string("`") + c + "` does not close the `" + bracket + "` that is open here",
+                  "close it first, or quote the value that holds it");
+    bool lost = says("end of map flow not found") || says("end of sequence flow not found");
+    if (at_ + 1 >= size() || (lost && open < line_begin()))
+      return make("flow-syntax", open, 1, "the `" + bracket + "` that opens here is never closed", "close it, or quote the value that holds it");
+    if (c == ')' || (at_ > 0 && (source()[at_ - 1] == '"' || source()[at_ - 1] == '\'')))
+      return make("flow-syntax", at_, 1, "this stands behind a value that has ended already: inside `" + bracket + "` quotes and commas end it",
+                  "put the whole value into one pair of quotes, or use the block form");
     if (c == '?' || c == '[' || c == '{' || c == '@' || c == '`' || c == '%' || c == '"' || c == '\'' || c == '&' || c == '!')
       return make("flow-syntax", at_, 1, std::string("`") + c + "` cannot stand here, inside `" + bracket + "`",
                   "quote the value that holds it, or use the block form");

@@ -232,6 +232,19 @@ uint32_t skip_properties(std::string_view source, uint32_t at) {
   return at;
 }
 
+bool is_closed_quote(std::string_view source, uint32_t begin) {
+  const char quote = source[begin];
+  for (size_t at = begin + 1; at < source.size(); ++at) {
+    if (quote == '"' && source[at] == '\\') {
+      ++at;
+    } else if (source[at] == quote) {
+      if (quote == '"' || at + 1 >= source.size() || source[at + 1] != '\'') return true;
+      ++at;
+    }
+  }
+  return false;
+}
+
 ScalarPlace place_scalar(std::string_view source, uint32_t begin, std::string_view text) {
   char first = begin < source.size() ? source[begin] : '\0';
   if (first != '"' && first != '\'' && first != '|' && first != '>' && source.substr(begin, text.size()) == text) {

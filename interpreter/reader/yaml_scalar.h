@@ -23,6 +23,9 @@ struct ScalarPlace {
 
 [[nodiscard]] ScalarPlace place_scalar(std::string_view source, uint32_t begin, std::string_view text);
 
+// Whether the quote that opens at `begin` is closed. The library takes a text that goes on to the end of the file.
+[[nodiscard]] bool is_closed_quote(std::string_view source, uint32_t begin);
+
 // The first byte of a node's content behind its anchor and tag.
 [[nodiscard]] uint32_t skip_properties(std::string_view source, uint32_t at);
 

@@ -97,7 +97,13 @@ class YamlEvents final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
     uint32_t at = check_properties(mark, tag, anchor);
     YamlNode& node = make(YamlNode::Kind::scalar, at);
+    node.refused = at != position(mark) && tagged_;
     ScalarPlace place = place_scalar(tree_.source_, at, value);
+    bool quoted = place.style == YamlNode::Style::single_quoted || place.style == YamlNode::Style::double_quoted;
+    if (quoted && !place.exact && !is_closed_quote(tree_.source_, at)) {
+      refuse(at, at + 1, "yaml-syntax", "the quote that opens here is never closed", "");
+      throw Stop{};
+    }
     node.style = place.style;
     node.end = place.end;
     if (!place.segments.empty() || node.end - node.begin != value.size()) node.decoded = std::make_unique<std::string>(value);
@@ -245,6 +251,7 @@ class YamlEvents final : public YAML::EventHandler {
     char first = at < size() ? tree_.source_[at] : '\0';
     bool tagged = tag != "?" && !tag.empty() && (tag != "!" || first == '!' || first == '&');
     uint32_t content = anchor != 0 || tagged ? skip_properties(tree_.source_, at) : at;
+    tagged_ = tagged;
     if (!tagged) return content;
     size_t sign = tree_.source_.substr(at, content - at).find('!');
     if (sign == std::string_view::npos) return content;
@@ -285,6 +292,7 @@ class YamlEvents final : public YAML::EventHandler {
   uint32_t documents_ = 0;
   uint32_t last_end_ = 0;
   size_t said_ = 0;
+  bool tagged_ = false;  // the node whose properties were looked at last
 };
 
 std::optional<YamlTree> YamlTree::parse(const SourceFiles& files, uint32_t file, Diagnostics& problems, const YamlLimits& limits) {

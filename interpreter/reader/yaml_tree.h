@@ -33,6 +33,7 @@ struct YamlNode {
   Style style = Style::plain;
   bool written = true;  // false: a null that is only the absence of a value
   bool open = false;    // while it is being read
+  bool refused = false;  // it has a tag: what it should be was not written
   uint32_t begin = 0;
   uint32_t end = 0;
   uint64_t expanded = 1;                 // nodes beneath and itself, aliases expanded

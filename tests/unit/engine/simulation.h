@@ -1,4 +1,5 @@
-// A run in a simulated world: scripted actions, a virtual clock, a memory journal, the real engine, reader and checker.
+// A run in a simulated world: scripted actions, a virtual clock, a journal that can break, the real engine, reader and
+// checker.
 //
 // Time moves only when nothing else can happen; no test here sleeps.
 #pragma once
@@ -18,7 +19,7 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/reader/reader.h"
-#include "tests/world/memory_journal.h"
+#include "tests/world/breaking_journal.h"
 
 namespace muster::simulation {
 
@@ -111,7 +112,6 @@ class CountingEntropy final : public Entropy {
 };
 
 // Ports that no scripted action uses: reaching one is a mistake of the test.
-struct NoFiles;
 class NoSql final : public Sql, public SqlTrial {
  public:
   Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override { return none(); }
@@ -168,7 +168,7 @@ using Deed = std::function<Result<StepOutput>(const StepInput&)>;
 class Simulation final : public Observer {
  public:
   Simulation() : executor(clock) {
-    journal = std::make_shared<MemoryJournal>();
+    journal = std::make_shared<BreakingJournal>(folder.path() + "/muster.db");
     actions = {scripted_action("do", Effect::write), scripted_action("look", Effect::read), scripted_action("destroy", Effect::destructive)};
   }
 
@@ -200,6 +200,7 @@ class Simulation final : public Observer {
   // Another process goes on with the run: everything is read from the journal again.
   Result<Ending> resume(WhenIdle idle = {false, false}) {
     engine.reset();
+    journal->reopen();
     engine = std::make_unique<Engine>(parts(), *this);
     Result<void> adopted = engine->adopt(run_id, request());
     if (!adopted) return pass(adopted.error());
@@ -228,7 +229,8 @@ class Simulation final : public Observer {
   NoScratch scratch;
   NoFilesPort no_files;
   World world{clock, no_files, sql, sql, http, processes, scratch, entropy};
-  std::shared_ptr<MemoryJournal> journal;
+  TempDirectory folder;
+  std::shared_ptr<BreakingJournal> journal;
   std::vector<Action> actions;
   Configuration configuration;
   SourceFiles files;

@@ -1,0 +1,377 @@
+#include "interpreter/checker/arguments.h"
+
+#include <algorithm>
+
+#include "interpreter/checker/typing.h"
+#include "interpreter/language/fields.h"
+
+namespace muster {
+namespace {
+
+std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
+
+// `a`, `b` or `c`
+std::string either(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
+    text += quoted(names[i]);
+  }
+  return text;
+}
+
+std::string list_of(const std::vector<Field>& fields) {
+  std::string text;
+  for (const Field& f : fields) text += (text.empty() ? "" : ", ") + quoted(f.name);
+  return text;
+}
+
+class Typing {
+ public:
+  Typing(const ArgumentValues& values, Diagnostics& problems) : values_(values), problems_(problems) {}
+
+  // Nothing: the value is nil (the field counts as absent), or it was refused.
+  std::optional<Value> field(const Argument& argument, const Field& field) {
+    switch (field.type) {
+      case FieldType::any: return any(argument);
+      case FieldType::connection: return connection(argument, field);
+      case FieldType::choice: return choice(argument, field);
+      case FieldType::list: return list(argument, field);
+      case FieldType::map: return map(argument, field);
+      case FieldType::object: return object(argument, field.fields, field.one_of, field.name);
+      case FieldType::scalar_or_list:
+        if (std::holds_alternative<std::vector<Argument>>(argument.value)) return list(argument, field);
+        return one_or_many(argument, field);
+      default: return scalar(argument, field);
+    }
+  }
+
+  std::optional<Value> object(const Argument& argument, const std::vector<Field>& fields,
+                              const std::vector<std::vector<std::string>>& one_of, std::string_view name) {
+    const auto* entries = std::get_if<std::vector<Entry>>(&argument.value);
+    if (!entries) {
+      if (is_unreadable(argument)) return std::nullopt;
+      refuse(argument.at, "wrong-shape", quoted(name) + " must be a map of fields, and " + shape(argument) + " stands here",
+             "its fields are " + list_of(fields));
+      return std::nullopt;
+    }
+    Map map;
+    for (const Entry& entry : *entries) {
+      const Field* known = find(fields, entry.key.text);
+      if (!known) {
+        std::vector<std::string_view> names;
+        for (const Field& f : fields) names.push_back(f.name);
+        std::string_view near = nearest(entry.key.text, names);
+        refuse(entry.key.at, "unknown-field", quoted(name) + " has no field " + quoted(entry.key.text),
+               !near.empty() ? "did you mean " + quoted(near) + "?" : fields.empty() ? "it has none" : "its fields are " + list_of(fields));
+        continue;
+      }
+      size_t before = problems_.size();
+      if (auto value = field(entry.value, *known)) {
+        map.emplace(entry.key.text, std::move(*value));
+      } else if (problems_.size() == before && known->required) {
+        refuse(entry.value.at, "missing-field", quoted(known->name) + " of " + quoted(name) + " must be given, and its value is nil", "");
+      }
+    }
+    require(argument, *entries, fields, one_of, name);
+    return Value(std::move(map));
+  }
+
+  std::optional<Value> any(const Argument& argument) {
+    if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
+      if (scalar->text.is_constant()) return scalar->quoted ? Value(scalar->text.constant_text()) : plain_value(scalar->text.constant_text());
+      auto value = values_.text(scalar->text, false);
+      if (value) return std::move(*value);
+      problems_.push_back(std::move(value.error()));
+      return std::nullopt;
+    }
+    if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
+      List list;
+      for (const Argument& item : *items)
+        if (auto value = any(item)) list.push_back(std::move(*value));
+      return Value(std::move(list));
+    }
+    Map map;
+    for (const Entry& entry : std::get<std::vector<Entry>>(argument.value))
+      if (auto value = any(entry.value)) map.emplace(entry.key.text, std::move(*value));
+    return Value(std::move(map));
+  }
+
+ private:
+  void refuse(Span at, std::string code, std::string message, std::string help) {
+    problems_.push_back({Severity::error, std::move(code), at, std::move(message), std::move(help), {}});
+  }
+
+  static std::string shape(const Argument& argument) {
+    if (std::holds_alternative<std::vector<Argument>>(argument.value)) return "a list";
+    return std::holds_alternative<std::vector<Entry>>(argument.value) ? "a map" : "text";
+  }
+
+  static const Field* find(const std::vector<Field>& fields, std::string_view name) {
+    for (const Field& f : fields)
+      if (f.name == name) return &f;
+    return nullptr;
+  }
+
+  void require(const Argument& argument, const std::vector<Entry>& entries, const std::vector<Field>& fields,
+               const std::vector<std::vector<std::string>>& one_of, std::string_view name) {
+    auto entry_of = [&](std::string_view wanted) -> const Entry* {
+      for (const Entry& entry : entries)
+        if (entry.key.text == wanted) return &entry;
+      return nullptr;
+    };
+    Span at = entries.empty() ? argument.at : entries.front().key.at;
+    for (const Field& f : fields)
+      if (f.required && !entry_of(f.name)) refuse(at, "missing-field", quoted(name) + " needs " + quoted(f.name), f.meaning);
+    for (const std::vector<std::string>& group : one_of) {
+      const Entry* first = nullptr;
+      for (const std::string& choice : group) {
+        const Entry* entry = entry_of(choice);
+        if (first && entry) {
+          problems_.push_back({Severity::error, "one-of", entry->key.at,
+                               quoted(name) + " takes only one of " + either(group), "",
+                               {{first->key.at, quoted(first->key.text) + " is given here"}}});
+        } else if (entry) {
+          first = entry;
+        }
+      }
+      if (!first) refuse(at, "missing-field", quoted(name) + " needs " + either(group), "");
+    }
+  }
+
+  // The value of a scalar's text; nothing when it was refused. `written`: it holds no `${{ }}`.
+  std::optional<Value> text(const Argument& argument, const Field& field, bool& written) {
+    const auto* scalar = std::get_if<Argument::Scalar>(&argument.value);
+    if (!scalar) {
+      refuse(argument.at, "wrong-shape",
+             quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and " + shape(argument) + " stands here", "");
+      return std::nullopt;
+    }
+    written = scalar->text.is_constant();
+    if (written) return Value(scalar->text.constant_text());
+    auto value = values_.text(scalar->text, field.type == FieldType::url);
+    if (value) return std::move(*value);
+    problems_.push_back(std::move(value.error()));
+    return std::nullopt;
+  }
+
+  std::optional<Value> coerce(Value value, const Field& field, Span at, bool written) {
+    if (value.is_null()) return std::nullopt;
+    if (value.is<Unknown>()) return value;
+    switch (field.type) {
+      case FieldType::list:
+      case FieldType::scalar_or_list:
+        if (const List* items = value.find<List>()) {
+          List list;
+          for (const Value& item : *items)
+            if (auto typed = coerce(item, item_of(field), at, false)) list.push_back(std::move(*typed));
+          return Value(std::move(list));
+        }
+        if (field.type == FieldType::scalar_or_list) return coerce(std::move(value), item_of(field), at, written);
+        break;
+      case FieldType::map:
+        if (const Map* entries = value.find<Map>()) {
+          Map map;
+          for (const auto& [name, item] : *entries)
+            if (auto typed = coerce(item, item_of(field), at, false)) map.emplace(name, std::move(*typed));
+          return Value(std::move(map));
+        }
+        break;
+      case FieldType::object:
+      case FieldType::choice:
+      case FieldType::connection: break;  // structure is written, never computed
+      default: {
+        auto typed = typed_scalar(std::move(value), field.type, field.name, written);
+        if (typed) return std::move(*typed);
+        refuse(at, std::move(typed.error().code), std::move(typed.error().message), std::move(typed.error().help));
+        return std::nullopt;
+      }
+    }
+    refuse(at, "wrong-type", quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and a value of type " +
+                                 std::string(type_name(value)) + " stands here", "");
+    return std::nullopt;
+  }
+
+  static Field item_of(const Field& field) {
+    Field item;
+    if (!field.items.empty()) item = field.items.front();
+    if (item.name.empty()) item.name = field.name;
+    return item;
+  }
+
+  std::optional<Value> scalar(const Argument& argument, const Field& field) {
+    bool written = false;
+    auto value = text(argument, field, written);
+    if (!value) return std::nullopt;
+    return coerce(std::move(*value), field, argument.at, written);
+  }
+
+  // One value as it is, unless one `${{ }}` yields a list.
+  std::optional<Value> one_or_many(const Argument& argument, const Field& field) {
+    const auto* scalar_text = std::get_if<Argument::Scalar>(&argument.value);
+    if (scalar_text && scalar_text->text.whole()) return scalar(argument, field);
+    return this->field(argument, item_of(field));
+  }
+
+  std::optional<Value> list(const Argument& argument, const Field& field) {
+    const auto* scalar_text = std::get_if<Argument::Scalar>(&argument.value);
+    if (scalar_text && scalar_text->text.whole()) return scalar(argument, field);
+    const auto* items = std::get_if<std::vector<Argument>>(&argument.value);
+    if (!items) {
+      refuse(argument.at, "wrong-shape", quoted(field.name) + " must be a list, and " + shape(argument) + " stands here",
+             "write it as `[a, b]`, or each item in its own line behind `- `");
+      return std::nullopt;
+    }
+    Field item = item_of(field);
+    List list;
+    for (const Argument& argument_of_item : *items) {
+      const auto* part = std::get_if<Argument::Scalar>(&argument_of_item.value);
+      if (part && part->text.whole() && item.type != FieldType::any) {
+        bool written = false;
+        auto value = text(argument_of_item, item, written);
+        if (!value) continue;
+        if (const List* spliced = value->find<List>()) {
+          for (const Value& one : *spliced)
+            if (auto typed = coerce(one, item, argument_of_item.at, false)) list.push_back(std::move(*typed));
+        } else if (auto typed = coerce(std::move(*value), item, argument_of_item.at, false)) {
+          list.push_back(std::move(*typed));
+        }
+        continue;
+      }
+      if (auto value = this->field(argument_of_item, item)) list.push_back(std::move(*value));
+    }
+    return Value(std::move(list));
+  }
+
+  std::optional<Value> map(const Argument& argument, const Field& field) {
+    const auto* scalar_text = std::get_if<Argument::Scalar>(&argument.value);
+    if (scalar_text && scalar_text->text.whole()) return scalar(argument, field);
+    const auto* entries = std::get_if<std::vector<Entry>>(&argument.value);
+    if (!entries) {
+      refuse(argument.at, "wrong-shape", quoted(field.name) + " must be a map, and " + shape(argument) + " stands here",
+             "write it as `{name: value}`");
+      return std::nullopt;
+    }
+    Field item = item_of(field);
+    Map map;
+    for (const Entry& entry : *entries) {
+      item.name = entry.key.text;
+      size_t before = problems_.size();
+      auto value = this->field(entry.value, item);
+      if (value) {
+        map.emplace(entry.key.text, std::move(*value));
+      } else if (problems_.size() == before && item.type == FieldType::any) {
+        map.emplace(entry.key.text, Null{});
+      }
+    }
+    return Value(std::move(map));
+  }
+
+  // Structure is written, never computed.
+  std::optional<Name> literal(const Argument& argument, const Field& field) {
+    const auto* scalar = std::get_if<Argument::Scalar>(&argument.value);
+    if (!scalar) {
+      refuse(argument.at, "wrong-shape",
+             quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and " + shape(argument) + " stands here", "");
+      return std::nullopt;
+    }
+    if (scalar->text.is_constant()) return Name{argument.at, scalar->text.constant_text()};
+    if (is_unreadable(argument)) return std::nullopt;
+    refuse(argument.at, "literal-only", quoted(field.name) + " is fixed text: a value cannot stand in it", "write it out");
+    return std::nullopt;
+  }
+
+  std::optional<Value> choice(const Argument& argument, const Field& field) {
+    auto name = literal(argument, field);
+    if (!name) return std::nullopt;
+    if (std::find(field.choices.begin(), field.choices.end(), name->text) != field.choices.end()) return Value(name->text);
+    std::vector<std::string_view> names(field.choices.begin(), field.choices.end());
+    std::string_view near = nearest(name->text, names);
+    refuse(argument.at, "bad-choice", quoted(field.name) + " must be " + either(field.choices) + ", and " + quoted(name->text) + " stands here",
+           near.empty() ? "" : "did you mean " + quoted(near) + "?");
+    return std::nullopt;
+  }
+
+  std::optional<Value> connection(const Argument& argument, const Field& field) {
+    auto name = literal(argument, field);
+    if (!name) return std::nullopt;
+    auto value = values_.connection(*name);
+    if (!value) {
+      problems_.push_back(std::move(value.error()));
+      return std::nullopt;
+    }
+    std::string kind;
+    if (const Value* found = member(*value, "kind"))
+      if (const std::string* word = found->find<std::string>()) kind = *word;
+    if (!field.kinds.empty() && !kind.empty() && std::find(field.kinds.begin(), field.kinds.end(), kind) == field.kinds.end()) {
+      refuse(argument.at, "wrong-connection", quoted(name->text) + " is a connection of kind " + quoted(kind) + ", and " +
+                                                  either(field.kinds) + " is needed here", "");
+      return std::nullopt;
+    }
+    return std::move(*value);
+  }
+
+  const ArgumentValues& values_;
+  Diagnostics& problems_;
+};
+
+}  // namespace
+
+bool is_unreadable(const Argument& argument) {
+  const auto* scalar = std::get_if<Argument::Scalar>(&argument.value);
+  const Expression* expression = scalar ? scalar->text.whole() : nullptr;
+  return expression && !expression->tree.root;
+}
+
+tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action& action, const ArgumentValues& values) {
+  Diagnostics problems;
+  auto typed = Typing(values, problems).object(args, action.fields, action.one_of, action.name);
+  if (has_errors(problems) || !typed) return tl::unexpected(std::move(problems));
+  return std::move(*typed->find<Map>());
+}
+
+tl::expected<Map, Diagnostics> type_connection(const ConnectionDeclaration& declaration, const ArgumentValues& values) {
+  Diagnostics problems;
+  const ConnectionKind* kind = find_connection_kind(declaration.kind.text);
+  if (!kind) {
+    problems.push_back({Severity::error, "bad-connection", declaration.at, quoted(declaration.name.text) + " has no kind of connection", "", {}});
+    return tl::unexpected(std::move(problems));
+  }
+  Typing typing(values, problems);
+  Map result;
+  Argument beside;
+  beside.at = declaration.at;
+  std::vector<Entry> rest;
+  for (const Entry& setting : declaration.settings) {
+    if (setting.key.text != kind->name) {
+      rest.push_back(setting);
+      continue;
+    }
+    size_t before = problems.size();
+    auto own = typing.field(setting.value, kind->own);
+    if (!own && problems.size() == before)
+      problems.push_back({Severity::error, "missing-field", setting.value.at, quoted(kind->name) + " of " + quoted(declaration.name.text) + " is nil", "", {}});
+    if (!own) continue;
+    if (Map* fields = own->find<Map>(); fields && kind->own.type == FieldType::object) {
+      result.merge(*fields);
+    } else {
+      result.emplace(kind->own.name, std::move(*own));
+    }
+  }
+  beside.value = std::move(rest);
+  auto settings = typing.object(beside, kind->settings, {}, declaration.name.text);
+  if (has_errors(problems)) return tl::unexpected(std::move(problems));
+  if (settings) result.merge(*settings->find<Map>());
+  result.insert_or_assign("name", Value(declaration.name.text));
+  result.insert_or_assign("kind", Value(declaration.kind.text));
+  return result;
+}
+
+tl::expected<Value, Diagnostic> type_any(const Argument& argument, const ArgumentValues& values) {
+  Diagnostics problems;
+  auto value = Typing(values, problems).any(argument);
+  if (!problems.empty()) return tl::unexpected(std::move(problems.front()));
+  return value ? std::move(*value) : Value();
+}
+
+}  // namespace muster

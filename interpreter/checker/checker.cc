@@ -1,0 +1,450 @@
+#include "interpreter/checker/checker.h"
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+#include "interpreter/checker/calls.h"
+#include "interpreter/checker/names.h"
+#include "interpreter/checker/outline.h"
+#include "interpreter/checker/references.h"
+#include "interpreter/language/fields.h"
+
+namespace muster {
+namespace {
+
+std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
+
+std::string path_of(const Step& step) { return step.id ? quoted(step.id->text) : "this step"; }
+
+// What is known of a group or step once everything beneath it was seen.
+struct Effects {
+  bool writes = false;
+  bool any_step = false;
+};
+
+class Check {
+ public:
+  Check(const Playbook& playbook, const std::vector<Action>& actions, Diagnostics& problems)
+      : playbook_(playbook), actions_(actions), problems_(problems), outline_(playbook), references_(playbook, outline_, actions, problems),
+        values_(literal_values(playbook)) {
+    for (const Action& action : actions) action_names_.push_back(action.name);
+    step_keys_ = keys_of<Step>();
+  }
+
+  void run() {
+    check_declarations(playbook_, problems_);
+    ReadScope top;
+    top.before_the_run = true;
+    for (const ConnectionDeclaration& connection : playbook_.connections) references_.check(connection.settings, top);
+    for (const Lock& lock : playbook_.locks) references_.check(lock.name, top);
+    references_.check(playbook_.timeout, top);
+    check_objectives(playbook_.objectives, top);
+    if (playbook_.defaults) {
+      references_.check(playbook_.defaults->timeout, top);
+      if (playbook_.defaults->retry) check_retry(*playbook_.defaults->retry, top, nullptr);
+    }
+    check_ids();
+    check_needs();
+
+    Effects all;
+    if (playbook_.phases.empty() && !has_errors(problems_))
+      refuse(playbook_.at, "no-steps", "a playbook needs at least one phase", "write `phases:`, then `- id: ...` with `steps:` in it");
+    for (const Phase& phase : playbook_.phases) merge(all, check_phase(phase, playbook_.approval.has_value()));
+    (void)check_steps(playbook_.rescue, in_recovery(), true);
+    if (playbook_.rollback) check_rollback(*playbook_.rollback, {}, true);
+    (void)check_steps(playbook_.always, in_recovery(), true);
+    if (playbook_.approval) check_gate(*playbook_.approval, top, all, "the playbook");
+    ReadScope end;
+    end.own_result = true;
+    for (const Output& output : playbook_.outputs) references_.check(output.value, end);
+  }
+
+ private:
+  // What the steps of a list inherit from where they stand.
+  struct Within {
+    bool error = false;  // `error` may be read
+  };
+  static Within in_recovery() { return {true}; }
+
+  void report(Severity severity, Span at, std::string code, std::string message, std::string help, std::vector<Note> notes = {}) {
+    problems_.push_back({severity, std::move(code), at, std::move(message), std::move(help), std::move(notes)});
+  }
+  void refuse(Span at, std::string code, std::string message, std::string help = {}, std::vector<Note> notes = {}) {
+    report(Severity::error, at, std::move(code), std::move(message), std::move(help), std::move(notes));
+  }
+  void warn(Span at, std::string code, std::string message, std::string help = {}, std::vector<Note> notes = {}) {
+    report(Severity::warning, at, std::move(code), std::move(message), std::move(help), std::move(notes));
+  }
+
+  static void merge(Effects& into, const Effects& from) {
+    into.writes = into.writes || from.writes;
+    into.any_step = into.any_step || from.any_step;
+  }
+
+  // A step's place for messages about all of it: its id, or its first line.
+  static Span place_of(const Step& step) { return step.id ? step.id->at : Span{step.at.file, step.at.begin, step.at.begin + 1}; }
+  static Span place_of(const Phase& phase) { return phase.id ? phase.id->at : Span{phase.at.file, phase.at.begin, phase.at.begin + 1}; }
+
+  void check_ids() {
+    std::unordered_map<std::string_view, Span> phases, steps;
+    auto once = [&](std::unordered_map<std::string_view, Span>& seen, const Name& id, std::string_view what) {
+      auto [first, is_new] = seen.emplace(id.text, id.at);
+      if (!is_new)
+        refuse(id.at, "duplicate-id", "two " + std::string(what) + " have the id " + quoted(id.text), "", {{first->second, "first given here"}});
+    };
+    for (const OutlineNode& node : outline_.nodes()) {
+      if (node.phase && node.phase->id) {
+        const Name& id = *node.phase->id;
+        check_name(id, "an id", problems_);
+        once(phases, id, "phases");
+        if (id.text == "playbook" || id.text == "rescue" || id.text == "rollback" || id.text == "always")
+          refuse(id.at, "reserved-name", "no phase can be called " + quoted(id.text) + ": reports call a part of every playbook so", "choose another id");
+      }
+      if (node.step && node.step->id) {
+        check_name(*node.step->id, "an id", problems_);
+        once(steps, *node.step->id, "steps");
+      }
+    }
+  }
+
+  void check_needs() {
+    const size_t before = problems_.size();
+    const std::vector<OutlineNode>& nodes = outline_.nodes();
+    for (uint32_t i = 0; i < nodes.size(); ++i) {
+      const OutlineNode& node = nodes[i];
+      if (!node.step || !node.step->needs) continue;
+      for (const Name& name : *node.step->needs) {
+        auto target = outline_.find_step(name.text);
+        if (!target) {
+          std::string_view near = references_.nearest_step(name.text);
+          refuse(name.at, "unknown-step", "no step is called " + quoted(name.text), near.empty() ? "" : "did you mean " + quoted(near) + "?");
+          continue;
+        }
+        bool sibling = nodes[*target].list_index == node.list_index;
+        if (*target == i) {
+          refuse(name.at, "bad-needs", path_of(*node.step) + " cannot need itself");
+        } else if (outline_.is_inside(i, *target)) {
+          refuse(name.at, "bad-needs", quoted(name.text) + " is the group that this step stands in", "a step begins after its group has begun anyway");
+        } else if (outline_.is_inside(*target, i)) {
+          refuse(name.at, "bad-needs", quoted(name.text) + " stands inside this step", "");
+        } else if (!sibling && *target > i) {
+          refuse(name.at, "bad-needs", quoted(name.text) + " comes later, in another group", "`needs` names siblings and earlier steps");
+        } else if (!sibling && nodes[*target].list != ListOf::body && !outline_.ends_before(nodes[*target].parent, i)) {
+          refuse(name.at, "bad-needs", quoted(name.text) + " runs only when something goes wrong, or at the end", "`needs` names siblings and earlier steps");
+        }
+      }
+    }
+    if (problems_.size() > before) return;  // wrong edges make cycles that nobody meant
+    std::vector<uint32_t> cycle = outline_.cycle();
+    if (cycle.empty()) return;
+    std::string path;
+    const Step* first = nullptr;
+    auto label = [&](uint32_t index) -> std::string {
+      const OutlineNode& node = nodes[index];
+      if (node.step) return node.step->id ? node.step->id->text : "a step without an id";
+      return node.phase && node.phase->id ? node.phase->id->text : "the playbook";
+    };
+    for (uint32_t index : cycle) {
+      if (!first && nodes[index].step && nodes[index].step->needs && !nodes[index].step->needs->empty()) first = nodes[index].step;
+      path += label(index) + " -> ";
+    }
+    path += label(cycle.front());
+    refuse(first ? first->needs->front().at : playbook_.at, "needs-cycle", "these steps wait for each other: " + path,
+           "each arrow reads `waits for`; leave one out");
+  }
+
+  void check_objectives(const std::optional<Objectives>& objectives, const ReadScope& scope) {
+    if (!objectives) return;
+    references_.check(objectives->rto, scope);
+    references_.check(objectives->rpo, scope);
+  }
+
+  Effects check_group(const Group& group, uint32_t node, Within within, bool gated) {
+    ReadScope scope;
+    scope.node = node;
+    scope.error = within.error;
+    if (group.max_parallel) {
+      references_.check(*group.max_parallel, scope);
+      at_least_one(*group.max_parallel, "max_parallel");
+    }
+    check_objectives(group.objectives, scope);
+    Effects effects = check_steps(group.steps, within, gated);
+    Effects besides = check_steps(group.rescue, in_recovery(), gated);
+    merge(besides, check_steps(group.always, in_recovery(), gated));
+    effects.writes = effects.writes || besides.writes;
+    return effects;
+  }
+
+  Effects check_phase(const Phase& phase, bool gated) {
+    const uint32_t node = outline_.node_of(phase);
+    ReadScope scope;
+    scope.node = node;
+    references_.check(phase.when, scope);
+    references_.check(phase.title, scope);
+    references_.check(phase.timeout, scope);
+    Effects effects = check_group(phase.group, node, {}, gated || phase.approval);
+    if (phase.approval) {
+      check_gate(*phase.approval, scope, effects, "phase " + (phase.id ? quoted(phase.id->text) : "without an id"));
+    } else if (!effects.any_step) {
+      warn(place_of(phase), "no-steps", "this phase has no steps", "");
+    }
+    if (phase.rollback) check_rollback(*phase.rollback, {}, gated || phase.approval);
+    scope.own_result = true;
+    check_outputs(phase.group.outputs, scope);
+    return effects;
+  }
+
+  void check_outputs(const std::vector<Output>& outputs, const ReadScope& scope) {
+    for (const Output& output : outputs) {
+      check_field_name(output.name, "the name of an output", problems_);
+      references_.check(output.value, scope);
+    }
+  }
+
+  void check_gate(const Approval& approval, const ReadScope& scope, const Effects& guarded, const std::string& what) {
+    references_.check(approval.message, scope);
+    references_.check(approval.expires, scope);
+    if (!guarded.any_step) {
+      warn(approval.at, "gate-guards-nothing", "this gate guards nothing: " + what + " has no steps", "");
+    } else if (!guarded.writes) {
+      warn(approval.at, "gate-guards-nothing", "this gate guards nothing: " + what + " only reads", "put it in front of what changes something");
+    }
+  }
+
+  void check_rollback(const Rollback& rollback, Within within, bool gated) { (void)check_steps(rollback.steps, within, gated); }
+
+  Effects check_steps(const std::vector<Step>& steps, Within within, bool gated) {
+    Effects effects;
+    for (const Step& step : steps) merge(effects, check_step(step, within, gated));
+    return effects;
+  }
+
+  void at_least_one(const IntegerText& number, std::string_view key) {
+    if (number.known && *number.known < 1)
+      refuse(number.text.at, "out-of-range", quoted(key) + " must be at least 1, and `" + std::to_string(*number.known) + "` stands here");
+  }
+
+  Effects check_step(const Step& step, Within within, bool gated) {
+    const uint32_t node = outline_.node_of(step);
+    ReadScope before;
+    before.node = node;
+    before.error = within.error;
+    const ResultShape shape = references_.shape_of(step);
+    references_.check(step.title, before);
+    references_.check(step.when, before);
+    references_.check(step.timeout, before);
+    check_body_count(step);
+
+    Effects effects;
+    effects.any_step = true;
+    const bool own_gate = step.approval.has_value();
+    bool automatic_is_offered = false;
+    if (step.group) {
+      Effects inside = check_group(*step.group, node, within, gated || own_gate);
+      effects.writes = inside.writes;
+      effects.any_step = inside.any_step;
+    }
+    for (const ActionCall& call : step.actions) {
+      const Action* action = find_action(actions_, call.action.text);
+      if (!action) {
+        effects.writes = true;  // as far as we know
+        automatic_is_offered = true;
+        check_unknown_action(call, step);
+        continue;
+      }
+      check_call(call, *action, values_, problems_);
+      references_.check(call.args, before);
+      Effect effect = effect_of(call, *action, step.effect, false);
+      effects.writes = effects.writes || effect != Effect::read;
+      automatic_is_offered = automatic_is_offered || static_cast<bool>(action->rollback);
+      check_effect(call, *action, step);
+      if (effect == Effect::destructive) check_destructive(call, step, node, gated || own_gate);
+    }
+    if (step.set) {
+      for (const Entry& entry : step.set->values) check_field_name(entry.key, "the name of a value", problems_);
+      references_.check(step.set->values, before);
+    }
+    if (step.fail) {
+      references_.check(step.fail->message, before);
+      if (step.fail->code) check_name(*step.fail->code, "a code", problems_);
+    }
+    if (step.wait) references_.check(step.wait->duration, before);
+    if (step.audit) {
+      references_.check(step.audit->fields, before);
+      if (step.audit->event) check_name(*step.audit->event, "the name of an event", problems_);
+    }
+    if (step.effect && !effect_of(step.effect->text)) {
+      std::string_view near = nearest(step.effect->text, {"read", "write", "destructive"});
+      refuse(step.effect->at, "bad-choice", "`effect` must be `read`, `write` or `destructive`, and " + quoted(step.effect->text) + " stands here",
+             near.empty() ? "" : "did you mean " + quoted(near) + "?");
+    }
+
+    if (step.verify) check_verify(*step.verify, before, shape);
+    if (step.retry) {
+      ReadScope retry = before;
+      retry.error = true;
+      retry.own_result = true;
+      retry.result = &shape;
+      check_retry(*step.retry, retry, effects.writes && !step.idempotent.value_or(false) && !step.group ? &step : nullptr);
+    }
+    if (step.approval) check_gate(*step.approval, before, effects, "the step");
+    if (step.rollback) {
+      if (step.rollback->automatic && !automatic_is_offered)
+        refuse(step.rollback->at, "no-rollback",
+               step.actions.empty() ? "`auto` takes an action that can undo itself, and this step has none"
+                                    : quoted(step.actions.front().action.text) + " has no rollback of its own",
+               "list the steps that undo it");
+      check_rollback(*step.rollback, within, gated || own_gate);
+    }
+    ReadScope after = before;
+    after.own_result = true;
+    after.result = &shape;
+    check_outputs(step.outputs, after);
+    return effects;
+  }
+
+  void check_body_count(const Step& step) {
+    std::vector<std::pair<std::string, Span>> bodies;
+    for (const ActionCall& call : step.actions)
+      if (find_action(actions_, call.action.text)) bodies.emplace_back(call.action.text, call.action.at);
+    if (step.group) bodies.emplace_back("steps", place_of(step));
+    if (step.set) bodies.emplace_back("set", step.set->at);
+    if (step.fail) bodies.emplace_back("fail", step.fail->at);
+    if (step.wait) bodies.emplace_back("wait", step.wait->at);
+    if (step.audit) bodies.emplace_back("audit", step.audit->at);
+    if (bodies.empty() && step.actions.empty() && !step.verify) {
+      std::string list;
+      for (std::string_view name : action_names_) list += (list.empty() ? "" : ", ") + quoted(name);
+      refuse(place_of(step), "no-body", "this step does nothing", "give it an action (" + list + "), `steps` or `verify`");
+    }
+    for (size_t i = 1; i < bodies.size(); ++i)
+      refuse(bodies[i].second, "two-bodies", "a step does one thing, and this one has " + quoted(bodies[0].first) + " and " + quoted(bodies[i].first),
+             "make two steps of it", {{bodies[0].second, quoted(bodies[0].first) + " stands here"}});
+  }
+
+  void check_unknown_action(const ActionCall& call, const Step& step) {
+    const std::string& name = call.action.text;
+    bool has_other = step.group || step.set || step.fail || step.wait || step.audit;
+    for (const ActionCall& other : step.actions) has_other = has_other || find_action(actions_, other.action.text);
+    std::vector<std::string_view> all = action_names_;
+    all.insert(all.end(), step_keys_.begin(), step_keys_.end());
+    std::string_view near = nearest(name, all);
+    bool near_is_key = std::find(step_keys_.begin(), step_keys_.end(), near) != step_keys_.end();
+    std::string help = near.empty() ? "" : "did you mean " + quoted(near) + "?";
+    if (has_other || (near_is_key && !near.empty())) {
+      refuse(call.action.at, "unknown-key", quoted(name) + " is no key of a step, and no action is called so", help);
+      return;
+    }
+    if (help.empty()) {
+      for (std::string_view known : action_names_) help += (help.empty() ? "actions are " : ", ") + quoted(known);
+    }
+    refuse(call.action.at, "unknown-action", "no action is called " + quoted(name), help);
+  }
+
+  void check_effect(const ActionCall& call, const Action& action, const Step& step) {
+    if (!step.effect) return;
+    std::optional<Effect> said = effect_of(step.effect->text);
+    if (!said) return;
+    Effect derived = effect_of(call, action, std::nullopt, false);
+    bool believed = action.effect_may_be_declared && *said == Effect::read;
+    if (static_cast<int>(*said) < static_cast<int>(derived) && !believed)
+      refuse(step.effect->at, "weaker-effect",
+             quoted(action.name) + " is " + std::string(name_of(derived)) + " here, and cannot be declared " + quoted(step.effect->text),
+             "an effect can only be strengthened");
+  }
+
+  void check_destructive(const ActionCall& call, const Step& step, uint32_t node, bool gated) {
+    if (!gated) {
+      warn(place_of(step), "ungated", quoted(call.action.text) + " is destructive, and no gate stands in front of it",
+           "add `approval: true` to the step or to its phase");
+      return;
+    }
+    if (step.approval) return;
+    // The nearest gate shows the step's arguments when it opens; what depends on a step behind that gate is not known then.
+    uint32_t gate = outline_.nodes()[node].parent;
+    auto has_gate = [&](uint32_t index) {
+      const OutlineNode& at = outline_.nodes()[index];
+      return at.step ? at.step->approval.has_value() : at.phase ? at.phase->approval.has_value() : true;
+    };
+    while (!has_gate(gate)) gate = outline_.nodes()[gate].parent;
+    std::vector<const Expression*> expressions;
+    collect_expressions(call.args, expressions);
+    for (const Expression* expression : expressions) {
+      for (const Read& read : expression->reads) {
+        if (read.path.size() < 2 || read.path[0] != "steps") continue;
+        auto target = outline_.find_step(read.path[1]);
+        if (!target || *target == node || !outline_.is_inside(*target, gate)) continue;
+        refuse(read.at, "unseen-destructive",
+               "nobody could see this when approving: the gate opens before step " + quoted(read.path[1]) + " has run",
+               "give this step its own `approval`");
+      }
+    }
+  }
+
+  void check_retry(const Retry& retry, const ReadScope& scope, const Step* unsafe) {
+    references_.check(retry.attempts, scope);
+    references_.check(retry.delay, scope);
+    references_.check(retry.max_delay, scope);
+    references_.check(retry.when, scope);
+    at_least_one(retry.attempts, "attempts");
+    if (!(retry.backoff >= 1.0 && retry.backoff <= 1000.0)) refuse(retry.attempts.text.at, "out-of-range", "`backoff` must be from 1 to 1000");
+    if (!(retry.jitter >= 0.0 && retry.jitter <= 1.0)) refuse(retry.attempts.text.at, "out-of-range", "`jitter` must be from 0 to 1");
+    if (unsafe && retry.attempts.known.value_or(2) > 1)
+      warn(retry.attempts.text.at, "retry-unsafe", "this step writes: only failures that certainly had no effect are tried again",
+           "say `idempotent: true` if it may run twice");
+  }
+
+  void check_verify(const Verify& verify, const ReadScope& before, const ResultShape& own) {
+    ReadScope after = before;
+    after.own_result = true;
+    ResultShape asked = own;
+    for (size_t i = 0; i < verify.probes.size(); ++i) {
+      const ActionCall& call = verify.probes[i];
+      const Action* action = find_action(actions_, call.action.text);
+      if (!action) {
+        std::vector<std::string_view> all = action_names_;
+        for (std::string_view key : keys_of<Verify>()) all.push_back(key);
+        std::string_view near = nearest(call.action.text, all);
+        refuse(call.action.at, "unknown-action", quoted(call.action.text) + " is no key of `verify`, and no action is called so",
+               near.empty() ? "" : "did you mean " + quoted(near) + "?");
+        asked.known = false;
+        continue;
+      }
+      check_call(call, *action, values_, problems_);
+      references_.check(call.args, after);
+      if (effect_of(call, *action, std::nullopt, true) != Effect::read)
+        refuse(call.action.at, "verify-writes", "`verify` only looks, and " + quoted(call.action.text) + " changes something here", "make it a step of its own");
+      if (i > 0)
+        refuse(call.action.at, "two-bodies", "`verify` asks one action, and this one has " + quoted(verify.probes[0].action.text) + " and " + quoted(call.action.text),
+               "make two steps of it", {{verify.probes[0].action.at, quoted(verify.probes[0].action.text) + " stands here"}});
+      asked = references_.shape_of(call);
+      asked.known = asked.known && i == 0;
+    }
+    after.result = &asked;
+    for (const Claim& claim : verify.that) references_.check(claim.that, after);
+    references_.check(verify.within, before);
+    references_.check(verify.every, before);
+    if (verify.every && verify.every->known && verify.every->known->us <= 0)
+      refuse(verify.every->text.at, "out-of-range", "`every` must be longer than nothing");
+  }
+
+  const Playbook& playbook_;
+  const std::vector<Action>& actions_;
+  Diagnostics& problems_;
+  Outline outline_;
+  References references_;
+  ArgumentValues values_;
+  std::vector<std::string_view> action_names_;
+  std::vector<std::string_view> step_keys_;
+};
+
+}  // namespace
+
+std::optional<CheckedPlaybook> check(Playbook playbook, const std::vector<Action>& actions, Diagnostics& problems) {
+  Check(playbook, actions, problems).run();
+  if (has_errors(problems)) return std::nullopt;
+  return CheckedPlaybook(std::move(playbook));
+}
+
+}  // namespace muster

@@ -1,0 +1,265 @@
+#include "interpreter/checker/references.h"
+
+#include <algorithm>
+#include <array>
+
+#include "interpreter/checker/checker.h"
+#include "interpreter/expression/helpers.h"
+#include "interpreter/expression/tree.h"
+
+namespace muster {
+namespace {
+
+constexpr std::array<std::string_view, 6> kReserved = {"state", "error", "attempts", "started_at", "ended_at", "duration"};
+constexpr std::array<std::string_view, 6> kRunFields = {"id", "status", "reason", "started_at", "started_by", "dry_run"};
+constexpr std::array<std::string_view, 4> kPlaybookFields = {"name", "version", "title", "owner"};
+constexpr std::array<std::string_view, 10> kErrorFields = {"step",   "item",   "code",      "message", "attempt",
+                                                           "effect", "status", "exit_code", "claims",  "cause"};
+constexpr std::array<std::string_view, 7> kRoots = {"inputs", "steps", "run", "playbook", "result", "error", "secrets"};
+
+template <class List>
+bool contains(const List& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+template <class List>
+std::vector<std::string_view> names(const List& list) {
+  return {list.begin(), list.end()};
+}
+
+std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& known, std::string_view prefix = "") {
+  std::string_view near = nearest(word, known);
+  return near.empty() ? "" : "did you mean `" + std::string(prefix) + std::string(near) + "`?";
+}
+
+Span from_start(const Read& read, size_t pieces) {
+  Span at = read.at;
+  if (pieces <= read.pieces.size()) at.end = read.pieces[pieces - 1].end;
+  return at;
+}
+
+// A field of what somebody else sent: it may be missing, and then it is nil.
+bool is_parsed_data(const Node& node) {
+  if (node.kind != Node::Kind::name) return false;
+  size_t result = node.path[0] == "result" ? 1 : node.path[0] == "steps" ? 2 : 0;
+  if (result == 0 || node.path.size() < result + 2) return false;
+  const std::string& field = node.path[result];
+  return field == "value" || field == "row" || field == "rows";
+}
+
+// Plain text that reads like the name of a value: `inputs.user`, `steps.x.file`.
+bool looks_like_a_value(std::string_view text) {
+  size_t dot = text.find('.');
+  if (dot == std::string_view::npos || !contains(std::array<std::string_view, 3>{"inputs", "steps", "secrets"}, text.substr(0, dot)))
+    return false;
+  bool start = true;
+  for (char c : text.substr(dot + 1)) {
+    bool letter = (c >= 'a' && c <= 'z') || c == '_';
+    if (start ? !letter : !(letter || (c >= '0' && c <= '9') || c == '.')) return false;
+    start = c == '.';
+  }
+  return !start;
+}
+
+}  // namespace
+
+References::References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions, Diagnostics& problems)
+    : playbook_(playbook), outline_(outline), actions_(actions), problems_(problems) {
+  for (const Input& input : playbook.inputs) inputs_.push_back(input.name.text);
+}
+
+void References::refuse(Span at, std::string code, std::string message, std::string help) {
+  problems_.push_back({Severity::error, std::move(code), at, std::move(message), std::move(help), {}});
+}
+
+void References::check(const Expression& expression, const ReadScope& scope) {
+  for (const Read& read : expression.reads) check(read, scope);
+  if (expression.tree.root) check_tree(*expression.tree.root);
+}
+
+// What parses and is hardly meant, and helpers with too few or too many arguments.
+void References::check_tree(const Node& node) {
+  auto warn = [&](std::string code, std::string message, std::string help) {
+    problems_.push_back({Severity::warning, std::move(code), node.at, std::move(message), std::move(help), {}});
+  };
+  auto is_never_true = [](const Node& n) {
+    return n.kind == Node::Kind::constant && (n.constant.is_null() || (n.constant.is<bool>() && !n.constant.get<bool>()));
+  };
+  if (node.kind == Node::Kind::binary && node.op == Operator::or_ && node.children[0]->kind == Node::Kind::binary &&
+      node.children[0]->op == Operator::and_ && is_never_true(*node.children[0]->children[1]))
+    warn("always-or", "this is always what stands behind `or`", "write `cond(test, yes, no)`");
+  if (node.kind == Node::Kind::unary && node.op == Operator::not_ && is_parsed_data(*node.children[0]))
+    warn("not-missing", "this is true when the field is missing, too", "write `== false`");
+  if (node.kind == Node::Kind::call) {
+    const Helper* helper = find_helper(node.text);
+    int given = static_cast<int>(node.children.size());
+    if (helper && (given < helper->least || (helper->most >= 0 && given > helper->most)))
+      refuse(node.at, "wrong-arguments", quoted(node.text) + " does not take " + std::to_string(given) + (given == 1 ? " argument" : " arguments"),
+             "it is called as `" + std::string(helper->form) + "`");
+  }
+  for (const NodePtr& key : node.keys)
+    if (key) check_tree(*key);
+  for (const NodePtr& child : node.children) check_tree(*child);
+}
+
+void References::check(const Template& text, const ReadScope& scope) {
+  for (const auto& piece : text.pieces)
+    if (const Expression* expression = std::get_if<Expression>(&piece)) check(*expression, scope);
+}
+
+void References::check(const Argument& argument, const ReadScope& scope) {
+  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
+    check(scalar->text, scope);
+    if (!scalar->quoted && scalar->text.is_constant() && looks_like_a_value(scalar->raw.text))
+      problems_.push_back({Severity::warning, "text-not-value", argument.at, "this is the text " + quoted(scalar->raw.text) + ", not a value",
+                           "write `${{ " + scalar->raw.text + " }}`, or quote it if the text is meant", {}});
+  } else if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
+    for (const Argument& item : *items) check(item, scope);
+  } else {
+    check(std::get<std::vector<Entry>>(argument.value), scope);
+  }
+}
+
+void References::check(const std::vector<Entry>& entries, const ReadScope& scope) {
+  for (const Entry& entry : entries) check(entry.value, scope);
+}
+
+void References::check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner, size_t piece) {
+  if (read.path.size() <= piece || contains(known, read.path[piece])) return;
+  std::string list;
+  for (std::string_view name : known) list += (list.empty() ? "" : ", ") + quoted(name);
+  std::string help = did_you_mean(read.path[piece], known);
+  refuse(read.pieces[piece], "unknown-field", quoted(owner) + " has no field " + quoted(read.path[piece]),
+         help.empty() ? "it has " + list : help);
+}
+
+void References::check(const Read& read, const ReadScope& scope) {
+  const std::string& root = read.path[0];
+  const std::vector<std::string_view>& helpers = helper_names();
+  if (contains(helpers, root) && read.path.size() == 1) {
+    if (!read.called) refuse(read.at, "not-called", quoted(root) + " is a function", "call it: `" + root + "(...)`");
+    return;
+  }
+  if (read.called) {
+    std::string name = read.path.size() == 1 ? root : read.path[0] + "." + read.path[1];
+    refuse(read.at, "unknown-function", "no function is called " + quoted(name), did_you_mean(root, helpers));
+    return;
+  }
+  if (root == "inputs") {
+    if (read.path.size() < 2 || contains(inputs_, read.path[1])) return;
+    std::string help = did_you_mean(read.path[1], inputs_, "inputs.");
+    refuse(from_start(read, 2), "unknown-input", "no input is called " + quoted(read.path[1]), help.empty() ? "declare it under `inputs`" : help);
+  } else if (root == "steps") {
+    check_step(read, scope);
+  } else if (root == "run") {
+    check_field(read, names(kRunFields), "run");
+  } else if (root == "playbook") {
+    check_field(read, names(kPlaybookFields), "playbook");
+  } else if (root == "secrets") {
+    refuse(read.at, "not-in-this-version", "`secrets` is part of the language, but this version of muster does not know it yet",
+           "hand the secret to the program in a file that it reads itself");
+  } else if (root == "result") {
+    if (!scope.result) {
+      refuse(read.at, "name-not-here", "`result` can be read in `verify`, `outputs` and `retry.when` only", "name the step: `steps.ID.field`");
+    } else if (scope.result->known && read.path.size() > 1 && !contains(scope.result->fields, read.path[1])) {
+      std::string help = did_you_mean(read.path[1], scope.result->fields);
+      std::string list;
+      for (std::string_view name : scope.result->fields) list += (list.empty() ? "" : ", ") + quoted(name);
+      refuse(read.pieces[1], "unknown-result", "the result has no field " + quoted(read.path[1]),
+             !help.empty() || list.empty() ? help : "it has " + list);
+    }
+  } else if (root == "error") {
+    if (scope.error) return check_field(read, names(kErrorFields), "error");
+    refuse(read.at, "name-not-here", "`error` can be read in `rescue`, `always` and `retry.when` only", "");
+  } else {
+    std::vector<std::string_view> known = names(kRoots);
+    known.insert(known.end(), helpers.begin(), helpers.end());
+    std::string help = did_you_mean(root, known);
+    if (help.empty() && contains(inputs_, root)) help = "did you mean `inputs." + root + "`?";
+    if (help.empty() && outline_.find_step(root)) help = "did you mean `steps." + root + "`?";
+    refuse(from_start(read, 1), "unknown-name", "nothing is called " + quoted(root), help.empty() ? "text in expressions is quoted" : help);
+  }
+}
+
+void References::check_step(const Read& read, const ReadScope& scope) {
+  if (read.path.size() < 2) {
+    refuse(read.at, "unknown-step", "`steps` is read by a step's id", "write `steps.ID.field`");
+    return;
+  }
+  const std::string& id = read.path[1];
+  std::optional<uint32_t> target = outline_.find_step(id);
+  if (!target) {
+    std::string_view near = nearest_step(id);
+    refuse(from_start(read, 2), "unknown-step", "no step is called " + quoted(id), near.empty() ? "" : "did you mean `steps." + std::string(near) + "`?");
+    return;
+  }
+  bool of_a_field = read.path.size() > 2;
+  if (of_a_field && contains(kReserved, read.path[2])) return;
+  const Step& step = *outline_.nodes()[*target].step;
+  ResultShape shape = shape_of(step);
+  if (of_a_field && shape.known && !contains(shape.fields, read.path[2])) {
+    std::vector<std::string_view> known = shape.fields;
+    known.insert(known.end(), kReserved.begin(), kReserved.end());
+    std::string help = did_you_mean(read.path[2], known, "steps." + id + ".");
+    if (help.empty()) {
+      std::string list;
+      for (std::string_view name : shape.fields) list += (list.empty() ? "" : ", ") + quoted(name);
+      help = list.empty() ? "it has no result, only `state`, `error`, `duration`" : "it has " + list;
+    }
+    refuse(read.pieces[2], "unknown-result", "step " + quoted(id) + " has no field " + quoted(read.path[2]), help);
+    return;
+  }
+  if (scope.own_result && outline_.is_inside(*target, scope.node)) return;
+  if (!scope.before_the_run && outline_.ends_before(*target, scope.node)) return;
+  if (*target == scope.node) {
+    refuse(from_start(read, 2), "not-yet", "step " + quoted(id) + " has no result here: it has not run yet", "");
+  } else {
+    refuse(from_start(read, 2), "not-yet", "step " + quoted(id) + " may not have ended by then",
+           scope.before_the_run ? "only inputs are known before the first step" : "put it before this step, or name it in `needs`");
+  }
+}
+
+std::string_view References::nearest_step(std::string_view id) const {
+  constexpr size_t kMuch = 100;
+  return problems_.size() < kMuch ? nearest(id, outline_.step_ids()) : std::string_view();
+}
+
+ResultShape References::shape_of(const ActionCall& call) const {
+  ResultShape shape;
+  const Action* action = find_action(actions_, call.action.text);
+  if (!action) return shape;
+  shape.known = true;
+  for (const ResultField& field : action->results) shape.fields.push_back(field.name);
+  return shape;
+}
+
+ResultShape References::shape_of(const Step& step) const {
+  ResultShape shape;
+  shape.known = true;
+  if (step.actions.size() == 1) {
+    shape = shape_of(step.actions[0]);
+  } else if (step.actions.size() > 1) {
+    shape.known = false;
+  } else if (step.set) {
+    for (const Entry& entry : step.set->values) shape.fields.push_back(entry.key.text);
+  } else if (!step.group && step.verify && step.verify->probes.size() == 1) {
+    shape = shape_of(step.verify->probes[0]);
+  }
+  for (const Output& output : step.outputs) shape.fields.push_back(output.name.text);
+  return shape;
+}
+
+void collect_expressions(const Argument& argument, std::vector<const Expression*>& out) {
+  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
+    for (const auto& piece : scalar->text.pieces)
+      if (const Expression* expression = std::get_if<Expression>(&piece)) out.push_back(expression);
+  } else if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
+    for (const Argument& item : *items) collect_expressions(item, out);
+  } else {
+    for (const Entry& entry : std::get<std::vector<Entry>>(argument.value)) collect_expressions(entry.value, out);
+  }
+}
+
+}  // namespace muster

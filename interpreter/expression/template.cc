@@ -1,0 +1,113 @@
+#include "interpreter/expression/template.h"
+
+namespace muster {
+namespace {
+
+// The `}}` that ends the expression which begins at `at`, or npos: one where no bracket of Lua is open and no text.
+size_t end_of_expression(std::string_view text, size_t at) {
+  std::string open;
+  while (at < text.size()) {
+    char c = text[at];
+    if (c == '"' || c == '\'') {
+      size_t i = at + 1;
+      while (i < text.size() && text[i] != c && text[i] != '\n') i += text[i] == '\\' ? 2 : 1;
+      at = i + 1;
+      continue;
+    }
+    if (c == '[' && at + 1 < text.size() && (text[at + 1] == '[' || text[at + 1] == '=')) {
+      size_t level = at + 1;
+      while (level < text.size() && text[level] == '=') ++level;
+      if (level < text.size() && text[level] == '[') {
+        std::string close = "]" + std::string(level - at - 1, '=') + "]";
+        size_t end = text.find(close, level + 1);
+        if (end == std::string_view::npos) return end;
+        at = end + close.size();
+        continue;
+      }
+    }
+    if (c == '(' || c == '[' || c == '{') open.push_back(c);
+    if (c == '}' && open.empty()) {
+      if (at + 1 < text.size() && text[at + 1] == '}') return at;
+      return std::string_view::npos;
+    }
+    if ((c == ')' || c == ']' || c == '}') && !open.empty()) open.pop_back();
+    ++at;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+const Expression* Template::whole() const {
+  return pieces.size() == 1 ? std::get_if<Expression>(&pieces.front()) : nullptr;
+}
+
+bool Template::is_constant() const {
+  for (const auto& piece : pieces)
+    if (std::holds_alternative<Expression>(piece)) return false;
+  return true;
+}
+
+std::string Template::constant_text() const {
+  std::string out;
+  for (const auto& piece : pieces)
+    if (const auto* text = std::get_if<std::string>(&piece)) out += *text;
+  return out;
+}
+
+std::optional<Template> parse_template(const LocatedText& text, Diagnostics& problems) {
+  Template out;
+  out.at = text.at;
+  std::string plain;
+  std::string_view all = text.text;
+  bool whole = true;
+  for (size_t at = 0; at < all.size();) {
+    if (all.substr(at, 4) == "$${{") {
+      plain += "${{";
+      at += 4;
+      continue;
+    }
+    if (all.substr(at, 3) != "${{") {
+      plain.push_back(all[at++]);
+      continue;
+    }
+    size_t end = end_of_expression(all, at + 3);
+    if (end == std::string_view::npos) {
+      Diagnostic problem;
+      problem.code = "template-unclosed";
+      problem.at = text.span(at, at + 3);
+      problem.message = "`${{` has no `}}` that ends it";
+      problem.help = "close it, or write `$${{` for the literal";
+      problems.push_back(std::move(problem));
+      return std::nullopt;
+    }
+    size_t begin = at + 3;
+    size_t stop = end;
+    while (begin < stop && (all[begin] == ' ' || all[begin] == '\n' || all[begin] == '\t')) ++begin;
+    while (stop > begin && (all[stop - 1] == ' ' || all[stop - 1] == '\n' || all[stop - 1] == '\t')) --stop;
+    LocatedText inner;
+    inner.text = std::string(all.substr(begin, stop - begin));
+    inner.at = begin < stop ? text.span(begin, stop) : text.span(at, end + 2);
+    if (text.segments.empty()) {
+      inner.segments = {{0, text.at.begin + static_cast<uint32_t>(begin)}};
+    } else {
+      inner.segments.push_back({0, text.span(begin, begin + 1).begin});
+      for (const LocatedText::Segment& segment : text.segments)
+        if (segment.text_at > begin && segment.text_at < stop) inner.segments.push_back({segment.text_at - static_cast<uint32_t>(begin), segment.source_at});
+    }
+    std::optional<Expression> expression = parse_expression(inner, problems);
+    if (!expression) {
+      whole = false;
+    } else {
+      if (!plain.empty()) out.pieces.emplace_back(std::move(plain));
+      plain.clear();
+      out.pieces.emplace_back(std::move(*expression));
+    }
+    at = end + 2;
+  }
+  if (!whole) return std::nullopt;
+  if (!plain.empty()) out.pieces.emplace_back(std::move(plain));
+  return out;
+}
+
+}  // namespace muster

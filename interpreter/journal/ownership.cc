@@ -1,0 +1,88 @@
+#include "interpreter/journal/ownership.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace muster {
+namespace {
+
+std::string read_small(const char* path) {
+  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!fd) return {};
+  char buffer[1024];
+  ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+  std::string out(buffer, got > 0 ? static_cast<size_t>(got) : 0);
+  while (!out.empty() && out.back() == '\n') out.pop_back();
+  return out;
+}
+
+// Field 22 of /proc/PID/stat: clock ticks since boot. The command before it may hold spaces and brackets.
+int64_t start_time(int64_t pid) {
+  std::string stat = read_small(("/proc/" + std::to_string(pid) + "/stat").c_str());
+  size_t at = stat.rfind(')');
+  if (at == std::string::npos) return 0;
+  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
+  return at == std::string::npos ? 0 : std::strtoll(stat.c_str() + at + 1, nullptr, 10);
+}
+
+std::string lock_path(const std::string& store, const std::string& id) { return store + ".owners/" + id; }
+
+}  // namespace
+
+Owner this_owner() {
+  Owner owner;
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  owner.host = name;
+  owner.boot_id = read_small("/proc/sys/kernel/random/boot_id");
+  owner.pid = ::getpid();
+  owner.started = start_time(owner.pid);
+  owner.id = owner.host + ":" + std::to_string(owner.pid) + ":" + std::to_string(owner.started);
+  for (char& c : owner.id)
+    if (c == '/') c = '_';
+  return owner;
+}
+
+Result<OwnerLock> OwnerLock::take(const std::string& store, const Owner& owner) {
+  std::string folder = store + ".owners";
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(ErrorCode::storage, "`" + folder + "` cannot be made: " + std::strerror(errno));
+  OwnerLock lock;
+  lock.path_ = lock_path(store, owner.id);
+  lock.fd_ = UniqueFd(::open(lock.path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (lock.fd_ && ::flock(lock.fd_.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  // The id holds pid and start time: who holds it already is this very process, through another journal.
+  if (lock.fd_ && errno == EWOULDBLOCK) return OwnerLock();
+  return fail(ErrorCode::storage, "`" + lock.path_ + "` cannot be locked: " + std::strerror(errno));
+}
+
+OwnerLock& OwnerLock::operator=(OwnerLock&& other) noexcept {
+  if (this == &other) return *this;
+  if (fd_) ::unlink(path_.c_str());
+  path_ = std::move(other.path_);
+  fd_ = std::move(other.fd_);
+  return *this;
+}
+
+OwnerLock::~OwnerLock() {
+  if (fd_) ::unlink(path_.c_str());
+}
+
+bool is_dead(const std::string& store, const Owner& owner, const Owner& ours) {
+  if (owner.host != ours.host) return false;
+  if (owner.boot_id != ours.boot_id) return true;
+  if (::kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return true;
+  if (start_time(owner.pid) != owner.started) return true;
+  UniqueFd fd(::open(lock_path(store, owner.id).c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd) return errno == ENOENT;
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  ::flock(fd.get(), LOCK_UN);
+  return true;
+}
+
+}  // namespace muster

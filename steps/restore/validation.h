@@ -1,0 +1,41 @@
+// What a restored database must be before it may replace anything.
+//
+// Errors: `corrupt` when SQLite finds it damaged, `schema_mismatch` when tables, version or counts are not the expected
+//         ones, `interrupted` when stopped.
+// Source: docs/actions/restore.md, `expect`.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "interpreter/base/result.h"
+#include "interpreter/base/value.h"
+#include "interpreter/world/files.h"
+#include "interpreter/world/sql.h"
+
+namespace muster {
+
+struct Expectation {
+  std::vector<std::string> tables;
+  std::map<std::string, int64_t> min_rows;
+  std::optional<int64_t> schema_version;  // PRAGMA user_version
+  std::optional<Duration> max_age;        // judged by the moment that was chosen
+  CheckKind integrity = CheckKind::integrity;
+};
+
+struct Validated {
+  Map records;  // rows by table; SQLite's own and Litestream's tables are left out
+  int64_t schema_version = 0;
+  std::string sha256;  // of the file
+};
+
+[[nodiscard]] Result<Validated> validate(SqlRead& sql, FilesRead& files, const std::string& path,
+                                         const Expectation& expected, std::stop_token stop);
+
+[[nodiscard]] Result<std::string> sha256_of_file(FilesRead& files, const std::string& path, std::stop_token stop);
+
+}  // namespace muster

@@ -1,0 +1,151 @@
+// Every message of reader and checker, whole: tests/golden/errors/<code>-<case>.yaml and what must be said of it.
+//
+// UPDATE_GOLDEN=1 rewrites the .expected files; the difference is for people to review. A file <case>.inputs beside it
+// holds values that are bound to the inputs of a playbook that is right.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "interpreter/checker/checker.h"
+#include "interpreter/reader/reader.h"
+#include "tests/golden/test_actions.h"
+
+namespace muster {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kErrors = fs::path(MUSTER_SOURCE_DIR) / "tests/golden/errors";
+
+std::string contents(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+struct Outcome {
+  std::string text;  // as people see it
+  Diagnostics problems;
+};
+
+Outcome outcome_of(const std::string& name, std::string text, const std::string& inputs) {
+  SourceFiles files;
+  uint32_t file = files.add({name, std::move(text), ""});
+  Outcome outcome;
+  std::optional<Playbook> playbook = read_playbook(files, file, outcome.problems);
+  if (playbook) {
+    std::optional<CheckedPlaybook> checked = check(std::move(*playbook), test_actions(), outcome.problems);
+    if (checked && !inputs.empty()) {
+      uint32_t values = files.add({name + ".inputs", inputs, ""});
+      std::optional<Map> given = read_values(files, values, outcome.problems);
+      if (given) (void)bind_inputs(checked->playbook(), *given, outcome.problems);
+    }
+  }
+  outcome.text = render_all(outcome.problems, files);
+  return outcome;
+}
+
+// Files that would be too large to keep are made here.
+std::map<std::string, std::string> made_files() {
+  return {{"too-large-bytes", std::string((32u << 20) + 1, '#')},
+          {"too-large-line", "a: x\nb: [" + [] {
+             std::string commas;
+             for (int i = 0; i < 500'001; ++i) commas += "1,";
+             return commas;
+           }() + "]\n"}};
+}
+
+std::map<std::string, Outcome> all_outcomes() {
+  std::map<std::string, std::string> cases = made_files();
+  for (const fs::directory_entry& entry : fs::directory_iterator(kErrors))
+    if (entry.path().extension() == ".yaml") cases.emplace(entry.path().stem().string(), contents(entry.path()));
+  std::map<std::string, Outcome> outcomes;
+  for (auto& [name, text] : cases) {
+    Outcome outcome = outcome_of(name + ".yaml", std::move(text), contents(kErrors / (name + ".inputs")));
+    // A line of 32 MB is not for people: its message is.
+    if (name.starts_with("too-large")) outcome.text = outcome.text.substr(0, outcome.text.find('\n') + 1);
+    outcomes.emplace(name, std::move(outcome));
+  }
+  return outcomes;
+}
+
+// The codes that docs/errors.md lists: the first cell of each row of its tables, in backquotes.
+std::set<std::string> documented_codes() {
+  std::set<std::string> codes;
+  std::istringstream lines(contents(fs::path(MUSTER_SOURCE_DIR) / "docs/errors.md"));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| `")) continue;
+    codes.insert(line.substr(3, line.find('`', 3) - 3));
+  }
+  return codes;
+}
+
+TEST(ErrorMessages, AreWhatTheGoldenFilesSay) {
+  for (const auto& [name, outcome] : all_outcomes()) {
+    fs::path expected = kErrors / (name + ".expected");
+    if (std::getenv("UPDATE_GOLDEN")) std::ofstream(expected, std::ios::binary) << outcome.text;
+    EXPECT_EQ(outcome.text, contents(expected)) << name;
+  }
+}
+
+TEST(ErrorMessages, StandInFilesNamedByTheirCode) {
+  for (const auto& [name, outcome] : all_outcomes()) {
+    bool found = std::any_of(outcome.problems.begin(), outcome.problems.end(), [&, &n = name](const Diagnostic& d) {
+      return n == d.code || n.starts_with(d.code + "-");
+    });
+    EXPECT_TRUE(found) << name << " draws\n" << outcome.text;
+  }
+}
+
+TEST(ErrorMessages, HaveAGoldenPairForEveryCodeInTheDocumentation) {
+  std::set<std::string> seen;
+  for (const auto& [name, outcome] : all_outcomes())
+    for (const Diagnostic& d : outcome.problems) seen.insert(d.code);
+  std::set<std::string> documented = documented_codes();
+  EXPECT_GT(documented.size(), 50u);
+  for (const std::string& code : documented) EXPECT_TRUE(seen.contains(code)) << code << " has no golden pair";
+}
+
+// Codes stand in the sources as literals; whatever is emitted anywhere is documented.
+TEST(ErrorMessages, AreAllDocumented) {
+  std::set<std::string> documented = documented_codes();
+  for (const auto& [name, outcome] : all_outcomes())
+    for (const Diagnostic& d : outcome.problems)
+      EXPECT_TRUE(documented.contains(d.code)) << d.code << " is not in docs/errors.md";
+  for (const char* room : {"reader", "checker"}) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(MUSTER_SOURCE_DIR) / "interpreter" / room)) {
+      std::string source = contents(entry.path());
+      for (size_t at = 0; (at = source.find('"', at)) != std::string::npos;) {
+        size_t end = source.find('"', at + 1);
+        if (end == std::string::npos) break;
+        std::string word = source.substr(at + 1, end - at - 1);
+        at = end + 1;
+        bool looks_like_a_code = word.find('-') != std::string::npos && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-0123456789") == std::string::npos &&
+                                 word.front() != '-' && word.back() != '-' && word.front() > '9';
+        if (looks_like_a_code) {
+          EXPECT_TRUE(documented.contains(word)) << "\"" << word << "\" in " << entry.path().filename() << " is not in docs/errors.md";
+        }
+      }
+    }
+  }
+}
+
+TEST(Playbooks, OfTheGoldenFolderAreReadAndCheckedWithoutAWord) {
+  size_t count = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(MUSTER_SOURCE_DIR) / "tests/golden/playbooks")) {
+    ++count;
+    Outcome outcome = outcome_of(entry.path().filename().string(), contents(entry.path()), "");
+    EXPECT_EQ(outcome.text, "") << entry.path().filename();
+  }
+  EXPECT_GT(count, 0u);
+}
+
+}  // namespace
+}  // namespace muster

@@ -1,0 +1,152 @@
+// A run that is killed at any of its commits and resumed ends as if nothing had happened.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/unit/engine/simulation.h"
+
+namespace muster {
+namespace {
+
+using simulation::Simulation;
+using Deeds = std::vector<std::string>;
+
+constexpr const char* sequence = R"(
+muster: 1
+playbook: sequence
+phases:
+  - id: first
+    steps:
+      - {id: a, do: {name: a}}
+      - {id: n, set: {n: "${{ 1 + 1 }}"}}
+      - {id: b, do: {name: b}, idempotent: true}
+      - {id: look, look: {name: l}, verify: {look: {name: v}, that: result.name == "v"}}
+  - id: second
+    steps:
+      - {id: c, do: {name: c}}
+)";
+
+TEST(Resume, EndsTheSameWhereverTheJournalBroke) {
+  bool finished_unbroken = false;
+  for (int commits = 1; commits < 60 && !finished_unbroken; ++commits) {
+    Simulation sim;
+    ASSERT_TRUE(sim.load(sequence)) << sim.diagnostics;
+    sim.journal->fail_after(commits);
+    Result<Ending> first = sim.run();
+    if (first && first->exit_code == 0) {
+      finished_unbroken = true;
+      break;
+    }
+    if (sim.run_id.empty()) continue;  // the run itself was never recorded
+    sim.journal->fail_after(-1);
+    Result<Ending> ending = sim.resume();
+    ASSERT_TRUE(ending.has_value()) << commits << ": " << ending.error().message;
+    // A deed whose outcome was lost is in doubt, never silently repeated.
+    for (int settled = 0; ending->exit_code == 6 && settled < 5; ++settled) {
+      std::vector<const OpRecord*> doubts = open_doubts(sim.engine->history());
+      ASSERT_EQ(doubts.size(), 1u) << commits;
+      Event resolved;
+      resolved.kind = EventKind::resolved;
+      resolved.op = doubts.front()->op;
+      resolved.attempt = doubts.front()->attempt;
+      resolved.at = sim.clock.now();
+      resolved.body = encode_value(Map{{"choice", "succeeded"}, {"person", "bob"}, {"reason", "looked"}});
+      ASSERT_TRUE(sim.journal->say(sim.run_id, resolved).has_value());
+      ending = sim.resume();
+      ASSERT_TRUE(ending.has_value()) << commits << ": " << ending.error().message;
+    }
+    EXPECT_EQ(ending->exit_code, 0) << commits << ": " << ending->reason;
+    EXPECT_EQ(std::count(sim.deeds.begin(), sim.deeds.end(), "a"), 1) << commits;
+    EXPECT_EQ(std::count(sim.deeds.begin(), sim.deeds.end(), "c"), 1) << commits;
+    EXPECT_LE(std::count(sim.deeds.begin(), sim.deeds.end(), "b"), 2) << commits << ": idempotent, so it may run again";
+  }
+  EXPECT_TRUE(finished_unbroken) << "the sweep never came to its end";
+}
+
+TEST(Resume, ReplaysTheSameStateAtEveryPrefixOfTheEvents) {
+  Simulation sim;
+  sim.script["c"] = [](const StepInput&) -> Result<StepOutput> { return fail(ErrorCode::failed, "no", {}, Certainty::maybe); };
+  ASSERT_TRUE(sim.load(sequence)) << sim.diagnostics;
+  ASSERT_TRUE(sim.run().has_value());
+  Result<RunRecord> record = sim.journal->read(sim.run_id);
+  ASSERT_TRUE(record.has_value());
+  ASSERT_GT(record->events.size(), 8u);
+  RunHistory live;
+  for (size_t n = 0; n < record->events.size(); ++n) {
+    ASSERT_TRUE(live.apply(record->events[n]).has_value());
+    std::vector<Event> prefix(record->events.begin(), record->events.begin() + static_cast<std::ptrdiff_t>(n) + 1);
+    Result<RunHistory> again = replay(prefix);
+    ASSERT_TRUE(again.has_value());
+    for (const OpRecord* op : live.in_order()) {
+      const OpRecord* other = again->find(op->op);
+      ASSERT_NE(other, nullptr);
+      EXPECT_EQ(name_of(op->state), name_of(other->state)) << op->op.path << " after " << n + 1 << " events";
+      EXPECT_EQ(op->attempt, other->attempt);
+    }
+  }
+  // And what the engine held in memory is what its events say.
+  Result<RunHistory> whole = replay(record->events);
+  ASSERT_TRUE(whole.has_value());
+  for (const OpRecord* op : whole->in_order()) EXPECT_EQ(name_of(op->state), sim.state(op->op.path)) << op->op.path;
+}
+
+TEST(Resume, AsksAPersonAboutAStepThatMayHaveHappened) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(sequence)) << sim.diagnostics;
+  // The journal breaks right behind the intent of `a`: its outcome is never stored.
+  sim.script["a"] = [&](const StepInput&) -> Result<StepOutput> {
+    sim.journal->fail_after(0);
+    return StepOutput{};
+  };
+  ASSERT_FALSE(sim.run().has_value());
+  sim.journal->fail_after(-1);
+  sim.script.clear();
+  Result<Ending> ending = sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 6);
+  EXPECT_EQ(sim.state("first/a"), "in_doubt");
+  EXPECT_EQ(sim.deeds, (Deeds{"a"})) << "nothing runs behind a step in doubt, and it does not run again by itself";
+}
+
+TEST(Resume, RunsAStepAgainWhenAPersonSaysRetry) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(sequence)) << sim.diagnostics;
+  sim.script["a"] = [&](const StepInput& input) -> Result<StepOutput> {
+    if (input.attempt == 1) sim.journal->fail_after(0);
+    return StepOutput{};
+  };
+  ASSERT_FALSE(sim.run().has_value());
+  sim.journal->fail_after(-1);
+  ASSERT_EQ(sim.resume()->exit_code, 6);
+  Event resolved;
+  resolved.kind = EventKind::resolved;
+  resolved.op = OpId{"first/a"};
+  resolved.attempt = 1;
+  resolved.at = sim.clock.now();
+  resolved.body = encode_value(Map{{"choice", "retry"}, {"person", "bob"}, {"reason", "looked: it had not happened"}});
+  ASSERT_TRUE(sim.journal->say(sim.run_id, resolved).has_value());
+  Result<Ending> ending = sim.resume();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(sim.op("first/a")->attempt, 2);
+}
+
+TEST(Resume, RefusesARunWhoseGraphIsAnother) {
+  Simulation sim;
+  sim.script["a"] = [&](const StepInput&) -> Result<StepOutput> {
+    sim.journal->fail_after(0);
+    return StepOutput{};
+  };
+  ASSERT_TRUE(sim.load(sequence)) << sim.diagnostics;
+  ASSERT_FALSE(sim.run().has_value());
+  sim.journal->fail_after(-1);
+  std::string changed = sequence;
+  changed.replace(changed.find("{id: c"), 6, "{id: x");
+  ASSERT_TRUE(sim.load(changed)) << sim.diagnostics;
+  Result<Ending> ending = sim.resume();
+  ASSERT_FALSE(ending.has_value());
+  EXPECT_EQ(ending.error().code, ErrorCode::refused);
+}
+
+}  // namespace
+}  // namespace muster

@@ -1,0 +1,181 @@
+// A small real world for the tests of `restore`: files on a temporary disk, SQLite, and marks that survive a kill.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "interpreter/action/action.h"
+#include "interpreter/world/world.h"
+
+namespace muster::restore_tests {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+class DiskFiles : public Files {
+ public:
+  Result<std::optional<FileStatus>> status(const std::string& path) override;
+  Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
+  Result<std::string> read(const std::string& path, uint64_t limit_bytes) override;
+  Result<std::unique_ptr<ReadFile>> open(const std::string& path) override;
+  Result<std::string> canonical(const std::string& path) override;
+  Result<uint64_t> free_bytes(const std::string& directory) override;
+  Result<std::vector<Holder>> holders(const std::vector<std::string>& paths) override;
+  bool is_writable(const std::string& directory) override;
+  Result<std::unique_ptr<WriteFile>> create(const std::string& path) override;
+  Result<void> make_directory(const std::string& path) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> rename_new(const std::string& from, const std::string& to) override;
+  Result<void> exchange(const std::string& a, const std::string& b) override;
+  Result<void> remove(const std::string& path) override;
+  Result<void> remove_tree(const std::string& path) override;
+  Result<void> sync_directory(const std::string& path) override;
+  Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid, uint32_t mode) override;
+
+  // Asked before every call by its name; an error is given instead of the call. May also not come back.
+  std::function<std::optional<Error>(std::string_view call)> before;
+  std::optional<uint64_t> free_bytes_left;
+  std::vector<Holder> pretended_holders;
+};
+
+class DiskSql : public Sql {
+ public:
+  Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
+  Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
+  Result<bool> is_locked(const Connection&) override;
+  Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override;
+  Result<void> fold(const Connection&, std::stop_token) override;
+  std::function<std::optional<Error>(std::string_view call)> before;
+  // The answer of the next checks of this path instead of SQLite's.
+  std::string pretend_damaged;
+};
+
+// Marks of one attempt in a file: what was synced before a kill is there afterwards.
+class FileMarks : public Marks {
+ public:
+  explicit FileMarks(std::string path) : path_(std::move(path)) {}
+  Result<Value> once(std::string_view name, Effect effect, const std::function<Result<Value>()>& body,
+                     const std::function<Result<Settled>()>& settle) override;
+  std::function<void(std::string_view what)> before_store;
+  std::vector<std::string> ran;  // names whose body ran in this process
+  bool is_broken = false;        // refuses to store
+
+ private:
+  struct Record {
+    bool intent_open = false;
+    std::optional<Value> value;
+  };
+  Result<void> store(const std::string& kind, const std::string& name, const Value& value);
+  std::map<std::string, Record> load() const;
+  std::string path_;
+};
+
+class FixedClock : public Clock {
+ public:
+  Timestamp now() override { return at; }
+  Duration boot() override { return {}; }
+  Timestamp at = *parse_timestamp("2026-11-22T00:00:00Z");
+};
+
+class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, public Scratch {
+ public:
+  Result<HttpResponse> fetch(const HttpRequest&, std::stop_token) override { return none(); }
+  Result<HttpResponse> send(const HttpRequest&, std::stop_token) override { return none(); }
+  Result<ProcessEnd> observe(const Command&, std::stop_token) override { return none(); }
+  Result<ProcessEnd> run(const ChildKey&, const Command&, std::stop_token) override { return none(); }
+  Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override { return none(); }
+  void committed(const ChildKey&) override {}
+  std::string bytes(size_t count) override { return std::string(count, '\0'); }
+  Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override { return none(); }
+  Result<std::string> directory() override { return none(); }
+
+ private:
+  static tl::unexpected<Error> none() { return fail(ErrorCode::refused, "a restore has no business here"); }
+};
+
+class NoActions : public Actions {
+ public:
+  Result<Value> call(std::string_view, std::string_view, const Map&) override { return fail(ErrorCode::invalid, "none"); }
+};
+class NoStreams : public Streams {
+ public:
+  void keep(std::string_view, CapturedStream) override {}
+};
+class SeenProgress : public Progress {
+ public:
+  void at(int64_t done, int64_t total, std::string_view) override {
+    last_done = done;
+    last_total = total;
+  }
+  int64_t last_done = 0, last_total = 0;
+};
+
+// A step `restore` in a directory of its own.
+struct Stage {
+  TemporaryDirectory directory;
+  DiskFiles files;
+  DiskSql sql;
+  FixedClock clock;
+  NoWorld nothing;
+  NoActions no_actions;
+  NoStreams no_streams;
+  SeenProgress progress;
+  std::stop_source stop;
+  Action action;
+  std::unique_ptr<FileMarks> marks;
+  int attempt = 1;
+  Stage();
+
+  [[nodiscard]] Look look() { return {clock, files, sql, nothing, nothing}; }
+  [[nodiscard]] Touch touch() { return {look(), files, sql, nothing, nothing, nothing}; }
+  [[nodiscard]] Result<StepOutput> restore(const Map& args, bool after_crash = false);
+  [[nodiscard]] Result<StepOutput> list(const std::string& replica);
+  [[nodiscard]] Result<Preview> preview(const Map& args);
+  [[nodiscard]] Result<StepOutput> rollback(const Map& args, const StepOutput& done, bool after_crash = false);
+  // The replica of the fixture, file times kept.
+  [[nodiscard]] std::string unpack_replica();
+  // {target: {sqlite: target}, from: {litestream: replica}, at}
+  [[nodiscard]] static Map args(const std::string& target, const std::string& replica, const std::string& at = "");
+};
+
+struct Checkpoint {
+  std::string name, generation, content_sha256, restored_db_sha256;
+  Timestamp at;
+  int64_t orders = 0, audit = 0, snapshot_index = 0, segments = 0;
+};
+[[nodiscard]] std::vector<Checkpoint> checkpoints();
+[[nodiscard]] const Checkpoint& checkpoint(const std::string& name);
+
+// By the rule of the fixture's manifest.
+[[nodiscard]] std::string content_sha256(const std::string& database);
+[[nodiscard]] int64_t count(const std::string& database, const std::string& table);
+void execute(const std::string& database, const std::string& sql);
+// A database in WAL mode whose -wal holds rows that its main file does not, with nobody having it open.
+void make_old_database(const std::string& path);
+[[nodiscard]] std::string bytes_of(const std::string& path);
+void write_bytes(const std::string& path, const std::string& bytes);
+// As the original was: size is free, times are kept.
+void write_keeping_time(const std::string& path, const std::string& bytes);
+[[nodiscard]] bool exists(const std::string& path);
+[[nodiscard]] std::vector<std::string> names_in(const std::string& directory);
+// An LZ4 frame of stored blocks with a content checksum, made without the library under test.
+[[nodiscard]] std::string lz4_frame_of(const std::string& content);
+// Every file of a directory with the digest of its bytes.
+[[nodiscard]] std::map<std::string, std::string> contents_of(const std::string& directory);
+
+}  // namespace muster::restore_tests
