@@ -1,1 +1,89 @@
-int main() { return 0; }
+// argv, environment, signals: the only file that reads them.
+#include <pwd.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "interpreter/cli/command.h"
+
+extern char** environ;
+
+namespace {
+
+std::string person_of(uid_t uid) {
+  passwd entry{};
+  passwd* found = nullptr;
+  char buffer[4096];
+  if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found) return found->pw_name;
+  return "uid:" + std::to_string(uid);
+}
+
+std::string path_of_self(const char* argv0) {
+  char path[4096];
+  ssize_t got = ::readlink("/proc/self/exe", path, sizeof path);
+  return got > 0 ? std::string(path, static_cast<size_t>(got)) : std::string(argv0);
+}
+
+std::string variable(const muster::Invocation& invocation, const char* name) {
+  auto it = invocation.environment.find(name);
+  return it == invocation.environment.end() ? std::string() : it->second;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace std::string_literals;
+  rlimit no_core{0, 0};  // a core would hold secrets
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  muster::Invocation invocation;
+  for (char** entry = environ; *entry; ++entry)
+    if (const char* equals = std::strchr(*entry, '=')) invocation.environment.emplace(std::string(*entry, equals), equals + 1);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::vector<muster::CommandForm> forms;
+  for (const muster::CommandRow& row : muster::commands()) forms.push_back(row.form);
+  if (arguments.empty()) {
+    muster::tell(muster::help_of(forms));
+    return muster::exit_code::usage;
+  }
+  tl::expected<muster::Options, std::string> options = muster::parse_options(arguments, forms);
+  if (!options) {
+    muster::tell("muster: " + options.error() + "\n");
+    return muster::exit_code::usage;
+  }
+  invocation.options = std::move(*options);
+  if (invocation.options.has("--version")) {
+    muster::answer("muster "s + muster::muster_version + "\n");
+    return muster::exit_code::ok;
+  }
+  bool dumb = variable(invocation, "TERM") == "dumb" || !variable(invocation, "CI").empty();
+  bool stderr_tty = ::isatty(STDERR_FILENO) == 1;
+  invocation.terminal.tty = stderr_tty && ::isatty(STDIN_FILENO) == 1;
+  invocation.terminal.live = stderr_tty && !dumb;
+  bool plain = invocation.options.has("--no-color") || !variable(invocation, "NO_COLOR").empty() || dumb;
+  invocation.terminal.colour = stderr_tty && !plain ? muster::Colour::on : muster::Colour::off;
+  invocation.terminal.quiet = invocation.options.has("--quiet");
+  for (const muster::CommandRow& row : muster::commands()) {
+    if (row.form.name != invocation.options.command) continue;
+    if (invocation.options.has("--help")) {
+      muster::answer(muster::help_of(row.form));
+      return muster::exit_code::ok;
+    }
+    invocation.person = person_of(::geteuid());
+    char host[256] = {};
+    ::gethostname(host, sizeof host - 1);
+    invocation.host = host;
+    invocation.program = path_of_self(argv[0]);
+    ::signal(SIGPIPE, SIG_IGN);
+    sigset_t mine;
+    sigemptyset(&mine);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&mine, signal);
+    ::sigprocmask(SIG_BLOCK, &mine, nullptr);
+    invocation.signal_fd = ::signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+    return row.run(invocation);
+  }
+  muster::answer(muster::help_of(forms));
+  return muster::exit_code::ok;
+}

@@ -33,16 +33,23 @@ class Typing {
   // Nothing: the value is nil (the field counts as absent), or it was refused.
   std::optional<Value> field(const Argument& argument, const Field& field) {
     switch (field.type) {
-      case FieldType::any: return any(argument);
-      case FieldType::connection: return connection(argument, field);
-      case FieldType::choice: return choice(argument, field);
-      case FieldType::list: return list(argument, field);
-      case FieldType::map: return map(argument, field);
-      case FieldType::object: return object(argument, field.fields, field.one_of, field.name);
+      case FieldType::any:
+        return any(argument);
+      case FieldType::connection:
+        return connection(argument, field);
+      case FieldType::choice:
+        return choice(argument, field);
+      case FieldType::list:
+        return list(argument, field);
+      case FieldType::map:
+        return map(argument, field);
+      case FieldType::object:
+        return object(argument, field.fields, field.one_of, field.name);
       case FieldType::scalar_or_list:
         if (std::holds_alternative<std::vector<Argument>>(argument.value)) return list(argument, field);
         return one_or_many(argument, field);
-      default: return scalar(argument, field);
+      default:
+        return scalar(argument, field);
     }
   }
 
@@ -51,7 +58,8 @@ class Typing {
     const auto* entries = std::get_if<std::vector<Entry>>(&argument.value);
     if (!entries) {
       if (is_unreadable(argument)) return std::nullopt;
-      refuse(argument.at, "wrong-shape", quoted(name) + " must be a map of fields, and " + shape(argument) + " stands here",
+      refuse(argument.at, "wrong-shape",
+             quoted(name) + " must be a map of fields, and " + shape(argument) + " stands here",
              "its fields are " + list_of(fields));
       return std::nullopt;
     }
@@ -63,14 +71,17 @@ class Typing {
         for (const Field& f : fields) names.push_back(f.name);
         std::string_view near = nearest(entry.key.text, names);
         refuse(entry.key.at, "unknown-field", quoted(name) + " has no field " + quoted(entry.key.text),
-               !near.empty() ? "did you mean " + quoted(near) + "?" : fields.empty() ? "it has none" : "its fields are " + list_of(fields));
+               !near.empty()    ? "did you mean " + quoted(near) + "?"
+               : fields.empty() ? "it has none"
+                                : "its fields are " + list_of(fields));
         continue;
       }
       size_t before = problems_.size();
       if (auto value = field(entry.value, *known)) {
         map.emplace(entry.key.text, std::move(*value));
       } else if (problems_.size() == before && known->required) {
-        refuse(entry.value.at, "missing-field", quoted(known->name) + " of " + quoted(name) + " must be given, and its value is nil", "");
+        refuse(entry.value.at, "missing-field",
+               quoted(known->name) + " of " + quoted(name) + " must be given, and its value is nil", "");
       }
     }
     require(argument, *entries, fields, one_of, name);
@@ -79,7 +90,8 @@ class Typing {
 
   std::optional<Value> any(const Argument& argument) {
     if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
-      if (scalar->text.is_constant()) return scalar->quoted ? Value(scalar->text.constant_text()) : plain_value(scalar->text.constant_text());
+      if (scalar->text.is_constant())
+        return scalar->quoted ? Value(scalar->text.constant_text()) : plain_value(scalar->text.constant_text());
       auto value = values_.text(scalar->text, false);
       if (value) return std::move(*value);
       problems_.push_back(std::move(value.error()));
@@ -122,14 +134,18 @@ class Typing {
     };
     Span at = entries.empty() ? argument.at : entries.front().key.at;
     for (const Field& f : fields)
-      if (f.required && !entry_of(f.name)) refuse(at, "missing-field", quoted(name) + " needs " + quoted(f.name), f.meaning);
+      if (f.required && !entry_of(f.name))
+        refuse(at, "missing-field", quoted(name) + " needs " + quoted(f.name), f.meaning);
     for (const std::vector<std::string>& group : one_of) {
       const Entry* first = nullptr;
       for (const std::string& choice : group) {
         const Entry* entry = entry_of(choice);
         if (first && entry) {
-          problems_.push_back({Severity::error, "one-of", entry->key.at,
-                               quoted(name) + " takes only one of " + either(group), "",
+          problems_.push_back({Severity::error,
+                               "one-of",
+                               entry->key.at,
+                               quoted(name) + " takes only one of " + either(group),
+                               "",
                                {{first->key.at, quoted(first->key.text) + " is given here"}}});
         } else if (entry) {
           first = entry;
@@ -144,7 +160,9 @@ class Typing {
     const auto* scalar = std::get_if<Argument::Scalar>(&argument.value);
     if (!scalar) {
       refuse(argument.at, "wrong-shape",
-             quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and " + shape(argument) + " stands here", "");
+             quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and " + shape(argument) +
+                 " stands here",
+             "");
       return std::nullopt;
     }
     written = scalar->text.is_constant();
@@ -179,7 +197,8 @@ class Typing {
         break;
       case FieldType::object:
       case FieldType::choice:
-      case FieldType::connection: break;  // structure is written, never computed
+      case FieldType::connection:
+        break;  // structure is written, never computed
       default: {
         auto typed = typed_scalar(std::move(value), field.type, field.name, written);
         if (typed) return std::move(*typed);
@@ -187,8 +206,10 @@ class Typing {
         return std::nullopt;
       }
     }
-    refuse(at, "wrong-type", quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and a value of type " +
-                                 std::string(type_name(value)) + " stands here", "");
+    refuse(at, "wrong-type",
+           quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and a value of type " +
+               std::string(type_name(value)) + " stands here",
+           "");
     return std::nullopt;
   }
 
@@ -218,7 +239,8 @@ class Typing {
     if (scalar_text && scalar_text->text.whole()) return scalar(argument, field);
     const auto* items = std::get_if<std::vector<Argument>>(&argument.value);
     if (!items) {
-      refuse(argument.at, "wrong-shape", quoted(field.name) + " must be a list, and " + shape(argument) + " stands here",
+      refuse(argument.at, "wrong-shape",
+             quoted(field.name) + " must be a list, and " + shape(argument) + " stands here",
              "write it as `[a, b]`, or each item in its own line behind `- `");
       return std::nullopt;
     }
@@ -272,22 +294,27 @@ class Typing {
     const auto* scalar = std::get_if<Argument::Scalar>(&argument.value);
     if (!scalar) {
       refuse(argument.at, "wrong-shape",
-             quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and " + shape(argument) + " stands here", "");
+             quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and " + shape(argument) +
+                 " stands here",
+             "");
       return std::nullopt;
     }
     if (scalar->text.is_constant()) return Name{argument.at, scalar->text.constant_text()};
     if (is_unreadable(argument)) return std::nullopt;
-    refuse(argument.at, "literal-only", quoted(field.name) + " is fixed text: a value cannot stand in it", "write it out");
+    refuse(argument.at, "literal-only", quoted(field.name) + " is fixed text: a value cannot stand in it",
+           "write it out");
     return std::nullopt;
   }
 
   std::optional<Value> choice(const Argument& argument, const Field& field) {
     auto name = literal(argument, field);
     if (!name) return std::nullopt;
-    if (std::find(field.choices.begin(), field.choices.end(), name->text) != field.choices.end()) return Value(name->text);
+    if (std::find(field.choices.begin(), field.choices.end(), name->text) != field.choices.end())
+      return Value(name->text);
     std::vector<std::string_view> names(field.choices.begin(), field.choices.end());
     std::string_view near = nearest(name->text, names);
-    refuse(argument.at, "bad-choice", quoted(field.name) + " must be " + either(field.choices) + ", and " + quoted(name->text) + " stands here",
+    refuse(argument.at, "bad-choice",
+           quoted(field.name) + " must be " + either(field.choices) + ", and " + quoted(name->text) + " stands here",
            near.empty() ? "" : "did you mean " + quoted(near) + "?");
     return std::nullopt;
   }
@@ -303,9 +330,12 @@ class Typing {
     std::string kind;
     if (const Value* found = member(*value, "kind"))
       if (const std::string* word = found->find<std::string>()) kind = *word;
-    if (!field.kinds.empty() && !kind.empty() && std::find(field.kinds.begin(), field.kinds.end(), kind) == field.kinds.end()) {
-      refuse(argument.at, "wrong-connection", quoted(name->text) + " is a connection of kind " + quoted(kind) + ", and " +
-                                                  either(field.kinds) + " is needed here", "");
+    if (!field.kinds.empty() && !kind.empty() &&
+        std::find(field.kinds.begin(), field.kinds.end(), kind) == field.kinds.end()) {
+      refuse(argument.at, "wrong-connection",
+             quoted(name->text) + " is a connection of kind " + quoted(kind) + ", and " + either(field.kinds) +
+                 " is needed here",
+             "");
       return std::nullopt;
     }
     return std::move(*value);
@@ -323,7 +353,8 @@ bool is_unreadable(const Argument& argument) {
   return expression && !expression->tree.root;
 }
 
-tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action& action, const ArgumentValues& values) {
+tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action& action,
+                                              const ArgumentValues& values) {
   Diagnostics problems;
   auto typed = Typing(values, problems).object(args, action.fields, action.one_of, action.name);
   if (has_errors(problems) || !typed) return tl::unexpected(std::move(problems));
@@ -334,7 +365,12 @@ tl::expected<Map, Diagnostics> type_connection(const ConnectionDeclaration& decl
   Diagnostics problems;
   const ConnectionKind* kind = find_connection_kind(declaration.kind.text);
   if (!kind) {
-    problems.push_back({Severity::error, "bad-connection", declaration.at, quoted(declaration.name.text) + " has no kind of connection", "", {}});
+    problems.push_back({Severity::error,
+                        "bad-connection",
+                        declaration.at,
+                        quoted(declaration.name.text) + " has no kind of connection",
+                        "",
+                        {}});
     return tl::unexpected(std::move(problems));
   }
   Typing typing(values, problems);
@@ -350,7 +386,12 @@ tl::expected<Map, Diagnostics> type_connection(const ConnectionDeclaration& decl
     size_t before = problems.size();
     auto own = typing.field(setting.value, kind->own);
     if (!own && problems.size() == before)
-      problems.push_back({Severity::error, "missing-field", setting.value.at, quoted(kind->name) + " of " + quoted(declaration.name.text) + " is nil", "", {}});
+      problems.push_back({Severity::error,
+                          "missing-field",
+                          setting.value.at,
+                          quoted(kind->name) + " of " + quoted(declaration.name.text) + " is nil",
+                          "",
+                          {}});
     if (!own) continue;
     if (Map* fields = own->find<Map>(); fields && kind->own.type == FieldType::object) {
       result.merge(*fields);

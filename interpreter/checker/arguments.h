@@ -22,9 +22,11 @@ struct ArgumentValues {
 };
 
 // A field whose one `${{ }}` yields nil is absent (an error where it is required); lists splice and drop nil.
-[[nodiscard]] tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action& action, const ArgumentValues& values);
+[[nodiscard]] tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action& action,
+                                                            const ArgumentValues& values);
 // The settings of a declared connection, typed: {name, kind, path|url, ...}.
-[[nodiscard]] tl::expected<Map, Diagnostics> type_connection(const ConnectionDeclaration& declaration, const ArgumentValues& values);
+[[nodiscard]] tl::expected<Map, Diagnostics> type_connection(const ConnectionDeclaration& declaration,
+                                                             const ArgumentValues& values);
 // The reader could not read what stands here, and has said so: complain no more.
 [[nodiscard]] bool is_unreadable(const Argument& argument);
 // Free-form values (`set`, `outputs`, `any` fields): plain scalars are typed by YAML 1.2 core, quoted ones are text.

@@ -25,16 +25,23 @@ void refuse_injection(const Argument& argument, const Field& field, std::string_
       if (const Expression* expression = std::get_if<Expression>(&piece)) expressions.push_back(expression);
   }
   for (const Expression* expression : expressions)
-    problems.push_back({Severity::error, "injection", expression->at,
+    problems.push_back({Severity::error,
+                        "injection",
+                        expression->at,
                         "a value cannot stand inside the text of `" + field.name + "`: it would be read as code",
                         action == "sql" ? "hand it in with `bind`, and names of tables with `names`"
-                                        : "hand it in with `env`, and read it there as \"$NAME\"", {}});
+                                        : "hand it in with `env`, and read it there as \"$NAME\"",
+                        {}});
 }
 
 void check_field(const Argument& argument, const Field& field, std::string_view action, Diagnostics& problems) {
   switch (field.type) {
-    case FieldType::script: refuse_injection(argument, field, action, problems); return;
-    case FieldType::object: check_injection(argument, field.fields, action, problems); return;
+    case FieldType::script:
+      refuse_injection(argument, field, action, problems);
+      return;
+    case FieldType::object:
+      check_injection(argument, field.fields, action, problems);
+      return;
     case FieldType::list:
     case FieldType::map:
     case FieldType::scalar_or_list: {
@@ -43,21 +50,24 @@ void check_field(const Argument& argument, const Field& field, std::string_view 
       if (item.name.empty()) item.name = field.name;
       if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
         for (const Argument& one : *items) check_field(one, item, action, problems);
-      } else if (const auto* entries = std::get_if<std::vector<Entry>>(&argument.value); entries && field.type == FieldType::map) {
+      } else if (const auto* entries = std::get_if<std::vector<Entry>>(&argument.value);
+                 entries && field.type == FieldType::map) {
         for (const Entry& entry : *entries) check_field(entry.value, item, action, problems);
       } else {
         check_field(argument, item, action, problems);
       }
       return;
     }
-    default: return;
+    default:
+      return;
   }
 }
 
 }  // namespace
 
 ArgumentValues literal_values() {
-  return {literal_text, [](const Name& name) -> tl::expected<Value, Diagnostic> { return connection_value(name.text, ""); }};
+  return {literal_text,
+          [](const Name& name) -> tl::expected<Value, Diagnostic> { return connection_value(name.text, ""); }};
 }
 
 ArgumentValues literal_values(const Playbook& playbook) {
@@ -77,7 +87,8 @@ ArgumentValues literal_values(const Playbook& playbook) {
           }};
 }
 
-void check_injection(const Argument& argument, const std::vector<Field>& fields, std::string_view action, Diagnostics& problems) {
+void check_injection(const Argument& argument, const std::vector<Field>& fields, std::string_view action,
+                     Diagnostics& problems) {
   const auto* entries = std::get_if<std::vector<Entry>>(&argument.value);
   if (!entries) return;
   for (const Entry& entry : *entries)
@@ -98,7 +109,8 @@ const Action* find_action(const std::vector<Action>& actions, std::string_view n
   return nullptr;
 }
 
-Effect effect_of(const ActionCall& call, const Action& action, const std::optional<Name>& declared, bool stands_as_read) {
+Effect effect_of(const ActionCall& call, const Action& action, const std::optional<Name>& declared,
+                 bool stands_as_read) {
   auto typed = type_arguments(call.args, action, literal_values());
   // What is wrong with the arguments is told elsewhere; without them the action is asked with nothing known.
   Effect derived = action.effect ? action.effect(typed ? *typed : Map{}) : Effect::write;

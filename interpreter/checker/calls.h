@@ -17,6 +17,7 @@ namespace muster {
 void check_call(const ActionCall& call, const Action& action, const ArgumentValues& values, Diagnostics& problems);
 
 // `${{ }}` in a field of type script, anywhere within.
-void check_injection(const Argument& argument, const std::vector<Field>& fields, std::string_view action, Diagnostics& problems);
+void check_injection(const Argument& argument, const std::vector<Field>& fields, std::string_view action,
+                     Diagnostics& problems);
 
 }  // namespace muster

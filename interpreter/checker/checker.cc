@@ -8,6 +8,7 @@
 #include "interpreter/checker/names.h"
 #include "interpreter/checker/outline.h"
 #include "interpreter/checker/references.h"
+#include "interpreter/language/enough.h"
 #include "interpreter/language/fields.h"
 
 namespace muster {
@@ -26,7 +27,11 @@ struct Effects {
 class Check {
  public:
   Check(const Playbook& playbook, const std::vector<Action>& actions, Diagnostics& problems)
-      : playbook_(playbook), actions_(actions), problems_(problems), outline_(playbook), references_(playbook, outline_, actions, problems),
+      : playbook_(playbook),
+        actions_(actions),
+        problems_(problems),
+        outline_(playbook),
+        references_(playbook, outline_, actions, problems),
         values_(literal_values(playbook)) {
     for (const Action& action : actions) action_names_.push_back(action.name);
     step_keys_ = keys_of<Step>();
@@ -49,8 +54,12 @@ class Check {
 
     Effects all;
     if (playbook_.phases.empty() && !has_errors(problems_))
-      refuse(playbook_.at, "no-steps", "a playbook needs at least one phase", "write `phases:`, then `- id: ...` with `steps:` in it");
-    for (const Phase& phase : playbook_.phases) merge(all, check_phase(phase, playbook_.approval.has_value()));
+      refuse(playbook_.at, "no-steps", "a playbook needs at least one phase",
+             "write `phases:`, then `- id: ...` with `steps:` in it");
+    for (const Phase& phase : playbook_.phases) {
+      if (is_enough(problems_)) break;
+      merge(all, check_phase(phase, playbook_.approval.has_value()));
+    }
     (void)check_steps(playbook_.rescue, in_recovery(), true);
     if (playbook_.rollback) check_rollback(*playbook_.rollback, {}, true);
     (void)check_steps(playbook_.always, in_recovery(), true);
@@ -67,7 +76,8 @@ class Check {
   };
   static Within in_recovery() { return {true}; }
 
-  void report(Severity severity, Span at, std::string code, std::string message, std::string help, std::vector<Note> notes = {}) {
+  void report(Severity severity, Span at, std::string code, std::string message, std::string help,
+              std::vector<Note> notes = {}) {
     problems_.push_back({severity, std::move(code), at, std::move(message), std::move(help), std::move(notes)});
   }
   void refuse(Span at, std::string code, std::string message, std::string help = {}, std::vector<Note> notes = {}) {
@@ -83,23 +93,31 @@ class Check {
   }
 
   // A step's place for messages about all of it: its id, or its first line.
-  static Span place_of(const Step& step) { return step.id ? step.id->at : Span{step.at.file, step.at.begin, step.at.begin + 1}; }
-  static Span place_of(const Phase& phase) { return phase.id ? phase.id->at : Span{phase.at.file, phase.at.begin, phase.at.begin + 1}; }
+  static Span place_of(const Step& step) {
+    return step.id ? step.id->at : Span{step.at.file, step.at.begin, step.at.begin + 1};
+  }
+  static Span place_of(const Phase& phase) {
+    return phase.id ? phase.id->at : Span{phase.at.file, phase.at.begin, phase.at.begin + 1};
+  }
 
   void check_ids() {
     std::unordered_map<std::string_view, Span> phases, steps;
     auto once = [&](std::unordered_map<std::string_view, Span>& seen, const Name& id, std::string_view what) {
       auto [first, is_new] = seen.emplace(id.text, id.at);
       if (!is_new)
-        refuse(id.at, "duplicate-id", "two " + std::string(what) + " have the id " + quoted(id.text), "", {{first->second, "first given here"}});
+        refuse(id.at, "duplicate-id", "two " + std::string(what) + " have the id " + quoted(id.text), "",
+               {{first->second, "first given here"}});
     };
     for (const OutlineNode& node : outline_.nodes()) {
+      if (is_enough(problems_)) return;
       if (node.phase && node.phase->id) {
         const Name& id = *node.phase->id;
         check_name(id, "an id", problems_);
         once(phases, id, "phases");
         if (id.text == "playbook" || id.text == "rescue" || id.text == "rollback" || id.text == "always")
-          refuse(id.at, "reserved-name", "no phase can be called " + quoted(id.text) + ": reports call a part of every playbook so", "choose another id");
+          refuse(id.at, "reserved-name",
+                 "no phase can be called " + quoted(id.text) + ": reports call a part of every playbook so",
+                 "choose another id");
       }
       if (node.step && node.step->id) {
         check_name(*node.step->id, "an id", problems_);
@@ -115,23 +133,28 @@ class Check {
       const OutlineNode& node = nodes[i];
       if (!node.step || !node.step->needs) continue;
       for (const Name& name : *node.step->needs) {
+        if (is_enough(problems_)) return;
         auto target = outline_.find_step(name.text);
         if (!target) {
           std::string_view near = references_.nearest_step(name.text);
-          refuse(name.at, "unknown-step", "no step is called " + quoted(name.text), near.empty() ? "" : "did you mean " + quoted(near) + "?");
+          refuse(name.at, "unknown-step", "no step is called " + quoted(name.text),
+                 near.empty() ? "" : "did you mean " + quoted(near) + "?");
           continue;
         }
         bool sibling = nodes[*target].list_index == node.list_index;
         if (*target == i) {
           refuse(name.at, "bad-needs", path_of(*node.step) + " cannot need itself");
         } else if (outline_.is_inside(i, *target)) {
-          refuse(name.at, "bad-needs", quoted(name.text) + " is the group that this step stands in", "a step begins after its group has begun anyway");
+          refuse(name.at, "bad-needs", quoted(name.text) + " is the group that this step stands in",
+                 "a step begins after its group has begun anyway");
         } else if (outline_.is_inside(*target, i)) {
           refuse(name.at, "bad-needs", quoted(name.text) + " stands inside this step", "");
         } else if (!sibling && *target > i) {
-          refuse(name.at, "bad-needs", quoted(name.text) + " comes later, in another group", "`needs` names siblings and earlier steps");
+          refuse(name.at, "bad-needs", quoted(name.text) + " comes later, in another group",
+                 "`needs` names siblings and earlier steps");
         } else if (!sibling && nodes[*target].list != ListOf::body && !outline_.ends_before(nodes[*target].parent, i)) {
-          refuse(name.at, "bad-needs", quoted(name.text) + " runs only when something goes wrong, or at the end", "`needs` names siblings and earlier steps");
+          refuse(name.at, "bad-needs", quoted(name.text) + " runs only when something goes wrong, or at the end",
+                 "`needs` names siblings and earlier steps");
         }
       }
     }
@@ -146,7 +169,8 @@ class Check {
       return node.phase && node.phase->id ? node.phase->id->text : "the playbook";
     };
     for (uint32_t index : cycle) {
-      if (!first && nodes[index].step && nodes[index].step->needs && !nodes[index].step->needs->empty()) first = nodes[index].step;
+      if (!first && nodes[index].step && nodes[index].step->needs && !nodes[index].step->needs->empty())
+        first = nodes[index].step;
       path += label(index) + " -> ";
     }
     path += label(cycle.front());
@@ -208,21 +232,28 @@ class Check {
     if (!guarded.any_step) {
       warn(approval.at, "gate-guards-nothing", "this gate guards nothing: " + what + " has no steps", "");
     } else if (!guarded.writes) {
-      warn(approval.at, "gate-guards-nothing", "this gate guards nothing: " + what + " only reads", "put it in front of what changes something");
+      warn(approval.at, "gate-guards-nothing", "this gate guards nothing: " + what + " only reads",
+           "put it in front of what changes something");
     }
   }
 
-  void check_rollback(const Rollback& rollback, Within within, bool gated) { (void)check_steps(rollback.steps, within, gated); }
+  void check_rollback(const Rollback& rollback, Within within, bool gated) {
+    (void)check_steps(rollback.steps, within, gated);
+  }
 
   Effects check_steps(const std::vector<Step>& steps, Within within, bool gated) {
     Effects effects;
-    for (const Step& step : steps) merge(effects, check_step(step, within, gated));
+    for (const Step& step : steps) {
+      if (is_enough(problems_)) break;
+      merge(effects, check_step(step, within, gated));
+    }
     return effects;
   }
 
   void at_least_one(const IntegerText& number, std::string_view key) {
     if (number.known && *number.known < 1)
-      refuse(number.text.at, "out-of-range", quoted(key) + " must be at least 1, and `" + std::to_string(*number.known) + "` stands here");
+      refuse(number.text.at, "out-of-range",
+             quoted(key) + " must be at least 1, and `" + std::to_string(*number.known) + "` stands here");
   }
 
   Effects check_step(const Step& step, Within within, bool gated) {
@@ -276,7 +307,8 @@ class Check {
     }
     if (step.effect && !effect_of(step.effect->text)) {
       std::string_view near = nearest(step.effect->text, {"read", "write", "destructive"});
-      refuse(step.effect->at, "bad-choice", "`effect` must be `read`, `write` or `destructive`, and " + quoted(step.effect->text) + " stands here",
+      refuse(step.effect->at, "bad-choice",
+             "`effect` must be `read`, `write` or `destructive`, and " + quoted(step.effect->text) + " stands here",
              near.empty() ? "" : "did you mean " + quoted(near) + "?");
     }
 
@@ -286,7 +318,8 @@ class Check {
       retry.error = true;
       retry.own_result = true;
       retry.result = &shape;
-      check_retry(*step.retry, retry, effects.writes && !step.idempotent.value_or(false) && !step.group ? &step : nullptr);
+      check_retry(*step.retry, retry,
+                  effects.writes && !step.idempotent.value_or(false) && !step.group ? &step : nullptr);
     }
     if (step.approval) check_gate(*step.approval, before, effects, "the step");
     if (step.rollback) {
@@ -316,10 +349,12 @@ class Check {
     if (bodies.empty() && step.actions.empty() && !step.verify) {
       std::string list;
       for (std::string_view name : action_names_) list += (list.empty() ? "" : ", ") + quoted(name);
-      refuse(place_of(step), "no-body", "this step does nothing", "give it an action (" + list + "), `steps` or `verify`");
+      refuse(place_of(step), "no-body", "this step does nothing",
+             "give it an action (" + list + "), `steps` or `verify`");
     }
     for (size_t i = 1; i < bodies.size(); ++i)
-      refuse(bodies[i].second, "two-bodies", "a step does one thing, and this one has " + quoted(bodies[0].first) + " and " + quoted(bodies[i].first),
+      refuse(bodies[i].second, "two-bodies",
+             "a step does one thing, and this one has " + quoted(bodies[0].first) + " and " + quoted(bodies[i].first),
              "make two steps of it", {{bodies[0].second, quoted(bodies[0].first) + " stands here"}});
   }
 
@@ -350,7 +385,8 @@ class Check {
     bool believed = action.effect_may_be_declared && *said == Effect::read;
     if (static_cast<int>(*said) < static_cast<int>(derived) && !believed)
       refuse(step.effect->at, "weaker-effect",
-             quoted(action.name) + " is " + std::string(name_of(derived)) + " here, and cannot be declared " + quoted(step.effect->text),
+             quoted(action.name) + " is " + std::string(name_of(derived)) + " here, and cannot be declared " +
+                 quoted(step.effect->text),
              "an effect can only be strengthened");
   }
 
@@ -361,7 +397,8 @@ class Check {
       return;
     }
     if (step.approval) return;
-    // The nearest gate shows the step's arguments when it opens; what depends on a step behind that gate is not known then.
+    // The nearest gate shows the step's arguments when it opens; what depends on a step behind that gate is not known
+    // then.
     uint32_t gate = outline_.nodes()[node].parent;
     auto has_gate = [&](uint32_t index) {
       const OutlineNode& at = outline_.nodes()[index];
@@ -388,10 +425,13 @@ class Check {
     references_.check(retry.max_delay, scope);
     references_.check(retry.when, scope);
     at_least_one(retry.attempts, "attempts");
-    if (!(retry.backoff >= 1.0 && retry.backoff <= 1000.0)) refuse(retry.attempts.text.at, "out-of-range", "`backoff` must be from 1 to 1000");
-    if (!(retry.jitter >= 0.0 && retry.jitter <= 1.0)) refuse(retry.attempts.text.at, "out-of-range", "`jitter` must be from 0 to 1");
+    if (!(retry.backoff >= 1.0 && retry.backoff <= 1000.0))
+      refuse(retry.attempts.text.at, "out-of-range", "`backoff` must be from 1 to 1000");
+    if (!(retry.jitter >= 0.0 && retry.jitter <= 1.0))
+      refuse(retry.attempts.text.at, "out-of-range", "`jitter` must be from 0 to 1");
     if (unsafe && retry.attempts.known.value_or(2) > 1)
-      warn(retry.attempts.text.at, "retry-unsafe", "this step writes: only failures that certainly had no effect are tried again",
+      warn(retry.attempts.text.at, "retry-unsafe",
+           "this step writes: only failures that certainly had no effect are tried again",
            "say `idempotent: true` if it may run twice");
   }
 
@@ -406,7 +446,8 @@ class Check {
         std::vector<std::string_view> all = action_names_;
         for (std::string_view key : keys_of<Verify>()) all.push_back(key);
         std::string_view near = nearest(call.action.text, all);
-        refuse(call.action.at, "unknown-action", quoted(call.action.text) + " is no key of `verify`, and no action is called so",
+        refuse(call.action.at, "unknown-action",
+               quoted(call.action.text) + " is no key of `verify`, and no action is called so",
                near.empty() ? "" : "did you mean " + quoted(near) + "?");
         asked.known = false;
         continue;
@@ -414,10 +455,15 @@ class Check {
       check_call(call, *action, values_, problems_);
       references_.check(call.args, after);
       if (effect_of(call, *action, std::nullopt, true) != Effect::read)
-        refuse(call.action.at, "verify-writes", "`verify` only looks, and " + quoted(call.action.text) + " changes something here", "make it a step of its own");
+        refuse(call.action.at, "verify-writes",
+               "`verify` only looks, and " + quoted(call.action.text) + " changes something here",
+               "make it a step of its own");
       if (i > 0)
-        refuse(call.action.at, "two-bodies", "`verify` asks one action, and this one has " + quoted(verify.probes[0].action.text) + " and " + quoted(call.action.text),
-               "make two steps of it", {{verify.probes[0].action.at, quoted(verify.probes[0].action.text) + " stands here"}});
+        refuse(call.action.at, "two-bodies",
+               "`verify` asks one action, and this one has " + quoted(verify.probes[0].action.text) + " and " +
+                   quoted(call.action.text),
+               "make two steps of it",
+               {{verify.probes[0].action.at, quoted(verify.probes[0].action.text) + " stands here"}});
       asked = references_.shape_of(call);
       asked.known = asked.known && i == 0;
     }
@@ -443,6 +489,7 @@ class Check {
 
 std::optional<CheckedPlaybook> check(Playbook playbook, const std::vector<Action>& actions, Diagnostics& problems) {
   Check(playbook, actions, problems).run();
+  tell_no_more(problems);
   if (has_errors(problems)) return std::nullopt;
   return CheckedPlaybook(std::move(playbook));
 }

@@ -171,7 +171,8 @@ std::optional<double> limit_of(const std::optional<Argument>& limit, const Input
   return typed ? measure(*typed) : std::nullopt;
 }
 
-Typed constrained(Value value, const Input& input) {
+// `given`: the value as it was written, for messages.
+Typed constrained(Value value, const Value& given, const Input& input) {
   std::string_view type = input.type ? std::string_view(input.type->text) : "string";
   if (type == "enum") {
     std::string list;
@@ -181,21 +182,25 @@ Typed constrained(Value value, const Input& input) {
       known = known || (choice && to_text(*choice) == to_text(value));
       if (choice) list += (list.empty() ? "" : ", ") + quoted(to_text(*choice));
     }
-    if (!known) return tl::unexpected("must be one of " + list + found(value));
+    if (!known) return tl::unexpected("must be one of " + list + found(given));
   }
   std::optional<double> size = measure(value);
   if (type == "date") size = static_cast<double>(parse_timestamp(value.get<std::string>())->us);
-  auto words = [&](const Argument& limit) { return to_text(written_value(limit).value_or(Value())) + std::string(length_unit(value)); };
+  auto words = [&](const Argument& limit) {
+    return to_text(written_value(limit).value_or(Value())) + std::string(length_unit(value));
+  };
   if (type == "date") {
     auto date = [&](const Argument& limit) { return to_text(written_value(limit).value_or(Value())); };
-    if (auto min = limit_of(input.min, input); min && *size < *min) return tl::unexpected("must not be before " + date(*input.min) + found(value));
-    if (auto max = limit_of(input.max, input); max && *size > *max) return tl::unexpected("must not be after " + date(*input.max) + found(value));
+    if (auto min = limit_of(input.min, input); min && *size < *min)
+      return tl::unexpected("must not be before " + date(*input.min) + found(given));
+    if (auto max = limit_of(input.max, input); max && *size > *max)
+      return tl::unexpected("must not be after " + date(*input.max) + found(given));
     return value;
   }
   if (auto min = limit_of(input.min, input); min && size && *size < *min)
-    return tl::unexpected("must be at least " + words(*input.min) + found(value));
+    return tl::unexpected("must be at least " + words(*input.min) + found(given));
   if (auto max = limit_of(input.max, input); max && size && *size > *max)
-    return tl::unexpected("must be at most " + words(*input.max) + found(value));
+    return tl::unexpected("must be at most " + words(*input.max) + found(given));
   return value;
 }
 
@@ -204,9 +209,10 @@ Typed typed_input(const Value& value, const Input& input) {
   if (!typed) return typed;
   if (const std::string* text = typed->find<std::string>(); text && input.pattern) {
     auto pattern = Regex::compile(*input.pattern);
-    if (pattern && !pattern->search(*text)) return tl::unexpected("must match " + quoted(*input.pattern) + found(*typed));
+    if (pattern && !pattern->search(*text))
+      return tl::unexpected("must match " + quoted(*input.pattern) + found(*typed));
   }
-  return constrained(std::move(*typed), input);
+  return constrained(std::move(*typed), value, input);
 }
 
 void refuse(Diagnostics& problems, Span at, std::string code, std::string message, std::string help = {}) {
@@ -233,32 +239,40 @@ void check_input(const Input& input, Diagnostics& problems) {
     std::vector<std::string_view> scalars = input_types();
     std::erase_if(scalars, [](std::string_view t) { return t == "list" || t == "map" || t == "enum"; });
     check_type(*input.of, scalars, problems);
-    if (type != "list") refuse(problems, input.of->at, "bad-constraint", "`of` tells the type of a list's items, and this is no list");
+    if (type != "list")
+      refuse(problems, input.of->at, "bad-constraint", "`of` tells the type of a list's items, and this is no list");
   }
   if (type == "enum" && input.values.empty())
     refuse(problems, input.at, "bad-constraint", "an enum needs `values`", "list what it may be: `values: [a, b]`");
   if (type != "enum" && !input.values.empty())
-    refuse(problems, input.values.front().at, "bad-constraint", "`values` belongs to an enum, and this is a " + type, "write `type: enum`");
+    refuse(problems, input.values.front().at, "bad-constraint", "`values` belongs to an enum, and this is a " + type,
+           "write `type: enum`");
   if (input.pattern && type != "string" && type != "path" && type != "url")
     refuse(problems, input.at, "bad-constraint", "`pattern` belongs to text, and this is a " + type);
   if (input.pattern)
     if (auto pattern = Regex::compile(*input.pattern); !pattern)
-      refuse(problems, input.at, "bad-constraint", "the pattern of " + quoted(input.name.text) + " cannot be read: " + pattern.error());
+      refuse(problems, input.at, "bad-constraint",
+             "the pattern of " + quoted(input.name.text) + " cannot be read: " + pattern.error());
   for (const auto* limit : {&input.min, &input.max}) {
     if (*limit && (type == "boolean" || type == "enum"))
       refuse(problems, (*limit)->at, "bad-constraint", "`min` and `max` mean nothing for a " + type);
     else if (*limit && !limit_of(*limit, input))
       refuse(problems, (*limit)->at, "bad-constraint",
-             scalar_type(type) || type == "date" ? "the limit of a " + type + " must be " + std::string(example_of(type)) : "this limit must be a whole number");
+             scalar_type(type) || type == "date"
+                 ? "the limit of a " + type + " must be " + std::string(example_of(type))
+                 : "this limit must be a whole number");
   }
   if (input.required && input.fallback)
-    refuse(problems, input.fallback->at, "bad-constraint", "an input that is required never takes its default", "leave out `required` or `default`");
+    refuse(problems, input.fallback->at, "bad-constraint", "an input that is required never takes its default",
+           "leave out `required` or `default`");
   if (!input.fallback) return;
   std::optional<Value> fallback = written_value(*input.fallback);
   if (!fallback) {
-    refuse(problems, input.fallback->at, "literal-only", "`default` is fixed text: a value cannot stand in it", "write it out");
+    refuse(problems, input.fallback->at, "literal-only", "`default` is fixed text: a value cannot stand in it",
+           "write it out");
   } else if (auto typed = typed_input(*fallback, input); !typed) {
-    refuse(problems, input.fallback->at, "wrong-type", "the default of " + quoted(input.name.text) + " " + typed.error());
+    refuse(problems, input.fallback->at, "wrong-type",
+           "the default of " + quoted(input.name.text) + " " + typed.error());
   }
 }
 
@@ -277,7 +291,9 @@ std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagn
     std::string list;
     for (std::string_view known : names) list += (list.empty() ? "" : ", ") + quoted(known);
     fail(playbook.at, "the playbook has no input " + quoted(name),
-         !near.empty() ? "did you mean " + quoted(near) + "?" : list.empty() ? "it has none" : "its inputs are " + list);
+         !near.empty()  ? "did you mean " + quoted(near) + "?"
+         : list.empty() ? "it has none"
+                        : "its inputs are " + list);
   }
   for (const Input& input : playbook.inputs) {
     const Value* value = member(given, input.name.text);
@@ -288,7 +304,9 @@ std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagn
       if (fallback) value = &*fallback;
     }
     if (!value) {
-      if (input.required) fail(input.at, "input " + quoted(input.name.text) + " is required", "give it with `-i " + input.name.text + "=VALUE`");
+      if (input.required)
+        fail(input.at, "input " + quoted(input.name.text) + " is required",
+             "give it with `-i " + input.name.text + "=VALUE`");
       continue;
     }
     auto typed = typed_input(*value, input);

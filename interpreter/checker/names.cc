@@ -10,11 +10,12 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 22> kLuaWords = {"and",   "break", "do",  "else", "elseif", "end",    "false", "for",
-                                                        "function", "goto", "if", "in",   "local",  "nil",    "not",   "or",
-                                                        "repeat", "return", "then", "true", "until",  "while"};
+constexpr std::array<std::string_view, 22> kLuaWords = {
+    "and", "break", "do",  "else", "elseif", "end",    "false",  "for",  "function", "goto",  "if",
+    "in",  "local", "nil", "not",  "or",     "repeat", "return", "then", "true",     "until", "while"};
 constexpr std::array<std::string_view, 6> kYamlBooleans = {"on", "off", "yes", "no", "y", "n"};
-constexpr std::array<std::string_view, 6> kReserved = {"state", "error", "attempts", "started_at", "ended_at", "duration"};
+constexpr std::array<std::string_view, 6> kReserved = {"state",      "error",    "attempts",
+                                                       "started_at", "ended_at", "duration"};
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -48,12 +49,15 @@ void check_identity(const Playbook& p, Diagnostics& problems) {
     if (!p.muster->text.is_constant()) {
       refuse(problems, at, "literal-only", "`muster` is fixed text: a value cannot stand in it", "write `muster: 1`");
     } else if (p.muster->known && *p.muster->known != 1) {
-      refuse(problems, at, "language-version", "this is version " + std::to_string(*p.muster->known) + " of the language, and this muster knows version 1",
-             "write `muster: 1`");
+      refuse(
+          problems, at, "language-version",
+          "this is version " + std::to_string(*p.muster->known) + " of the language, and this muster knows version 1",
+          "write `muster: 1`");
     }
   }
   if (p.playbook && !is_kebab_case(p.playbook->text))
-    refuse(problems, p.playbook->at, "bad-name", "the name of a playbook is kebab-case, and `" + p.playbook->text + "` is not",
+    refuse(problems, p.playbook->at, "bad-name",
+           "the name of a playbook is kebab-case, and `" + p.playbook->text + "` is not",
            "use lower-case letters, digits and single hyphens, as in `restore-database`");
 }
 
@@ -77,20 +81,27 @@ void check_name(const Name& name, std::string_view what, Diagnostics& problems) 
   std::string start = std::string(what) + " ";
   if (!fits) {
     std::string id = suggested_id(text);
-    refuse(problems, name.at, "bad-name", start + "is made of a-z, 0-9 and `_` and begins with a letter, and `" + text + "` is not",
+    refuse(problems, name.at, "bad-name",
+           start + "is made of a-z, 0-9 and `_` and begins with a letter, and `" + text + "` is not",
            id.empty() ? "" : "write `" + id + "`");
   } else if (contains(kLuaWords, text)) {
-    refuse(problems, name.at, "bad-name", "`" + text + "` is a word of the expression language", start + "cannot be one: write `" + text + "_it`");
+    refuse(problems, name.at, "bad-name", "`" + text + "` is a word of the expression language",
+           start + "cannot be one: write `" + text + "_it`");
   } else if (contains(kYamlBooleans, text)) {
-    problems.push_back({Severity::warning, "yaml-boolean", name.at, "`" + text + "` is true or false for tools that read YAML 1.1",
-                        "choose another name", {}});
+    problems.push_back({Severity::warning,
+                        "yaml-boolean",
+                        name.at,
+                        "`" + text + "` is true or false for tools that read YAML 1.1",
+                        "choose another name",
+                        {}});
   }
 }
 
 void check_field_name(const Name& name, std::string_view what, Diagnostics& problems) {
   check_name(name, what, problems);
   if (contains(kReserved, name.text))
-    refuse(problems, name.at, "reserved-name", "every step has a field `" + name.text + "` already", "choose another name");
+    refuse(problems, name.at, "reserved-name", "every step has a field `" + name.text + "` already",
+           "choose another name");
 }
 
 void check_declarations(const Playbook& p, Diagnostics& problems) {

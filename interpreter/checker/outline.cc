@@ -112,7 +112,9 @@ bool Outline::ends_before(uint32_t earlier, uint32_t later) const {
     open.pop_back();
     if (at == 0) continue;
     const OutlineNode& node = nodes_[at];
-    if (auto place = place_in(node.list_index, node.parent, earlier); place && *place >= node.chain && *place < node.place) return true;
+    if (auto place = place_in(node.list_index, node.parent, earlier);
+        place && *place >= node.chain && *place < node.place)
+      return true;
     const OutlineNode& first = nodes_[lists_[node.list_index][node.chain]];
     for (uint32_t need : first.needs) {
       if (is_inside(earlier, need)) return true;

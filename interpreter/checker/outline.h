@@ -18,15 +18,15 @@ namespace muster {
 enum class ListOf : uint8_t { body, rescue, rollback, always };
 
 struct OutlineNode {
-  const Step* step = nullptr;    // neither step nor phase: the playbook
+  const Step* step = nullptr;  // neither step nor phase: the playbook
   const Phase* phase = nullptr;
   uint32_t parent = 0;
   ListOf list = ListOf::body;
-  uint32_t place = 0;             // in its list
-  uint32_t chain = 0;             // the first place from which on each one waits for the one before it
-  uint32_t list_index = 0;        // into Outline::lists
-  uint32_t last = 0;              // the last node beneath it
-  std::vector<uint32_t> needs;    // explicit ones that lead somewhere
+  uint32_t place = 0;           // in its list
+  uint32_t chain = 0;           // the first place from which on each one waits for the one before it
+  uint32_t list_index = 0;      // into Outline::lists
+  uint32_t last = 0;            // the last node beneath it
+  std::vector<uint32_t> needs;  // explicit ones that lead somewhere
 };
 
 class Outline {
@@ -42,7 +42,9 @@ class Outline {
   [[nodiscard]] uint32_t node_of(const Step& step) const { return by_address_.at(&step); }
   [[nodiscard]] uint32_t node_of(const Phase& phase) const { return by_address_.at(&phase); }
   // Whether `inner` is `outer` or stands in it.
-  [[nodiscard]] bool is_inside(uint32_t inner, uint32_t outer) const { return outer <= inner && inner <= nodes_[outer].last; }
+  [[nodiscard]] bool is_inside(uint32_t inner, uint32_t outer) const {
+    return outer <= inner && inner <= nodes_[outer].last;
+  }
   // Whether `earlier` has ended, in whatever way, whenever `later` begins.
   [[nodiscard]] bool ends_before(uint32_t earlier, uint32_t later) const;
   // The steps of one cycle of waiting, each waiting for the next; empty when there is none.

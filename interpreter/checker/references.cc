@@ -6,12 +6,15 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/expression/helpers.h"
 #include "interpreter/expression/tree.h"
+#include "interpreter/language/enough.h"
 
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 6> kReserved = {"state", "error", "attempts", "started_at", "ended_at", "duration"};
-constexpr std::array<std::string_view, 6> kRunFields = {"id", "status", "reason", "started_at", "started_by", "dry_run"};
+constexpr std::array<std::string_view, 6> kReserved = {"state",      "error",    "attempts",
+                                                       "started_at", "ended_at", "duration"};
+constexpr std::array<std::string_view, 6> kRunFields = {"id",         "status",     "reason",
+                                                        "started_at", "started_by", "dry_run"};
 constexpr std::array<std::string_view, 4> kPlaybookFields = {"name", "version", "title", "owner"};
 constexpr std::array<std::string_view, 10> kErrorFields = {"step",   "item",   "code",      "message", "attempt",
                                                            "effect", "status", "exit_code", "claims",  "cause"};
@@ -29,7 +32,8 @@ std::vector<std::string_view> names(const List& list) {
 
 std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"; }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& known, std::string_view prefix = "") {
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& known,
+                         std::string_view prefix = "") {
   std::string_view near = nearest(word, known);
   return near.empty() ? "" : "did you mean `" + std::string(prefix) + std::string(near) + "`?";
 }
@@ -52,7 +56,8 @@ bool is_parsed_data(const Node& node) {
 // Plain text that reads like the name of a value: `inputs.user`, `steps.x.file`.
 bool looks_like_a_value(std::string_view text) {
   size_t dot = text.find('.');
-  if (dot == std::string_view::npos || !contains(std::array<std::string_view, 3>{"inputs", "steps", "secrets"}, text.substr(0, dot)))
+  if (dot == std::string_view::npos ||
+      !contains(std::array<std::string_view, 3>{"inputs", "steps", "secrets"}, text.substr(0, dot)))
     return false;
   bool start = true;
   for (char c : text.substr(dot + 1)) {
@@ -65,7 +70,8 @@ bool looks_like_a_value(std::string_view text) {
 
 }  // namespace
 
-References::References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions, Diagnostics& problems)
+References::References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions,
+                       Diagnostics& problems)
     : playbook_(playbook), outline_(outline), actions_(actions), problems_(problems) {
   for (const Input& input : playbook.inputs) inputs_.push_back(input.name.text);
 }
@@ -85,7 +91,8 @@ void References::check_tree(const Node& node) {
     problems_.push_back({Severity::warning, std::move(code), node.at, std::move(message), std::move(help), {}});
   };
   auto is_never_true = [](const Node& n) {
-    return n.kind == Node::Kind::constant && (n.constant.is_null() || (n.constant.is<bool>() && !n.constant.get<bool>()));
+    return n.kind == Node::Kind::constant &&
+           (n.constant.is_null() || (n.constant.is<bool>() && !n.constant.get<bool>()));
   };
   if (node.kind == Node::Kind::binary && node.op == Operator::or_ && node.children[0]->kind == Node::Kind::binary &&
       node.children[0]->op == Operator::and_ && is_never_true(*node.children[0]->children[1]))
@@ -96,7 +103,8 @@ void References::check_tree(const Node& node) {
     const Helper* helper = find_helper(node.text);
     int given = static_cast<int>(node.children.size());
     if (helper && (given < helper->least || (helper->most >= 0 && given > helper->most)))
-      refuse(node.at, "wrong-arguments", quoted(node.text) + " does not take " + std::to_string(given) + (given == 1 ? " argument" : " arguments"),
+      refuse(node.at, "wrong-arguments",
+             quoted(node.text) + " does not take " + std::to_string(given) + (given == 1 ? " argument" : " arguments"),
              "it is called as `" + std::string(helper->form) + "`");
   }
   for (const NodePtr& key : node.keys)
@@ -113,20 +121,31 @@ void References::check(const Argument& argument, const ReadScope& scope) {
   if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
     check(scalar->text, scope);
     if (!scalar->quoted && scalar->text.is_constant() && looks_like_a_value(scalar->raw.text))
-      problems_.push_back({Severity::warning, "text-not-value", argument.at, "this is the text " + quoted(scalar->raw.text) + ", not a value",
-                           "write `${{ " + scalar->raw.text + " }}`, or quote it if the text is meant", {}});
+      problems_.push_back({Severity::warning,
+                           "text-not-value",
+                           argument.at,
+                           "this is the text " + quoted(scalar->raw.text) + ", not a value",
+                           "write `${{ " + scalar->raw.text + " }}`, or quote it if the text is meant",
+                           {}});
   } else if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
-    for (const Argument& item : *items) check(item, scope);
+    for (const Argument& item : *items) {
+      if (is_enough(problems_)) return;
+      check(item, scope);
+    }
   } else {
     check(std::get<std::vector<Entry>>(argument.value), scope);
   }
 }
 
 void References::check(const std::vector<Entry>& entries, const ReadScope& scope) {
-  for (const Entry& entry : entries) check(entry.value, scope);
+  for (const Entry& entry : entries) {
+    if (is_enough(problems_)) return;
+    check(entry.value, scope);
+  }
 }
 
-void References::check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner, size_t piece) {
+void References::check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner,
+                             size_t piece) {
   if (read.path.size() <= piece || contains(known, read.path[piece])) return;
   std::string list;
   for (std::string_view name : known) list += (list.empty() ? "" : ", ") + quoted(name);
@@ -150,7 +169,8 @@ void References::check(const Read& read, const ReadScope& scope) {
   if (root == "inputs") {
     if (read.path.size() < 2 || contains(inputs_, read.path[1])) return;
     std::string help = did_you_mean(read.path[1], inputs_, "inputs.");
-    refuse(from_start(read, 2), "unknown-input", "no input is called " + quoted(read.path[1]), help.empty() ? "declare it under `inputs`" : help);
+    refuse(from_start(read, 2), "unknown-input", "no input is called " + quoted(read.path[1]),
+           help.empty() ? "declare it under `inputs`" : help);
   } else if (root == "steps") {
     check_step(read, scope);
   } else if (root == "run") {
@@ -158,11 +178,13 @@ void References::check(const Read& read, const ReadScope& scope) {
   } else if (root == "playbook") {
     check_field(read, names(kPlaybookFields), "playbook");
   } else if (root == "secrets") {
-    refuse(read.at, "not-in-this-version", "`secrets` is part of the language, but this version of muster does not know it yet",
+    refuse(read.at, "not-in-this-version",
+           "`secrets` is part of the language, but this version of muster does not know it yet",
            "hand the secret to the program in a file that it reads itself");
   } else if (root == "result") {
     if (!scope.result) {
-      refuse(read.at, "name-not-here", "`result` can be read in `verify`, `outputs` and `retry.when` only", "name the step: `steps.ID.field`");
+      refuse(read.at, "name-not-here", "`result` can be read in `verify`, `outputs` and `retry.when` only",
+             "name the step: `steps.ID.field`");
     } else if (scope.result->known && read.path.size() > 1 && !contains(scope.result->fields, read.path[1])) {
       std::string help = did_you_mean(read.path[1], scope.result->fields);
       std::string list;
@@ -179,7 +201,8 @@ void References::check(const Read& read, const ReadScope& scope) {
     std::string help = did_you_mean(root, known);
     if (help.empty() && contains(inputs_, root)) help = "did you mean `inputs." + root + "`?";
     if (help.empty() && outline_.find_step(root)) help = "did you mean `steps." + root + "`?";
-    refuse(from_start(read, 1), "unknown-name", "nothing is called " + quoted(root), help.empty() ? "text in expressions is quoted" : help);
+    refuse(from_start(read, 1), "unknown-name", "nothing is called " + quoted(root),
+           help.empty() ? "text in expressions is quoted" : help);
   }
 }
 
@@ -192,7 +215,8 @@ void References::check_step(const Read& read, const ReadScope& scope) {
   std::optional<uint32_t> target = outline_.find_step(id);
   if (!target) {
     std::string_view near = nearest_step(id);
-    refuse(from_start(read, 2), "unknown-step", "no step is called " + quoted(id), near.empty() ? "" : "did you mean `steps." + std::string(near) + "`?");
+    refuse(from_start(read, 2), "unknown-step", "no step is called " + quoted(id),
+           near.empty() ? "" : "did you mean `steps." + std::string(near) + "`?");
     return;
   }
   bool of_a_field = read.path.size() > 2;
@@ -217,12 +241,13 @@ void References::check_step(const Read& read, const ReadScope& scope) {
     refuse(from_start(read, 2), "not-yet", "step " + quoted(id) + " has no result here: it has not run yet", "");
   } else {
     refuse(from_start(read, 2), "not-yet", "step " + quoted(id) + " may not have ended by then",
-           scope.before_the_run ? "only inputs are known before the first step" : "put it before this step, or name it in `needs`");
+           scope.before_the_run ? "only inputs are known before the first step"
+                                : "put it before this step, or name it in `needs`");
   }
 }
 
 std::string_view References::nearest_step(std::string_view id) const {
-  constexpr size_t kMuch = 100;
+  constexpr size_t kMuch = 20;
   return problems_.size() < kMuch ? nearest(id, outline_.step_ids()) : std::string_view();
 }
 

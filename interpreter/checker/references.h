@@ -22,16 +22,17 @@ struct ResultShape {
 
 // From where an expression is read.
 struct ReadScope {
-  uint32_t node = 0;            // into the outline
-  bool before_the_run = false;  // no step can have a result: connections, locks, the playbook's gate
-  bool own_result = false;      // after the action: the step's own fields, and the steps inside a group
+  uint32_t node = 0;                    // into the outline
+  bool before_the_run = false;          // no step can have a result: connections, locks, the playbook's gate
+  bool own_result = false;              // after the action: the step's own fields, and the steps inside a group
   const ResultShape* result = nullptr;  // `result` may be read
   bool error = false;                   // `error` may be read
 };
 
 class References {
  public:
-  References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions, Diagnostics& problems);
+  References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions,
+             Diagnostics& problems);
 
   void check(const Expression& expression, const ReadScope& scope);
   void check(const Template& text, const ReadScope& scope);
@@ -54,7 +55,8 @@ class References {
   void check(const Read& read, const ReadScope& scope);
   void check_tree(const Node& node);
   void check_step(const Read& read, const ReadScope& scope);
-  void check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner, size_t piece = 1);
+  void check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner,
+                   size_t piece = 1);
   void refuse(Span at, std::string code, std::string message, std::string help = {});
 
   const Playbook& playbook_;

@@ -14,8 +14,10 @@ std::string shown(const Value& value) {
 }
 
 TypeError wrong(const Value& value, FieldType type, std::string_view name) {
-  return {"wrong-type",
-          "`" + std::string(name) + "` must be " + std::string(words_for(type)) + ", and " + shown(value) + " stands here", ""};
+  return {
+      "wrong-type",
+      "`" + std::string(name) + "` must be " + std::string(words_for(type)) + ", and " + shown(value) + " stands here",
+      ""};
 }
 
 tl::expected<Value, TypeError> as_text(Value value, FieldType type, std::string_view name) {
@@ -34,9 +36,12 @@ tl::expected<Value, TypeError> as_duration(const Value& value, std::string_view 
   if (!text) return tl::unexpected(wrong(value, FieldType::duration, name));
   if (auto duration = parse_duration(*text)) return Value(*duration);
   bool bare = parse_number(*text).has_value();
-  if (bare && written) return tl::unexpected(TypeError{"bad-duration", "`" + *text + "` has no unit", "write `" + *text + "s` for seconds, `" + *text + "m` for minutes"});
-  return tl::unexpected(TypeError{"bad-duration", "`" + std::string(name) + "` must be a duration, and " + shown(value) + " stands here",
-                                  "write it as `500ms`, `30s`, `2m`, `24h`, `7d` or `1h30m`"});
+  if (bare && written)
+    return tl::unexpected(TypeError{"bad-duration", "`" + *text + "` has no unit",
+                                    "write `" + *text + "s` for seconds, `" + *text + "m` for minutes"});
+  return tl::unexpected(
+      TypeError{"bad-duration", "`" + std::string(name) + "` must be a duration, and " + shown(value) + " stands here",
+                "write it as `500ms`, `30s`, `2m`, `24h`, `7d` or `1h30m`"});
 }
 
 }  // namespace
@@ -75,7 +80,8 @@ Value plain_value(std::string_view text) {
     uint64_t number = 0;
     const char* end = text.data() + text.size();
     auto [stop, error] = std::from_chars(text.data() + 2, end, number, text[1] == 'x' ? 16 : 8);
-    if (text.size() > 2 && error == std::errc{} && stop == end && number <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    if (text.size() > 2 && error == std::errc{} && stop == end &&
+        number <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       return static_cast<int64_t>(number);
   }
   if (auto number = parse_number(text)) return *number;
@@ -87,22 +93,38 @@ Value plain_value(std::string_view text) {
 
 std::string_view words_for(FieldType type) {
   switch (type) {
-    case FieldType::any: return "a value";
-    case FieldType::text: return "text";
-    case FieldType::script: return "text";
-    case FieldType::path: return "a path";
-    case FieldType::url: return "a URL";
-    case FieldType::integer: return "a whole number";
-    case FieldType::number: return "a number";
-    case FieldType::boolean: return "true or false";
-    case FieldType::duration: return "a duration";
-    case FieldType::timestamp: return "a moment like `2026-01-15T10:00:00Z`";
-    case FieldType::choice: return "one of the words it knows";
-    case FieldType::connection: return "the name of a connection";
-    case FieldType::list: return "a list";
-    case FieldType::map: return "a map";
-    case FieldType::object: return "a map";
-    case FieldType::scalar_or_list: return "a value or a list";
+    case FieldType::any:
+      return "a value";
+    case FieldType::text:
+      return "text";
+    case FieldType::script:
+      return "text";
+    case FieldType::path:
+      return "a path";
+    case FieldType::url:
+      return "a URL";
+    case FieldType::integer:
+      return "a whole number";
+    case FieldType::number:
+      return "a number";
+    case FieldType::boolean:
+      return "true or false";
+    case FieldType::duration:
+      return "a duration";
+    case FieldType::timestamp:
+      return "a moment like `2026-01-15T10:00:00Z`";
+    case FieldType::choice:
+      return "one of the words it knows";
+    case FieldType::connection:
+      return "the name of a connection";
+    case FieldType::list:
+      return "a list";
+    case FieldType::map:
+      return "a map";
+    case FieldType::object:
+      return "a map";
+    case FieldType::scalar_or_list:
+      return "a value or a list";
   }
   return "";
 }
@@ -113,7 +135,8 @@ tl::expected<Value, TypeError> typed_scalar(Value value, FieldType type, std::st
   switch (type) {
     case FieldType::integer:
       if (value.is<int64_t>()) return value;
-      if (const double* number = value.find<double>(); number && std::floor(*number) == *number && std::abs(*number) < 9e15)
+      if (const double* number = value.find<double>();
+          number && std::floor(*number) == *number && std::abs(*number) < 9e15)
         return Value(static_cast<int64_t>(*number));
       if (text)
         if (auto integer = parse_integer(*text)) return Value(*integer);
@@ -130,14 +153,17 @@ tl::expected<Value, TypeError> typed_scalar(Value value, FieldType type, std::st
       if (text)
         if (auto boolean = parse_boolean(*text)) return Value(*boolean);
       break;
-    case FieldType::duration: return as_duration(value, name, written);
+    case FieldType::duration:
+      return as_duration(value, name, written);
     case FieldType::timestamp:
       if (value.is<Timestamp>()) return value;
       if (text)
         if (auto moment = parse_timestamp(*text)) return Value(*moment);
       break;
-    case FieldType::any: return value;
-    default: return as_text(std::move(value), type, name);
+    case FieldType::any:
+      return value;
+    default:
+      return as_text(std::move(value), type, name);
   }
   return tl::unexpected(wrong(value, type, name));
 }

@@ -27,9 +27,10 @@ struct TypeError {
   std::string help;
 };
 
-// What the value is as `type`; scalar types only. Secrets and unknowns pass as they are. `written` tells that it is text of
-// the playbook: then a bare number is no duration, while an expression's number counts seconds.
-[[nodiscard]] tl::expected<Value, TypeError> typed_scalar(Value value, FieldType type, std::string_view name, bool written);
+// What the value is as `type`; scalar types only. Secrets and unknowns pass as they are. `written` tells that it is
+// text of the playbook: then a bare number is no duration, while an expression's number counts seconds.
+[[nodiscard]] tl::expected<Value, TypeError> typed_scalar(Value value, FieldType type, std::string_view name,
+                                                          bool written);
 
 // `a whole number`: what a type is called in messages.
 [[nodiscard]] std::string_view words_for(FieldType type);

@@ -182,8 +182,8 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
   run.stop = job->stop;
   run.deadline.reset();
   if (job->timeout.us > 0) run.deadline = Duration{boot().us + job->timeout.us};
-  ++in_flight_;
   after_commit_.push_back([this, job, &action, id = node.id, automatic_undo] {
+    ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, job, &action, id, automatic_undo] {
       LoopMarks marks(*this, job->op, job->attempt);
       NoActions others;

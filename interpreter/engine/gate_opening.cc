@@ -165,8 +165,8 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
   NodeRun& run = run_of(node);
   run.previewing = true;
   run.stop.emplace();
-  ++in_flight_;
   after_commit_.push_back([this, asked, id = node.id, opening, stop = run.stop->get_token()] {
+    ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, asked, id, opening, stop] {
       auto previews = std::make_shared<std::vector<GuardedPreview>>();
       ReadMarks marks;

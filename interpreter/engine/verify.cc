@@ -72,9 +72,9 @@ void Engine::Loop::poll(const Node& node) {
   Duration limit = timeout_of_attempt(node);
   if (limit.us == 0) limit = Duration{std::max<int64_t>(run.poll_until->us - boot().us, Duration::seconds(30).us)};
   run.deadline = Duration{boot().us + limit.us};
-  ++in_flight_;
   auto shared_args = std::make_shared<Map>(std::move(*args));
   after_commit_.push_back([this, shared_args, &action, id = node.id, op = node.op.verify(), limit, stop = run.stop->get_token(), attempt = run.polls] {
+    ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt] {
       ReadMarks marks;
       NoActions others;

@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace muster {
@@ -31,7 +33,12 @@ int64_t start_time(int64_t pid) {
   return at == std::string::npos ? 0 : std::strtoll(stat.c_str() + at + 1, nullptr, 10);
 }
 
-std::string lock_path(const std::string& store, const std::string& id) { return store + ".owners/" + id; }
+std::string lock_path(const std::string& store, const std::string& id) {
+  std::string name = id;
+  for (char& c : name)
+    if (c == '/') c = '_';
+  return store + ".owners/" + name;
+}
 
 }  // namespace
 
@@ -44,45 +51,52 @@ Owner this_owner() {
   owner.pid = ::getpid();
   owner.started = start_time(owner.pid);
   owner.id = owner.host + ":" + std::to_string(owner.pid) + ":" + std::to_string(owner.started);
-  for (char& c : owner.id)
-    if (c == '/') c = '_';
   return owner;
 }
 
 Result<OwnerLock> OwnerLock::take(const std::string& store, const Owner& owner) {
   std::string folder = store + ".owners";
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(ErrorCode::storage, "`" + folder + "` cannot be made: " + std::strerror(errno));
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(ErrorCode::storage, "`" + folder + "` cannot be made: " + std::strerror(errno));
   OwnerLock lock;
   lock.path_ = lock_path(store, owner.id);
-  lock.fd_ = UniqueFd(::open(lock.path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (lock.fd_ && ::flock(lock.fd_.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-  // The id holds pid and start time: who holds it already is this very process, through another journal.
-  if (lock.fd_ && errno == EWOULDBLOCK) return OwnerLock();
+  lock.fd_ = UniqueFd(::open(lock.path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  // Shared: whoever asks whether we live tries to take it alone, for a moment.
+  for (int attempt = 0; lock.fd_ && attempt < 100; ++attempt) {
+    if (::flock(lock.fd_.get(), LOCK_SH | LOCK_NB) == 0) return lock;
+    if (errno != EWOULDBLOCK && errno != EINTR) break;
+    timespec moment{0, 1'000'000};
+    ::nanosleep(&moment, nullptr);
+  }
   return fail(ErrorCode::storage, "`" + lock.path_ + "` cannot be locked: " + std::strerror(errno));
 }
 
-OwnerLock& OwnerLock::operator=(OwnerLock&& other) noexcept {
-  if (this == &other) return *this;
-  if (fd_) ::unlink(path_.c_str());
-  path_ = std::move(other.path_);
-  fd_ = std::move(other.fd_);
-  return *this;
+OwnerLock::~OwnerLock() {
+  if (fd_ && owns_nothing_ && ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path_.c_str());
 }
 
-OwnerLock::~OwnerLock() {
-  if (fd_) ::unlink(path_.c_str());
+bool OwnerLock::is_shared() const {
+  bool alone = ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0;
+  // Turning one kind into the other gives the first up, also when it fails.
+  while (::flock(fd_.get(), LOCK_SH) != 0 && errno == EINTR) {
+  }
+  return !alone;
 }
 
 bool is_dead(const std::string& store, const Owner& owner, const Owner& ours) {
   if (owner.host != ours.host) return false;
   if (owner.boot_id != ours.boot_id) return true;
+  UniqueFd fd(::open(lock_path(store, owner.id).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (fd) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
+    ::flock(fd.get(), LOCK_UN);
+    return true;
+  }
+  if (errno != ENOENT) return false;
   if (::kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return true;
-  if (start_time(owner.pid) != owner.started) return true;
-  UniqueFd fd(::open(lock_path(store, owner.id).c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd) return errno == ENOENT;
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
-  ::flock(fd.get(), LOCK_UN);
-  return true;
+  return start_time(owner.pid) != owner.started;
 }
+
+void remove_owner_lock(const std::string& store, const std::string& owner_id) { ::unlink(lock_path(store, owner_id).c_str()); }
 
 }  // namespace muster

@@ -12,21 +12,31 @@
 
 namespace muster {
 
-// Holds the owner's flock as long as it lives.
+// Holds the owner's flock as long as it lives. Several journals of one process share it: the owner is the process.
 class OwnerLock {
  public:
   [[nodiscard]] static Result<OwnerLock> take(const std::string& store, const Owner& owner);
   OwnerLock() = default;
   OwnerLock(OwnerLock&&) noexcept = default;
-  OwnerLock& operator=(OwnerLock&& other) noexcept;
+  OwnerLock& operator=(OwnerLock&&) noexcept = default;
+  // The file goes when nobody else holds it and nothing is owned any more; a file that stays, unlocked, tells the next
+  // owner that this one is gone.
   ~OwnerLock();
+  // Whether another journal of this process holds it too. Only under the store's lock: for a moment it is not held.
+  [[nodiscard]] bool is_shared() const;
+  void owns_nothing() { owns_nothing_ = true; }
+  void owns_something() { owns_nothing_ = false; }
 
  private:
   std::string path_;
   UniqueFd fd_;
+  bool owns_nothing_ = true;
 };
 
-// Certainly gone: another boot, no such process, another start time, or its flock is free.
+// Certainly gone: another boot; a free flock; or no lock file, and no such process any more. A held flock is alive even
+// where its process cannot be seen: it may live in another container.
 [[nodiscard]] bool is_dead(const std::string& store, const Owner& owner, const Owner& ours);
+// Takes away what a dead owner left.
+void remove_owner_lock(const std::string& store, const std::string& owner_id);
 
 }  // namespace muster

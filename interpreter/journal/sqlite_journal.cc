@@ -1,452 +1,393 @@
+#include "interpreter/journal/sqlite_journal.h"
+
 #include <sqlite3.h>
 
-#include <algorithm>
 #include <chrono>
-#include <map>
 
-#include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/journal/chain.h"
-#include "interpreter/journal/ledger.h"
-#include "interpreter/journal/ownership.h"
-#include "interpreter/journal/sqlite_store.h"
-#include "interpreter/journal/verify.h"
 
 namespace muster {
 namespace {
 
-// The one list of a run row's columns; statements are cached by their literal's address.
-#define MUSTER_RUN_COLUMNS \
-  "SELECT id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, next_seq, head, state, due_at FROM run"
-
 constexpr Duration lease_length = Duration::seconds(15);
-constexpr int64_t checkpoint_pages = 1024;  // 4 MB
+constexpr int64_t log_limit_pages = 1024;  // 4 MB
+// A log this short is read faster than it is checkpointed: a short run leaves its own to the next.
+constexpr int64_t log_worth_emptying_pages = 64;
 
-int64_t wall_us() { return static_cast<int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count()); }
+tl::unexpected<Error> no_run(const std::string& run) {
+  return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
+}
 
-class SqliteJournal final : public Journal {
- public:
-  SqliteJournal(std::unique_ptr<SqliteStore> store, std::string instance, bool may_create)
-      : store_(std::move(store)), instance_(std::move(instance)), may_create_(may_create) {}
-
-  Result<Lease> create(const NewRun& run, std::vector<Event> first, const Owner& owner) override {
-    Result<void> ready = be_owner(owner);
-    if (!ready) return pass(ready.error());
-    Lease lease{run.id, 1, 1, first_link(run)};
-    Result<void> done = store_->write([&]() -> Result<void> {
-      for (const auto& [digest, bytes] : run.files) {
-        StoreStatement file = store_->prepare("INSERT INTO file(digest, bytes) VALUES(?, ?) ON CONFLICT DO NOTHING");
-        if (file.bind(1, digest).bind(2, bytes).step() != SQLITE_DONE) return pass(store_->error("keeping the playbook"));
-      }
-      Result<void> written = insert_events(lease, first);
-      if (!written) return written;
-      StoreStatement row = store_->prepare(
-          "INSERT INTO run(id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, next_seq, head, state, expires_at) "
-          "VALUES(?,?,?,?,?,?,?,?,?,1,?,?,'running',?)");
-      row.bind(1, run.id).bind(2, run.playbook).bind(3, run.version).bind(4, run.graph_digest).bind(5, run.inputs).bind(6, run.starter).bind(7, run.parent);
-      row.bind(8, run.created_at.us).bind(9, owner.id).bind(10, lease.next_seq).bind(11, lease.head).bind(12, wall_us() + lease_length.us);
-      if (row.step() != SQLITE_DONE) {
-        if (sqlite3_extended_errcode(store_->raw()) == SQLITE_CONSTRAINT_PRIMARYKEY) return fail(ErrorCode::refused, "a run `" + run.id + "` is there already");
-        return pass(store_->error("recording the run"));
-      }
-      return add_to_ledger("created", lease);
-    });
-    if (!done) return pass(done.error());
-    return lease;
+// Gives each event its seq, name and hash, and moves the lease on over them.
+std::vector<Event> chained(Lease& lease, std::vector<Event> events) {
+  for (Event& event : events) {
+    event.seq = lease.next_seq++;
+    if (event.kind_text.empty()) event.kind_text = std::string(name_of(event.kind));
+    event.hash = next_link(lease.head, event);
+    lease.head = event.hash;
   }
+  return events;
+}
 
-  Result<Lease> own(const std::string& run, const Owner& owner, const std::string& person, Timestamp now) override {
-    Result<void> ready = be_owner(owner);
+bool may_be_said(EventKind kind) {
+  return kind == EventKind::vote || kind == EventKind::answered || kind == EventKind::cancel_asked || kind == EventKind::resolved;
+}
+
+}  // namespace
+
+Result<Lease> SqliteJournal::create(const NewRun& run, std::vector<Event> first, const Owner& owner) {
+  Result<void> ready = be_owner(owner);
+  if (ready) ready = load_key();
+  if (!ready) return pass(ready.error());
+  Lease lease{run.id, 1, 1, first_link(run)};
+  std::vector<Event> events = chained(lease, std::move(first));
+  Result<void> done = store_->write([&]() -> Result<void> {
+    StoreStatement row = store_->prepare(
+        "INSERT INTO run(id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, next_seq, head, state, "
+        "due_at, expires_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,'running',NULL,?)");
+    row.bind(1, run.id).bind(2, run.playbook).bind(3, run.version).bind(4, run.graph_digest).bind(5, run.inputs).bind(6, run.starter);
+    row.bind(7, run.parent).bind(8, run.created_at.us).bind(9, owner.id).bind(10, lease.epoch).bind(11, lease.next_seq);
+    row.bind(12, lease.head).bind(13, (run.created_at + lease_length).us);
+    if (row.step() != SQLITE_DONE) {
+      if (store_->error_code() == SQLITE_CONSTRAINT_PRIMARYKEY) return fail(ErrorCode::refused, "a run `" + run.id + "` is there already");
+      return pass(store_->error("recording the run"));
+    }
+    for (const auto& [digest, bytes] : run.files) {
+      StoreStatement file = store_->prepare("INSERT INTO file(digest, bytes) VALUES(?, ?) ON CONFLICT DO NOTHING");
+      if (file.bind(1, digest).bind(2, bytes).step() != SQLITE_DONE) return pass(store_->error("keeping the playbook"));
+    }
+    Result<void> written = record_owner(owner, run.created_at);
+    if (written) written = insert_events(run.id, events);
+    if (written) written = add_to_ledger("created", lease, run.created_at);
+    if (written) note_head(lease);
+    return written;
+  });
+  if (!done) return pass(done.error());
+  hold(run.id, owner, "running");
+  tidy_log(false);
+  return lease;
+}
+
+Result<Lease> SqliteJournal::own(const std::string& run, const Owner& owner, const std::string& person, Timestamp now) {
+  Result<void> ready = be_owner(owner);
+  if (ready) ready = load_key();
+  if (!ready) return pass(ready.error());
+  Lease lease;
+  std::string state, gone;
+  Result<void> done = store_->write([&]() -> Result<void> {
+    std::string before;
+    Timestamp expires;
+    {
+      StoreStatement row = store_->prepare("SELECT owner, epoch, next_seq, head, state, expires_at FROM run WHERE id = ?");
+      int code = row.bind(1, run).step();
+      if (code == SQLITE_DONE) return no_run(run);
+      if (code != SQLITE_ROW) return pass(store_->error("reading the run"));
+      before = row.text(0);
+      lease = Lease{run, row.number(1) + 1, row.number(2), row.text(3)};
+      state = row.text(4);
+      expires.us = row.number(5);
+    }
+    bool taken_over = !before.empty() && before != owner.id;
+    if (!before.empty()) {
+      Result<void> free = must_be_free(run, before, expires, owner, now);
+      if (!free) return free;
+    }
+    if (state == name_of(RunState::queued) || state == name_of(RunState::waiting)) state = name_of(RunState::running);
+    Event owned;
+    owned.kind = EventKind::owned;
+    owned.at = now;
+    owned.body = encode_value(Map{{"owner", owner.id}, {"person", person}, {"before", before}, {"epoch", lease.epoch}});
+    Result<void> written = insert_events(run, chained(lease, {std::move(owned)}));
+    if (!written) return written;
+    StoreStatement row = store_->prepare("UPDATE run SET owner = ?, epoch = ?, next_seq = ?, head = ?, state = ?, expires_at = ? WHERE id = ?");
+    row.bind(1, owner.id).bind(2, lease.epoch).bind(3, lease.next_seq).bind(4, lease.head).bind(5, state);
+    row.bind(6, (now + lease_length).us).bind(7, run);
+    if (row.step() != SQLITE_DONE) return pass(store_->error("taking the run"));
+    note_head(lease);
+    written = record_owner(owner, now);
+    if (!written || !taken_over) return written;
+    Result<bool> forgotten = forget_owner(before);
+    if (!forgotten) return pass(forgotten.error());
+    if (*forgotten) gone = std::move(before);
+    return add_to_ledger("takeover", lease, now);
+  });
+  if (!done) return pass(done.error());
+  if (!gone.empty()) remove_owner_lock(store_->path(), gone);
+  hold(run, owner, std::move(state));
+  tidy_log(false);
+  return lease;
+}
+
+Result<CommitAnswer> SqliteJournal::commit(Lease& lease, const Commit& commit) {
+  if (!commit.ledger.empty()) {
+    Result<void> ready = load_key();
     if (!ready) return pass(ready.error());
-    Lease lease;
-    lease.run = run;
-    Result<void> done = store_->write([&]() -> Result<void> {
-      std::string before;
-      int64_t expires = 0;
-      {
-        StoreStatement row = store_->prepare("SELECT owner, epoch, next_seq, head, expires_at FROM run WHERE id = ?");
-        if (row.bind(1, run).step() != SQLITE_ROW) return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
-        before = row.text(0);
-        lease.epoch = row.number(1) + 1;
-        lease.next_seq = row.number(2);
-        lease.head = row.text(3);
-        expires = row.number(4);
-      }
-      bool taken_over = !before.empty() && before != owner.id;
-      if (taken_over) {
-        Result<void> free = must_be_free(run, before, owner, expires);
-        if (!free) return free;
-      }
-      Event owned;
-      owned.kind = EventKind::owned;
-      owned.at = now;
-      owned.body = encode_value(Map{{"owner", owner.id}, {"person", person}, {"before", before}, {"epoch", lease.epoch}});
-      std::vector<Event> events{owned};
-      Result<void> written = insert_events(lease, events);
-      if (!written) return written;
-      StoreStatement row = store_->prepare("UPDATE run SET owner = ?, epoch = ?, next_seq = ?, head = ?, state = CASE WHEN state IN ('queued','waiting') THEN 'running' ELSE state END, expires_at = ? WHERE id = ?");
-      row.bind(1, owner.id).bind(2, lease.epoch).bind(3, lease.next_seq).bind(4, lease.head).bind(5, wall_us() + lease_length.us).bind(6, run);
-      if (row.step() != SQLITE_DONE) return pass(store_->error("taking the run"));
-      if (!taken_over) return {};
-      return add_to_ledger("takeover", lease);
-    });
-    if (!done) return pass(done.error());
-    return lease;
   }
-
-  Result<CommitAnswer> commit(Lease& lease, const Commit& commit) override {
-    Lease next = lease;
-    CommitAnswer answer = CommitAnswer::stored;
-    std::vector<Event> events = commit.events;
-    Result<void> done = store_->write([&]() -> Result<void> {
-      Result<void> written = insert_events(next, events);
-      if (!written) {
-        // A seq that is taken: somebody spoke in between. The fence below tells which.
-        if (written.error().code != ErrorCode::refused) return written;
-        answer = fence_answer(lease);
-        return fail(ErrorCode::busy, "fenced");
-      }
+  Lease next = lease;
+  std::vector<Event> events = chained(next, commit.events);
+  CommitAnswer answer = CommitAnswer::stored;
+  Result<void> done = store_->write([&]() -> Result<void> {
+    {
       StoreStatement fence = store_->prepare("UPDATE run SET next_seq = ?, head = ? WHERE id = ? AND epoch = ? AND next_seq = ?");
       fence.bind(1, next.next_seq).bind(2, next.head).bind(3, lease.run).bind(4, lease.epoch).bind(5, lease.next_seq);
       if (fence.step() != SQLITE_DONE) return pass(store_->error("moving the run's head"));
-      if (sqlite3_changes(store_->raw()) != 1) {
-        answer = fence_answer(lease);
-        return fail(ErrorCode::busy, "fenced");
-      }
-      if (commit.state || commit.due_at || commit.clear_due || commit.release) {
-        Result<void> row = update_row(lease.run, commit);
-        if (!row) return row;
-      }
-      for (const OutputRecord& output : commit.outputs) {
-        StoreStatement insert = store_->prepare("INSERT OR REPLACE INTO output(run, op, attempt, stream, head, tail, bytes, sha256) VALUES(?,?,?,?,?,?,?,?)");
-        insert.bind(1, lease.run).bind(2, output.op.path).bind(3, int64_t{output.attempt}).bind(4, output.stream).bind(5, output.head).bind(6, output.tail);
-        insert.bind(7, static_cast<int64_t>(output.bytes)).bind(8, output.sha256);
-        if (insert.step() != SQLITE_DONE) return pass(store_->error("keeping an output"));
-      }
-      for (const OpState& op : commit.ops) {
-        StoreStatement insert = store_->prepare("INSERT OR REPLACE INTO op(run, op, attempt, state, last_seq) VALUES(?,?,?,?,?)");
-        insert.bind(1, lease.run).bind(2, op.op.path).bind(3, int64_t{op.attempt}).bind(4, op.state).bind(5, next.next_seq - 1);
-        if (insert.step() != SQLITE_DONE) return pass(store_->error("keeping a step's state"));
-      }
-      if (!commit.ledger.empty()) return add_to_ledger(commit.ledger, next);
-      return {};
-    });
-    if (answer != CommitAnswer::stored) return answer;
-    if (!done) return pass(done.error());
-    lease = next;
-    bool ended = commit.state && has_ended(*commit.state);
-    if (ended || store_->wal_pages() > checkpoint_pages) store_->checkpoint();
-    return CommitAnswer::stored;
-  }
-
-  Result<void> say(const std::string& run, const Event& event) override {
-    bool allowed = event.kind == EventKind::vote || event.kind == EventKind::answered || event.kind == EventKind::cancel_asked || event.kind == EventKind::resolved;
-    if (!allowed) return fail(ErrorCode::refused, "only the owner of a run may write `" + std::string(name_of(event.kind)) + "`");
-    return store_->write([&]() -> Result<void> {
-      Lease lease;
-      lease.run = run;
-      {
-        StoreStatement row = store_->prepare("SELECT epoch, next_seq, head, state FROM run WHERE id = ?");
-        if (row.bind(1, run).step() != SQLITE_ROW) return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
-        lease.epoch = row.number(0);
-        lease.next_seq = row.number(1);
-        lease.head = row.text(2);
-        std::optional<RunState> state = run_state_of(row.text(3));
-        if (state && has_ended(*state)) return fail(ErrorCode::refused, "run `" + run + "` has ended: it is " + row.text(3));
-      }
-      std::vector<Event> events{event};
-      Result<void> written = insert_events(lease, events);
-      if (!written) return written;
-      StoreStatement row = store_->prepare("UPDATE run SET next_seq = ?, head = ? WHERE id = ?");
-      if (row.bind(1, lease.next_seq).bind(2, lease.head).bind(3, run).step() != SQLITE_DONE) return pass(store_->error("moving the run's head"));
-      return {};
-    });
-  }
-
-  Result<bool> renew(const Lease& lease, const Owner&, Timestamp) override {
-    bool held = false;
-    Result<void> done = store_->write([&]() -> Result<void> {
-      StoreStatement row = store_->prepare("UPDATE run SET expires_at = ? WHERE id = ? AND epoch = ?");
-      if (row.bind(1, wall_us() + lease_length.us).bind(2, lease.run).bind(3, lease.epoch).step() != SQLITE_DONE) return pass(store_->error("renewing the lease"));
-      held = sqlite3_changes(store_->raw()) == 1;
-      return {};
-    });
-    if (!done) return pass(done.error());
-    return held;
-  }
-
-  Result<RunRecord> read(const std::string& run, int64_t since) override {
-    RunRecord record;
-    Result<std::vector<RunRow>> rows = rows_where("id = ?1", run, 1);
-    if (!rows) return pass(rows.error());
-    if (rows->empty()) return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
-    record.row = std::move(rows->front());
-    StoreStatement events = store_->prepare("SELECT seq, kind, op, attempt, at_us, body, hash FROM event WHERE run = ? AND seq > ? ORDER BY seq");
-    events.bind(1, run).bind(2, since);
-    int code = SQLITE_ROW;
-    while ((code = events.step()) == SQLITE_ROW) {
-      Event event;
-      event.seq = events.number(0);
-      event.kind_text = events.text(1);
-      event.kind = event_kind_of(event.kind_text);
-      event.op.path = events.text(2);
-      event.attempt = static_cast<int>(events.number(3));
-      event.at.us = events.number(4);
-      event.body = events.text(5);
-      event.hash = events.text(6);
-      record.events.push_back(std::move(event));
     }
-    if (code != SQLITE_DONE) return pass(store_->error("reading events"));
-    if (since == 0) {
-      if (std::optional<VerifyFinding> broken = check_chain(record))
-        return fail(ErrorCode::corrupt, "run " + run + ": " + broken->message, "`muster audit --verify` checks the whole store");
+    if (store_->changed_rows() != 1) {
+      answer = fence_answer(lease);
+      return fail(ErrorCode::busy, "fenced");  // only rolls back: the answer tells
     }
-    return record;
-  }
-
-  Result<std::vector<RunRow>> find(const RunQuery& query) override {
-    Result<std::vector<RunRow>> rows = query.id_prefix.empty() ? rows_where("1", "", 0) : rows_where("substr(id, 1, length(?1)) = ?1", query.id_prefix, 0);
-    if (!rows) return rows;
-    std::vector<RunRow> out;
-    for (RunRow& row : *rows) {
-      if (!query.playbook.empty() && row.playbook != query.playbook) continue;
-      if (query.only_open && has_ended(row.state)) continue;
-      out.push_back(std::move(row));
-      if (query.limit > 0 && static_cast<int>(out.size()) == query.limit) break;
+    Result<void> written = insert_events(lease.run, events);
+    if (written) written = update_row(lease.run, commit);
+    if (written) written = insert_outputs(lease.run, commit.outputs);
+    if (written) written = insert_ops(next, commit.ops);
+    if (written && !commit.ledger.empty()) {
+      using std::chrono::duration_cast, std::chrono::microseconds, std::chrono::system_clock;
+      Timestamp at{events.empty() ? duration_cast<microseconds>(system_clock::now().time_since_epoch()).count() : events.back().at.us};
+      written = add_to_ledger(commit.ledger, next, at);
     }
-    return out;
+    if (written && !events.empty()) note_head(next);
+    return written;
+  });
+  if (answer == CommitAnswer::lost) let_go(lease.run);
+  if (answer != CommitAnswer::stored) return answer;
+  if (!done) return pass(done.error());
+  lease = next;
+  auto held = holding_.find(lease.run);
+  if (held != holding_.end() && commit.state) held->second.state = name_of(*commit.state);
+  if (commit.release) {
+    lease.epoch = 0;  // nothing can be written under it any more
+    let_go(lease.run);
   }
+  tidy_log(commit.release && holding_.empty());
+  return CommitAnswer::stored;
+}
 
-  Result<std::string> file(const std::string& digest) override {
-    StoreStatement row = store_->prepare("SELECT bytes FROM file WHERE digest = ?");
-    if (row.bind(1, digest).step() != SQLITE_ROW) return fail(ErrorCode::not_found, "the store has no file " + digest);
-    std::string bytes = row.text(0);
-    if (sha256_hex(bytes) != digest) return fail(ErrorCode::corrupt, "the stored file " + digest + " was changed");
-    return bytes;
-  }
-
-  Result<std::vector<OutputRecord>> outputs(const std::string& run) override {
-    std::vector<OutputRecord> out;
-    StoreStatement rows = store_->prepare("SELECT op, attempt, stream, head, tail, bytes, sha256 FROM output WHERE run = ? ORDER BY op, attempt, stream");
-    rows.bind(1, run);
-    while (rows.step() == SQLITE_ROW)
-      out.push_back({OpId{rows.text(0)}, static_cast<int>(rows.number(1)), rows.text(2), rows.text(3), rows.text(4), static_cast<uint64_t>(rows.number(5)), rows.text(6)});
-    return out;
-  }
-
-  Result<bool> changed() override {
-    StoreStatement version = store_->prepare("PRAGMA data_version");
-    if (version.step() != SQLITE_ROW) return pass(store_->error("asking for changes"));
-    int64_t now = version.number(0);
-    bool moved = now != data_version_;
-    data_version_ = now;
-    return moved;
-  }
-
-  Result<VerifyReport> verify(const std::string& run) override {
-    VerifyReport report;
-    Result<std::vector<RunRow>> rows = run.empty() ? rows_where("1", "", 0) : rows_where("id = ?1", run, 0);
-    if (!rows) return pass(rows.error());
-    if (!run.empty() && rows->empty()) return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
-    std::map<std::string, RunRecord> records;
-    for (RunRow& row : *rows) {
-      Result<RunRecord> record = read(row.id, -1);
-      if (!record) return pass(record.error());
-      ++report.runs;
-      report.events += static_cast<int64_t>(record->events.size());
-      if (std::optional<VerifyFinding> finding = check_chain(*record)) report.findings.push_back(std::move(*finding));
-      records.emplace(row.id, std::move(*record));
-    }
-    std::string public_key;
+Result<void> SqliteJournal::say(const std::string& run, const Event& event) {
+  if (!may_be_said(event.kind))
+    return fail(ErrorCode::refused, "only the owner of a run may write `" + std::string(name_of(event.kind)) + "`");
+  Result<void> done = store_->write([&]() -> Result<void> {
+    Lease lease;
     {
-      StoreStatement row = store_->prepare("SELECT public_key FROM store");
-      if (row.step() == SQLITE_ROW) public_key = row.text(0);
+      StoreStatement row = store_->prepare("SELECT epoch, next_seq, head, state FROM run WHERE id = ?");
+      int code = row.bind(1, run).step();
+      if (code == SQLITE_DONE) return no_run(run);
+      if (code != SQLITE_ROW) return pass(store_->error("reading the run"));
+      lease = Lease{run, row.number(0), row.number(1), row.text(2)};
+      std::optional<RunState> state = run_state_of(row.text(3));
+      if (state && has_ended(*state)) return fail(ErrorCode::refused, "run `" + run + "` has ended: it is " + row.text(3));
     }
-    std::vector<LedgerRow> ledger;
-    StoreStatement entries = store_->prepare("SELECT n, at_us, kind, run, run_seq, run_head, hash, signature FROM ledger ORDER BY n");
-    while (entries.step() == SQLITE_ROW)
-      ledger.push_back({entries.number(0), entries.number(1), entries.text(2), entries.text(3), entries.number(4), entries.text(5), entries.text(6), entries.text(7)});
-    report.ledger_entries = static_cast<int64_t>(ledger.size());
-    for (VerifyFinding& finding : check_ledger(instance_, public_key, ledger, records, run)) report.findings.push_back(std::move(finding));
-    return report;
-  }
-
-  std::string instance() const override { return instance_; }
-
- private:
-  Result<void> insert_events(Lease& lease, std::vector<Event>& events) {
-    for (Event& event : events) {
-      event.seq = lease.next_seq;
-      if (event.kind_text.empty()) event.kind_text = std::string(name_of(event.kind));
-      event.hash = next_link(lease.head, event);
-      StoreStatement insert = store_->prepare("INSERT INTO event(run, seq, kind, op, attempt, at_us, body, hash) VALUES(?,?,?,?,?,?,?,?)");
-      insert.bind(1, lease.run).bind(2, event.seq).bind(3, event.kind_text).bind(4, event.op.path).bind(5, int64_t{event.attempt}).bind(6, event.at.us);
-      insert.bind(7, event.body).bind(8, event.hash);
-      if (insert.step() != SQLITE_DONE) {
-        int code = sqlite3_extended_errcode(store_->raw());
-        if (code == SQLITE_CONSTRAINT_PRIMARYKEY) return fail(ErrorCode::refused, "seq " + std::to_string(event.seq) + " is taken");
-        if (code == SQLITE_CONSTRAINT_UNIQUE)
-          return fail(ErrorCode::invalid, "`" + event.kind_text + "` of `" + event.op.path + "`, attempt " + std::to_string(event.attempt) + ", was recorded before");
-        return pass(store_->error("adding an event"));
-      }
-      lease.head = event.hash;
-      ++lease.next_seq;
-    }
+    Result<void> written = insert_events(run, chained(lease, {event}));
+    if (!written) return written;
+    StoreStatement row = store_->prepare("UPDATE run SET next_seq = ?, head = ? WHERE id = ?");
+    if (row.bind(1, lease.next_seq).bind(2, lease.head).bind(3, run).step() != SQLITE_DONE)
+      return pass(store_->error("moving the run's head"));
+    note_head(lease);
     return {};
-  }
+  });
+  if (done) tidy_log(false);
+  return done;
+}
 
-  CommitAnswer fence_answer(const Lease& lease) {
-    StoreStatement row = store_->prepare("SELECT epoch FROM run WHERE id = ?");
-    bool mine = row.bind(1, lease.run).step() == SQLITE_ROW && row.number(0) == lease.epoch;
-    return mine ? CommitAnswer::stale : CommitAnswer::lost;
-  }
+Result<bool> SqliteJournal::renew(const Lease& lease, const Owner& owner, Timestamp now) {
+  bool held = false;
+  Result<void> done = store_->write([&]() -> Result<void> {
+    StoreStatement row = store_->prepare("UPDATE run SET expires_at = ? WHERE id = ? AND epoch = ? AND owner = ?");
+    row.bind(1, (now + lease_length).us).bind(2, lease.run).bind(3, lease.epoch).bind(4, owner.id);
+    if (row.step() != SQLITE_DONE) return pass(store_->error("renewing the lease"));
+    held = store_->changed_rows() == 1;
+    return {};
+  });
+  if (!done) return pass(done.error());
+  if (!held) let_go(lease.run);
+  return held;
+}
 
-  Result<void> update_row(const std::string& run, const Commit& commit) {
+Result<void> SqliteJournal::insert_events(const std::string& run, const std::vector<Event>& events) {
+  for (const Event& event : events) {
+    StoreStatement insert = store_->prepare("INSERT INTO event(run, seq, kind, op, attempt, at_us, body, hash) VALUES(?,?,?,?,?,?,?,?)");
+    insert.bind(1, run).bind(2, event.seq).bind(3, event.kind_text).bind(4, event.op.path).bind(5, int64_t{event.attempt});
+    insert.bind(6, event.at.us).bind(7, event.body).bind(8, event.hash);
+    if (insert.step() == SQLITE_DONE) continue;
+    switch (store_->error_code()) {
+      case SQLITE_CONSTRAINT_UNIQUE:
+        return fail(ErrorCode::invalid, "`" + event.kind_text + "` of `" + event.op.path + "`, attempt " + std::to_string(event.attempt) +
+                                            ", was recorded before");
+      case SQLITE_CONSTRAINT_PRIMARYKEY:
+        return fail(ErrorCode::corrupt, "run " + run + " has an event " + std::to_string(event.seq) + " beyond its head",
+                    "`muster audit --verify` tells more");
+      default:
+        return pass(store_->error("adding an event"));
+    }
+  }
+  return {};
+}
+
+CommitAnswer SqliteJournal::fence_answer(const Lease& lease) {
+  StoreStatement row = store_->prepare("SELECT epoch FROM run WHERE id = ?");
+  bool mine = row.bind(1, lease.run).step() == SQLITE_ROW && row.number(0) == lease.epoch;
+  return mine ? CommitAnswer::stale : CommitAnswer::lost;
+}
+
+void SqliteJournal::note_head(const Lease& after) { store_->will_note({after.run, after.next_seq - 1, after.head}); }
+
+Result<void> SqliteJournal::update_row(const std::string& run, const Commit& commit) {
+  auto held = holding_.find(run);
+  bool same_state = !commit.state || (held != holding_.end() && held->second.state == name_of(*commit.state));
+  if (same_state && !commit.due_at && !commit.clear_due && !commit.release) return {};
+  {
     StoreStatement row = store_->prepare(
-        "UPDATE run SET state = coalesce(?1, state), due_at = CASE WHEN ?2 THEN NULL ELSE coalesce(?3, due_at) END, "
+        "UPDATE run SET state = CASE WHEN ?1 = '' THEN state ELSE ?1 END, due_at = CASE WHEN ?2 THEN NULL ELSE coalesce(?3, due_at) END, "
         "owner = CASE WHEN ?4 THEN '' ELSE owner END WHERE id = ?5");
-    if (commit.state) {
-      row.bind(1, name_of(*commit.state));
-    } else {
-      row.bind_null(1);
-    }
-    row.bind(2, int64_t{commit.clear_due});
-    if (commit.due_at) {
-      row.bind(3, commit.due_at->us);
-    } else {
-      row.bind_null(3);
-    }
+    row.bind(1, commit.state ? name_of(*commit.state) : std::string_view()).bind(2, int64_t{commit.clear_due}).bind(3, commit.due_at);
     row.bind(4, int64_t{commit.release}).bind(5, run);
     if (row.step() != SQLITE_DONE) return pass(store_->error("changing the run's state"));
-    return {};
   }
+  if (!commit.release || held == holding_.end()) return {};
+  Result<bool> forgotten = forget_owner(held->second.owner);
+  return forgotten ? Result<void>() : pass(forgotten.error());
+}
 
-  Result<void> add_to_ledger(std::string_view kind, const Lease& lease) {
-    if (!key_) {
-      Result<SigningKey> key = signing_key(store_->path() + ".key", may_create_);
-      if (!key) return pass(key.error());
-      key_ = std::move(*key);
+Result<void> SqliteJournal::insert_outputs(const std::string& run, const std::vector<OutputRecord>& outputs) {
+  for (const OutputRecord& output : outputs) {
+    StoreStatement insert =
+        store_->prepare("INSERT OR REPLACE INTO output(run, op, attempt, stream, head, tail, bytes, sha256) VALUES(?,?,?,?,?,?,?,?)");
+    insert.bind(1, run).bind(2, output.op.path).bind(3, int64_t{output.attempt}).bind(4, output.stream).bind(5, output.head);
+    insert.bind(6, output.tail).bind(7, static_cast<int64_t>(output.bytes)).bind(8, output.sha256);
+    if (insert.step() != SQLITE_DONE) return pass(store_->error("keeping an output"));
+  }
+  return {};
+}
+
+Result<void> SqliteJournal::insert_ops(const Lease& after, const std::vector<OpState>& ops) {
+  for (const OpState& op : ops) {
+    StoreStatement insert = store_->prepare("INSERT OR REPLACE INTO op(run, op, attempt, state, last_seq) VALUES(?,?,?,?,?)");
+    insert.bind(1, after.run).bind(2, op.op.path).bind(3, int64_t{op.attempt}).bind(4, op.state).bind(5, after.next_seq - 1);
+    if (insert.step() != SQLITE_DONE) return pass(store_->error("keeping a step's state"));
+  }
+  return {};
+}
+
+Result<void> SqliteJournal::add_to_ledger(std::string_view kind, const Lease& after, Timestamp at) {
+  LedgerEntry entry;
+  std::string before = ledger_start(store_->instance());
+  {
+    StoreStatement last = store_->prepare("SELECT n, hash FROM ledger ORDER BY n DESC LIMIT 1");
+    if (last.step() == SQLITE_ROW) {
+      entry.n = last.number(0);
+      before = last.text(1);
     }
-    LedgerRow row;
-    std::string before = ledger_start(instance_);
-    {
-      StoreStatement last = store_->prepare("SELECT n, hash FROM ledger ORDER BY n DESC LIMIT 1");
-      if (last.step() == SQLITE_ROW) {
-        row.n = last.number(0);
-        before = last.text(1);
-      }
+  }
+  ++entry.n;
+  entry.at_us = at.us;
+  entry.kind = std::string(kind);
+  entry.run = after.run;
+  entry.run_seq = after.next_seq - 1;
+  entry.run_head = after.head;
+  entry.hash = ledger_link(before, entry);
+  entry.signature = sign(*key_, entry.hash);
+  StoreStatement insert =
+      store_->prepare("INSERT INTO ledger(n, at_us, kind, run, run_seq, run_head, hash, signature) VALUES(?,?,?,?,?,?,?,?)");
+  insert.bind(1, entry.n).bind(2, entry.at_us).bind(3, entry.kind).bind(4, entry.run).bind(5, entry.run_seq).bind(6, entry.run_head);
+  insert.bind(7, entry.hash).bind(8, entry.signature);
+  if (insert.step() != SQLITE_DONE) return pass(store_->error("adding to the ledger"));
+  return {};
+}
+
+Result<void> SqliteJournal::load_key() {
+  if (key_) return {};
+  Result<SigningKey> key = signing_key(store_->path() + ".key", false);
+  if (!key) return pass(key.error());
+  if (key->public_hex != store_->public_key())
+    return fail(ErrorCode::refused, "the signing key `" + store_->path() + ".key` belongs to another store",
+                "put back the one that was made with `" + store_->path() + "`");
+  key_ = std::move(*key);
+  return {};
+}
+
+// The flock that says we live; its row in the owner table is written with the run that is taken.
+Result<void> SqliteJournal::be_owner(const Owner& owner) {
+  if (owners_.count(owner.id) > 0) return {};
+  Result<OwnerLock> lock = OwnerLock::take(store_->path(), owner);
+  if (!lock) return pass(lock.error());
+  owners_.emplace(owner.id, std::move(*lock));
+  return {};
+}
+
+Result<void> SqliteJournal::record_owner(const Owner& owner, Timestamp now) {
+  for (const auto& [run, held] : holding_)
+    if (held.owner == owner.id) return {};  // it stands there already
+  StoreStatement insert =
+      store_->prepare("INSERT OR REPLACE INTO owner(id, host, boot_id, pid, started, expires_at, socket) VALUES(?,?,?,?,?,?,'')");
+  insert.bind(1, owner.id).bind(2, owner.host).bind(3, owner.boot_id).bind(4, owner.pid).bind(5, owner.started);
+  insert.bind(6, (now + lease_length).us);
+  if (insert.step() != SQLITE_DONE) return pass(store_->error("recording the owner"));
+  return {};
+}
+
+// Its row goes with the last run that it owned. Whether it went.
+Result<bool> SqliteJournal::forget_owner(const std::string& id) {
+  StoreStatement row = store_->prepare(
+      "DELETE FROM owner WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM run WHERE owner = ?1 AND owner <> '')");
+  if (row.bind(1, id).step() != SQLITE_DONE) return pass(store_->error("forgetting an owner"));
+  return store_->changed_rows() > 0;
+}
+
+Result<void> SqliteJournal::must_be_free(const std::string& run, const std::string& holder, Timestamp expires, const Owner& ours,
+                                         Timestamp now) {
+  if (expires < now) return {};
+  Owner other;
+  std::string who = "`" + holder + "`";
+  if (holder == ours.id) {
+    // This process, through this journal or one that is gone; or through another that may still be running it.
+    if (holding_.count(run) > 0 || !owners_.at(ours.id).is_shared()) return {};
+    who = "another part of this process";
+  } else {
+    StoreStatement row = store_->prepare("SELECT host, boot_id, pid, started FROM owner WHERE id = ?");
+    if (row.bind(1, holder).step() == SQLITE_ROW) {
+      other = Owner{holder, row.text(0), row.text(1), row.number(2), row.number(3)};
+      if (is_dead(store_->path(), other, ours)) return {};
+      who = "process " + std::to_string(other.pid) + " on " + other.host + " (`" + other.host + ":" + std::to_string(other.pid) + "`)";
     }
-    ++row.n;
-    row.at_us = wall_us();
-    row.kind = std::string(kind);
-    row.run = lease.run;
-    row.run_seq = lease.next_seq - 1;
-    row.run_head = lease.head;
-    row.hash = ledger_link(before, row);
-    row.signature = sign(*key_, row.hash);
-    StoreStatement insert = store_->prepare("INSERT INTO ledger(n, at_us, kind, run, run_seq, run_head, hash, signature) VALUES(?,?,?,?,?,?,?,?)");
-    insert.bind(1, row.n).bind(2, row.at_us).bind(3, row.kind).bind(4, row.run).bind(5, row.run_seq).bind(6, row.run_head).bind(7, row.hash).bind(8, row.signature);
-    if (insert.step() != SQLITE_DONE) return pass(store_->error("adding to the ledger"));
-    return {};
   }
+  std::string since;
+  StoreStatement taken = store_->prepare("SELECT at_us FROM event WHERE run = ? AND kind IN ('owned', 'run_created') ORDER BY seq DESC LIMIT 1");
+  if (taken.bind(1, run).step() == SQLITE_ROW) since = " since " + to_text(Timestamp{taken.number(0)});
+  return fail(ErrorCode::busy, "run " + run + " is owned by " + who + since, "it goes on there; `muster show " + run + "` watches it");
+}
 
-  // The flock that says we live, and our row in the owner table.
-  Result<void> be_owner(const Owner& owner) {
-    if (owner_id_ == owner.id) return {};
-    Result<OwnerLock> lock = OwnerLock::take(store_->path(), owner);
-    if (!lock) return pass(lock.error());
-    owner_lock_ = std::move(*lock);
-    Result<void> done = store_->write([&]() -> Result<void> {
-      StoreStatement insert = store_->prepare("INSERT OR REPLACE INTO owner(id, host, boot_id, pid, started, expires_at, socket) VALUES(?,?,?,?,?,?,'')");
-      insert.bind(1, owner.id).bind(2, owner.host).bind(3, owner.boot_id).bind(4, owner.pid).bind(5, owner.started).bind(6, wall_us() + lease_length.us);
-      if (insert.step() != SQLITE_DONE) return pass(store_->error("recording the owner"));
-      return {};
-    });
-    if (done) owner_id_ = owner.id;
-    return done;
+void SqliteJournal::hold(const std::string& run, const Owner& owner, std::string state) {
+  holding_[run] = Holding{owner.id, std::move(state)};
+  owners_.at(owner.id).owns_something();
+}
+
+void SqliteJournal::let_go(const std::string& run) {
+  auto held = holding_.find(run);
+  if (held == holding_.end()) return;
+  std::string owner = std::move(held->second.owner);
+  holding_.erase(held);
+  for (const auto& [other, holding] : holding_)
+    if (holding.owner == owner) return;
+  owners_.at(owner).owns_nothing();
+}
+
+void SqliteJournal::tidy_log(bool idle) {
+  int64_t pages = store_->wal_pages();
+  if (idle) {
+    if (pages > log_worth_emptying_pages) store_->checkpoint(LogAfter::emptied);
+    return;
   }
-
-  Result<void> must_be_free(const std::string& run, const std::string& before, const Owner& ours, int64_t expires) {
-    Owner other;
-    {
-      StoreStatement row = store_->prepare("SELECT host, boot_id, pid, started FROM owner WHERE id = ?");
-      if (row.bind(1, before).step() != SQLITE_ROW) return {};
-      other.id = before;
-      other.host = row.text(0);
-      other.boot_id = row.text(1);
-      other.pid = row.number(2);
-      other.started = row.number(3);
-    }
-    if (is_dead(store_->path(), other, ours)) return {};
-    if (expires < wall_us()) return {};
-    return fail(ErrorCode::busy, "run " + run + " is owned by process " + std::to_string(other.pid) + " on " + other.host, "it goes on there; `muster show " + run + "` watches it");
-  }
-
-  Result<std::vector<RunRow>> rows_where(const std::string& where, const std::string& value, int limit) {
-    const char* sql = where == "1"         ? MUSTER_RUN_COLUMNS " ORDER BY created_at DESC, id"
-                      : where == "id = ?1" ? MUSTER_RUN_COLUMNS " WHERE id = ?1"
-                                           : MUSTER_RUN_COLUMNS " WHERE substr(id, 1, length(?1)) = ?1 ORDER BY created_at DESC, id";
-    StoreStatement rows = store_->prepare(sql);
-    if (where != "1") rows.bind(1, value);
-    std::vector<RunRow> out;
-    int code = SQLITE_ROW;
-    while ((limit == 0 || static_cast<int>(out.size()) < limit) && (code = rows.step()) == SQLITE_ROW) {
-      RunRow row;
-      row.id = rows.text(0);
-      row.playbook = rows.text(1);
-      row.version = rows.text(2);
-      row.graph_digest = rows.text(3);
-      row.inputs = rows.text(4);
-      row.starter = rows.text(5);
-      row.parent = rows.text(6);
-      row.created_at.us = rows.number(7);
-      row.owner = rows.text(8);
-      row.epoch = rows.number(9);
-      row.next_seq = rows.number(10);
-      row.head = rows.text(11);
-      row.state = run_state_of(rows.text(12)).value_or(RunState::queued);
-      if (!rows.is_null(13)) row.due_at = Timestamp{rows.number(13)};
-      out.push_back(std::move(row));
-    }
-    if (code != SQLITE_DONE && code != SQLITE_ROW) return pass(store_->error("listing runs"));
-    return out;
-  }
-
-  std::unique_ptr<SqliteStore> store_;
-  std::string instance_;
-  bool may_create_;
-  std::optional<SigningKey> key_;
-  OwnerLock owner_lock_;
-  std::string owner_id_;
-  int64_t data_version_ = -1;
-};
-
-}  // namespace
+  if (pages < log_limit_pages) checkpoint_at_pages_ = log_limit_pages;
+  if (pages < std::max(checkpoint_at_pages_, log_limit_pages)) return;
+  store_->checkpoint(LogAfter::kept);
+  // Where a reader keeps the log from starting anew, it grows: look again after as much again.
+  checkpoint_at_pages_ = pages + log_limit_pages;
+}
 
 Result<std::unique_ptr<Journal>> open_sqlite_journal(const std::string& path, const OpenOptions& options) {
   Result<std::unique_ptr<SqliteStore>> store = SqliteStore::open(path, options);
   if (!store) return pass(store.error());
-  std::string instance;
-  auto read_instance = [&] {
-    StoreStatement row = (*store)->prepare("SELECT instance FROM store");
-    if (row.step() == SQLITE_ROW) instance = row.text(0);
-  };
-  read_instance();
-  if (instance.empty()) {
-    Result<SigningKey> key = signing_key(path + ".key", true);
-    if (!key) return pass(key.error());
-    Result<void> made = (*store)->write([&]() -> Result<void> {
-      read_instance();
-      if (!instance.empty()) return {};
-      instance = sha256_hex("muster-store-1" + key->public_hex + std::to_string(wall_us())).substr(0, 32);
-      StoreStatement insert = (*store)->prepare("INSERT INTO store(instance, created_at, muster_version, public_key) VALUES(?,?,?,?)");
-      if (insert.bind(1, instance).bind(2, wall_us()).bind(3, "0.1.0").bind(4, key->public_hex).step() != SQLITE_DONE)
-        return pass((*store)->error("naming the store"));
-      return {};
-    });
-    if (!made) return pass(made.error());
-  }
-  return std::make_unique<SqliteJournal>(std::move(*store), std::move(instance), options.create);
+  return std::make_unique<SqliteJournal>(std::move(*store));
 }
 
 }  // namespace muster

@@ -1,101 +1,11 @@
 #include "interpreter/journal/sqlite_store.h"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 
-#include <cerrno>
-#include <cstring>
+#include "interpreter/journal/store_creation.h"
+#include "interpreter/journal/store_files.h"
 
 namespace muster {
-namespace {
-
-constexpr int application_id = 0x4D535452;  // 'MSTR'
-constexpr int user_version = 1;
-constexpr int busy_timeout_ms = 10'000;
-
-constexpr const char* schema = R"sql(
-CREATE TABLE store(instance TEXT NOT NULL, created_at INTEGER NOT NULL, muster_version TEXT NOT NULL, public_key TEXT NOT NULL);
-CREATE TABLE file(digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE run(id TEXT PRIMARY KEY, playbook TEXT NOT NULL, version TEXT NOT NULL, graph_digest TEXT NOT NULL, inputs TEXT NOT NULL,
-  starter TEXT NOT NULL, parent TEXT NOT NULL, created_at INTEGER NOT NULL, owner TEXT NOT NULL, epoch INTEGER NOT NULL,
-  next_seq INTEGER NOT NULL, head TEXT NOT NULL, state TEXT NOT NULL, due_at INTEGER, expires_at INTEGER) WITHOUT ROWID;
-CREATE INDEX run_created ON run(created_at);
-CREATE TABLE event(run TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, op TEXT NOT NULL, attempt INTEGER NOT NULL, at_us INTEGER NOT NULL,
-  body TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY(run, seq)) WITHOUT ROWID;
-CREATE UNIQUE INDEX event_once ON event(run, op, attempt, kind) WHERE kind IN ('intent','outcome','mark_intent','mark');
-CREATE TABLE op(run TEXT NOT NULL, op TEXT NOT NULL, attempt INTEGER NOT NULL, state TEXT NOT NULL, last_seq INTEGER NOT NULL, PRIMARY KEY(run, op)) WITHOUT ROWID;
-CREATE TABLE output(run TEXT NOT NULL, op TEXT NOT NULL, attempt INTEGER NOT NULL, stream TEXT NOT NULL, head BLOB NOT NULL, tail BLOB NOT NULL,
-  bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY(run, op, attempt, stream)) WITHOUT ROWID;
-CREATE TABLE ledger(n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, kind TEXT NOT NULL, run TEXT NOT NULL, run_seq INTEGER NOT NULL, run_head TEXT NOT NULL,
-  hash TEXT NOT NULL, signature TEXT NOT NULL);
-CREATE TABLE owner(id TEXT PRIMARY KEY, host TEXT NOT NULL, boot_id TEXT NOT NULL, pid INTEGER NOT NULL, started INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-  socket TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE lock(name TEXT PRIMARY KEY, run TEXT NOT NULL, epoch INTEGER NOT NULL, taken_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE decision(run TEXT NOT NULL, gate TEXT NOT NULL, opening INTEGER NOT NULL, person TEXT NOT NULL, verdict TEXT NOT NULL, digest TEXT NOT NULL,
-  reason TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE(run, gate, opening, person));
-)sql";
-
-Result<void> make_folders(const std::string& file) {
-  for (size_t at = file.find('/', 1); at != std::string::npos; at = file.find('/', at + 1)) {
-    std::string folder = file.substr(0, at);
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-      return fail(ErrorCode::storage, "the folder `" + folder + "` of the store cannot be made: " + std::strerror(errno), "name another with `--store`");
-  }
-  return {};
-}
-
-// Locks and shared memory of network file systems do not keep what a journal promises. A FUSE or overlay file system on a
-// local disk does; those are told by what they do, when WAL mode or the flock fails.
-Result<void> check_file_system(const std::string& path) {
-  size_t slash = path.rfind('/');
-  std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  struct statfs status {};
-  if (::statfs(folder.c_str(), &status) != 0) return {};  // opening says it better
-  auto kind = static_cast<unsigned long>(status.f_type) & 0xFFFFFFFFul;
-  if (kind == 0x6969 || kind == 0xFF534D42 || kind == 0xFE534D42 || kind == 0x517B)
-    return fail(ErrorCode::refused, "the store `" + path + "` is on a network file system, where a journal is not safe", "put it on a local disk");
-  return {};
-}
-
-// What stands at the path, before SQLite sees it: SQLite would wait on a FIFO and turn an empty file into a database.
-Result<bool> look_at(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return false;
-    return fail(ErrorCode::storage, "the store `" + path + "` cannot be looked at: " + std::strerror(errno));
-  }
-  if (S_ISDIR(status.st_mode)) return fail(ErrorCode::refused, "the store `" + path + "` is a directory", "name a file with `--store`");
-  if (!S_ISREG(status.st_mode)) return fail(ErrorCode::refused, "the store `" + path + "` is no ordinary file", "name a file with `--store`");
-  if (status.st_size == 0) return false;
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail(ErrorCode::storage, "the store `" + path + "` cannot be opened: " + std::strerror(errno));
-  unsigned char header[72] = {};
-  ssize_t got = ::pread(fd.get(), header, sizeof header, 0);
-  if (got < 72 || std::memcmp(header, "SQLite format 3", 16) != 0)
-    return fail(ErrorCode::refused, "`" + path + "` is no store of muster: it is not a database", "name another file with `--store`");
-  auto word = [&](int at) { return static_cast<uint32_t>(header[at]) << 24 | static_cast<uint32_t>(header[at + 1]) << 16 | static_cast<uint32_t>(header[at + 2]) << 8 | header[at + 3]; };
-  // A store whose first commits still stand in its -wal has no ids in the file itself: SQLite tells them below.
-  if (word(68) != static_cast<uint32_t>(application_id) && word(68) != 0)
-    return fail(ErrorCode::refused, "`" + path + "` is no store of muster: it is another program's database", "name another file with `--store`");
-  return true;
-}
-
-class FileLock {
- public:
-  explicit FileLock(int fd) : fd_(fd) {
-    while (::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-  ~FileLock() { ::flock(fd_, LOCK_UN); }
-
- private:
-  int fd_;
-};
-
-}  // namespace
 
 int count_wal_pages(void* store, sqlite3*, const char*, int pages) {
   static_cast<SqliteStore*>(store)->wal_pages_ = pages;
@@ -108,14 +18,15 @@ StoreStatement::~StoreStatement() {
   sqlite3_clear_bindings(raw_);
 }
 StoreStatement& StoreStatement::bind(int at, std::string_view text) {
-  sqlite3_bind_text(raw_, at, text.data() ? text.data() : "", static_cast<int>(text.size()), SQLITE_TRANSIENT);
+  sqlite3_bind_text64(raw_, at, text.data() ? text.data() : "", text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   return *this;
 }
 StoreStatement& StoreStatement::bind(int at, int64_t number) {
   sqlite3_bind_int64(raw_, at, number);
   return *this;
 }
-StoreStatement& StoreStatement::bind_null(int at) {
+StoreStatement& StoreStatement::bind(int at, std::optional<Timestamp> time) {
+  if (time) return bind(at, time->us);
   sqlite3_bind_null(raw_, at);
   return *this;
 }
@@ -133,140 +44,193 @@ SqliteStore::~SqliteStore() {
 }
 
 Error SqliteStore::error(const std::string& doing) const {
+  int code = error_code();
   Error error;
-  int code = sqlite3_extended_errcode(db_);
-  error.code = (code & 0xFF) == SQLITE_BUSY ? ErrorCode::busy : ErrorCode::storage;
-  if ((code & 0xFF) == SQLITE_FULL) {
-    error.message = "the disk of the store `" + path_ + "` is full (" + doing + ")";
-    error.hint = "free space, then `muster resume` the run";
-  } else {
-    error.message = "the store `" + path_ + "` failed (" + doing + "): " + sqlite3_errmsg(db_);
-  }
+  error.code = ErrorCode::storage;
+  error.message = "the store `" + path_ + "` failed (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
   error.cause = sqlite3_errstr(code);
+  switch (code & 0xFF) {
+    case SQLITE_FULL:
+      error.message = "the disk of the store `" + path_ + "` is full (" + doing + ")";
+      error.hint = "free space, then `muster resume` the run";
+      break;
+    case SQLITE_BUSY:
+    case SQLITE_PROTOCOL:
+      error.code = ErrorCode::busy;
+      error.message = "another program has kept the store `" + path_ + "` locked for " + std::to_string(patience_.count()) + " ms (" +
+                      doing + ")";
+      error.hint = "`fuser " + path_ + "` tells which";
+      break;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      error.code = ErrorCode::refused;
+      break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR:  // a table or column is not there
+      error.code = ErrorCode::corrupt;
+      error.message = "the store `" + path_ + "` is damaged (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+      error.hint = "`muster audit --verify` tells how far it can be read";
+      break;
+    default:
+      break;
+  }
   return error;
 }
 
+int SqliteStore::error_code() const { return sqlite3_extended_errcode(db_); }
+int64_t SqliteStore::changed_rows() const { return sqlite3_changes64(db_); }
+
 StoreStatement SqliteStore::prepare(const char* sql) {
   for (auto& [text, statement] : statements_)
-    if (text == sql) return StoreStatement(statement);  // literals: the same place is the same text
+    if (text == sql) return StoreStatement(statement);
   sqlite3_stmt* raw = nullptr;
   sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
   if (raw) statements_.emplace_back(sql, raw);
   return StoreStatement(raw);
 }
 
-Result<void> SqliteStore::run(const char* sql) {
-  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return pass(error(sql));
-  return {};
+std::optional<std::string> SqliteStore::missing_since(const std::optional<HeadNote>& note) {
+  if (!note) return std::nullopt;
+  int64_t next = 1;
+  {
+    StoreStatement row = prepare("SELECT next_seq FROM run WHERE id = ?");
+    if (row.bind(1, note->run).step() == SQLITE_ROW) next = row.number(0);
+  }
+  std::string found;
+  if (note->seq < next) {
+    StoreStatement event = prepare("SELECT hash FROM event WHERE run = ? AND seq = ?");
+    if (event.bind(1, note->run).bind(2, note->seq).step() == SQLITE_ROW) found = event.text(0);
+  }
+  if (found == note->hash) return std::nullopt;
+  if (note->seq < next) return "event " + std::to_string(note->seq) + " of run " + note->run + " is not the one that was written last";
+  int64_t lost = note->seq - next + 1;
+  return "the journal is missing " + std::to_string(lost) + (lost == 1 ? " entry" : " entries") + " of run " + note->run;
 }
 
-Result<void> SqliteStore::write(const std::function<Result<void>()>& body) {
-  if (broken_) return fail(ErrorCode::storage, "the store `" + path_ + "` failed before: nothing more is written to it");
-  FileLock lock(lock_.get());
+Result<void> SqliteStore::transact(const std::function<Result<void>()>& body) {
   StoreStatement begin = prepare("BEGIN IMMEDIATE");
   if (begin.step() != SQLITE_DONE) return pass(error("beginning to write"));
-  Result<void> done = body();
+  Result<void> done;
+  if (!note_checked_) {
+    if (std::optional<std::string> missing = missing_since(lock_.noted())) {
+      done = fail(ErrorCode::corrupt, *missing + " (`" + path_ + "`)",
+                  "put its `-wal` file back; of a copy that was restored on purpose, remove `" + path_ + ".lock`");
+    } else {
+      note_checked_ = true;
+    }
+  }
+  if (done) done = body();
   if (done) {
     StoreStatement commit = prepare("COMMIT");
     if (commit.step() == SQLITE_DONE) return {};
     done = pass(error("committing"));
-    // What a failed sync left behind cannot be known: nothing more may build on it.
     broken_ = true;
   }
   sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
-  if (!done && done.error().code == ErrorCode::storage) broken_ = true;
   return done;
 }
 
-void SqliteStore::checkpoint() {
-  if (broken_) return;
-  FileLock lock(lock_.get());
-  sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  wal_pages_ = 0;
+Result<void> SqliteStore::write(const std::function<Result<void>()>& body) {
+  if (broken_) return fail(ErrorCode::storage, "the store `" + path_ + "` failed before: nothing more is written to it");
+  Result<StoreLock::Held> held = lock_.hold();
+  if (!held) return pass(held.error());
+  next_note_.reset();
+  Result<void> done = transact(body);
+  if (!done && done.error().code == ErrorCode::storage) broken_ = true;
+  if (done && next_note_) lock_.note(*next_note_);
+  return done;
 }
 
-Result<void> SqliteStore::make_schema() {
-  Result<void> done = run(schema);
-  if (!done) return done;
-  std::string pragmas = "PRAGMA application_id=" + std::to_string(application_id) + "; PRAGMA user_version=" + std::to_string(user_version);
-  return run(pragmas.c_str());
+Result<void> SqliteStore::read(const std::function<Result<void>()>& body) {
+  StoreStatement begin = prepare("BEGIN");
+  if (begin.step() != SQLITE_DONE) return pass(error("beginning to read"));
+  Result<void> done = body();
+  StoreStatement end = prepare("COMMIT");
+  if (end.step() != SQLITE_DONE) {
+    sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+    if (done) return pass(error("reading"));
+  }
+  return done;
+}
+
+void SqliteStore::checkpoint(LogAfter after) {
+  if (broken_) return;
+  Result<StoreLock::Held> held = lock_.hold();
+  if (!held) return;
+  sqlite3_busy_timeout(db_, 0);  // readers do not hold us up: what they still need stays in the log until the next time
+  int mode = after == LogAfter::emptied ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+  int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, nullptr, nullptr);
+  sqlite3_busy_timeout(db_, static_cast<int>(patience_.count()));
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY && (code & 0xFF) != SQLITE_LOCKED) broken_ = true;
+}
+
+Result<void> SqliteStore::connect(const OpenOptions& options) {
+  int code = sqlite3_open_v2(path_.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                             options.vfs.empty() ? nullptr : options.vfs.c_str());
+  if (code != SQLITE_OK) return pass(error("opening"));
+  if (sqlite3_db_readonly(db_, "main") == 1)
+    return fail(ErrorCode::refused, "the store `" + path_ + "` may not be written", "its owner can change that, or name another with `--store`");
+  sqlite3_extended_result_codes(db_, 1);
+  sqlite3_busy_timeout(db_, static_cast<int>(patience_.count()));
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  // Somebody else's hand in the file must not run in our transactions.
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_wal_hook(db_, &count_wal_pages, this);  // and with it no automatic checkpoint
+  const char* settings = options.synchronous ? "PRAGMA mmap_size=0; PRAGMA synchronous=FULL" : "PRAGMA mmap_size=0; PRAGMA synchronous=NORMAL";
+  if (sqlite3_exec(db_, settings, nullptr, nullptr, nullptr) != SQLITE_OK) return pass(error("opening"));
+  StoreStatement synchronous = prepare("PRAGMA synchronous");
+  if (synchronous.step() != SQLITE_ROW) return pass(error("opening"));
+  if (synchronous.number(0) != (options.synchronous ? 2 : 1))
+    return fail(ErrorCode::storage, "the store `" + path_ + "` does not sync as it was told");
+  return {};
+}
+
+Result<void> SqliteStore::recognise() {
+  // The header in the file was looked at before; a log beside it may hold a newer one.
+  StoreStatement version = prepare("PRAGMA user_version");
+  if (version.step() != SQLITE_ROW) return pass(error("reading its version"));
+  if (version.number(0) != store_version)
+    return fail(ErrorCode::refused,
+                "the store `" + path_ + "` has version " + std::to_string(version.number(0)) + ", and this muster knows version " +
+                    std::to_string(store_version),
+                "use the muster that made it, or name another store with `--store`");
+  StoreStatement mode = prepare("PRAGMA journal_mode");
+  if (mode.step() != SQLITE_ROW) return pass(error("reading its mode"));
+  if (mode.text(0) != "wal")
+    return fail(ErrorCode::refused, "the store `" + path_ + "` is not in WAL mode: `" + mode.text(0) + "`",
+                "another program changed it; `PRAGMA journal_mode=WAL` changes it back");
+  StoreStatement store = prepare("SELECT instance, public_key FROM store");
+  if (store.step() != SQLITE_ROW) return pass(error("reading its identity"));
+  instance_ = store.text(0);
+  public_key_ = store.text(1);
+  return {};
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, const OpenOptions& options) {
-  Result<bool> there = look_at(path);
-  if (!there) return pass(there.error());
-  if (!*there && !options.create)
-    return fail(ErrorCode::not_found, "there is no store at `" + path + "`", "`muster run` makes it; `--store` names another");
-  if (!*there) {
-    Result<void> folders = make_folders(path);
-    if (!folders) return pass(folders.error());
-  }
-  Result<void> suited = check_file_system(path);
-  if (!suited) return pass(suited.error());
-  auto store = std::unique_ptr<SqliteStore>(new SqliteStore(path));
-  std::string lock_path = path + ".lock";
-  store->lock_ = UniqueFd(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!store->lock_)
-    return fail(ErrorCode::storage, "the store's lock `" + lock_path + "` cannot be opened: " + std::strerror(errno), "the folder must be writable");
-  if (!*there) {
-    // Made by us first, so that it is never readable by others, whatever the umask.
-    UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!made) return fail(ErrorCode::storage, "the store `" + path + "` cannot be made: " + std::strerror(errno));
-    ::fchmod(made.get(), 0600);
-  }
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  int opened = sqlite3_open_v2(path.c_str(), &store->db_, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
-  if (opened != SQLITE_OK) return pass(store->error("opening"));
-  sqlite3_extended_result_codes(store->db_, 1);
-  sqlite3_busy_timeout(store->db_, busy_timeout_ms);
-  sqlite3_db_config(store->db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  sqlite3_db_config(store->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_wal_hook(store->db_, &count_wal_pages, store.get());  // and with it no automatic checkpoint
-  Result<void> set = store->run(options.synchronous ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
-  if (!set) return pass(set.error());
-
-  bool fresh = false;
-  {
-    StoreStatement version = store->prepare("PRAGMA user_version");
-    if (version.step() != SQLITE_ROW) {
-      Error error = store->error("reading its version");
-      error.code = ErrorCode::refused;
-      return pass(std::move(error));
+  Result<StorePlace> place = find_store(path, options.vfs, options.create);
+  if (!place) return pass(place.error());
+  Result<StoreLock> lock = StoreLock::open(place->path, options.patience);
+  if (!lock) return pass(lock.error());
+  if (!place->there) {
+    Result<StoreLock::Held> held = lock->hold();
+    if (!held) return pass(held.error());
+    // Another process may have made it while we waited for the lock.
+    place = find_store(place->path, options.vfs, options.create);
+    if (!place) return pass(place.error());
+    if (!place->there) {
+      lock->forget();
+      Result<void> made = make_store(place->path, options.vfs);
+      if (!made) return pass(made.error());
     }
-    int64_t found = version.number(0);
-    StoreStatement id = store->prepare("PRAGMA application_id");
-    int64_t application = id.step() == SQLITE_ROW ? id.number(0) : 0;
-    StoreStatement tables = store->prepare("SELECT count(*) FROM sqlite_schema");
-    fresh = tables.step() == SQLITE_ROW && tables.number(0) == 0;
-    if (!fresh && application != application_id)
-      return fail(ErrorCode::refused, "`" + path + "` is no store of muster: it is another program's database", "name another file with `--store`");
-    if (!fresh && found != user_version)
-      return fail(ErrorCode::refused,
-                  "the store `" + path + "` has version " + std::to_string(found) + ", and this muster knows version " + std::to_string(user_version),
-                  "use the muster that made it, or name another store with `--store`");
-    if (fresh && !options.create) return fail(ErrorCode::not_found, "the store `" + path + "` is empty", "`muster run` fills it");
   }
-  if (fresh) {
-    Result<void> mode = store->run("PRAGMA journal_mode=WAL");
-    if (!mode) return pass(mode.error());
-  }
-  {
-    StoreStatement mode = store->prepare("PRAGMA journal_mode");
-    if (mode.step() != SQLITE_ROW || mode.text(0) != "wal")
-      return fail(ErrorCode::refused, "the store `" + path + "` cannot be kept in WAL mode on this file system", "put it on a local disk");
-    StoreStatement synchronous = store->prepare("PRAGMA synchronous");
-    if (synchronous.step() != SQLITE_ROW || synchronous.number(0) != (options.synchronous ? 2 : 1))
-      return fail(ErrorCode::storage, "the store `" + path + "` does not sync as it was told");
-  }
-  if (fresh) {
-    Result<void> made = store->write([&]() -> Result<void> {
-      // Another process may have made it while we waited for the lock.
-      StoreStatement tables = store->prepare("SELECT count(*) FROM sqlite_schema");
-      if (tables.step() == SQLITE_ROW && tables.number(0) > 0) return {};
-      return store->make_schema();
-    });
-    if (!made) return pass(made.error());
-  }
+  auto store = std::unique_ptr<SqliteStore>(new SqliteStore(place->path, std::move(*lock), options));
+  Result<void> ready = store->connect(options);
+  if (ready) ready = store->recognise();
+  if (!ready) return pass(ready.error());
   return store;
 }
 

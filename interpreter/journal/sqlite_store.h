@@ -1,18 +1,23 @@
-// The journal's SQLite file: opened, checked, locked. Inside this room, and for tests that bring their own VFS.
+// The journal's SQLite file: opened, checked, written under one lock. Inside this room, and for tests that bring their own
+// VFS.
 //
-// Files beside STORE: STORE-wal and -shm (SQLite's), STORE.lock (flock of every write and checkpoint), STORE.key (the
-// ledger's signing key), STORE.owners/ (one locked file per living process). All 0600, folders 0700.
-// Errors: `refused` for what is no store of ours, or a newer one, or a file system that cannot keep its promises;
-//         `storage` for disk errors; `not_found` where there is none and none shall be made.
+// Units:  wal_pages counts pages of 4 KiB.
+// Errors: `refused` for what is no store of ours, or a newer one, or one that may not be written; `busy` when somebody
+//         else writes for longer than our patience; `corrupt` for a damaged file; `storage` for disk errors, after which
+//         nothing more is written through this object: what a failed sync left behind cannot be known.
 // Source: docs/journal.md.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "interpreter/base/unique_fd.h"
 #include "interpreter/journal/journal.h"
+#include "interpreter/journal/store_lock.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -21,23 +26,27 @@ namespace muster {
 
 struct OpenOptions {
   bool create = false;
-  std::string vfs;          // SQLite's name of it; empty: the default
-  bool synchronous = true;  // false: a test's control that must lose data
+  std::string vfs;                              // SQLite's name of it; empty: the default
+  bool synchronous = true;                      // false: a test's control that must lose data
+  std::chrono::milliseconds patience{10'000};  // with whoever else writes
 };
 
 [[nodiscard]] Result<std::unique_ptr<Journal>> open_sqlite_journal(const std::string& path, const OpenOptions& options);
+
+// What a checkpoint leaves of the log: kept, its room is used again by this process and needs no new one of the disk;
+// emptied, the next process to open the store need not read it.
+enum class LogAfter { kept, emptied };
 
 // A prepared statement that is reset when it goes, with its binds taken away.
 class StoreStatement {
  public:
   explicit StoreStatement(sqlite3_stmt* raw) : raw_(raw) {}
   StoreStatement(StoreStatement&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
-  StoreStatement(const StoreStatement&) = delete;
-  StoreStatement& operator=(const StoreStatement&) = delete;
+  StoreStatement& operator=(StoreStatement&&) = delete;
   ~StoreStatement();
   StoreStatement& bind(int at, std::string_view text);
   StoreStatement& bind(int at, int64_t number);
-  StoreStatement& bind_null(int at);
+  StoreStatement& bind(int at, std::optional<Timestamp> time);  // nothing: NULL
   int step();  // SQLite's code
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] int64_t number(int column) const;
@@ -54,26 +63,40 @@ class SqliteStore {
   SqliteStore(const SqliteStore&) = delete;
   SqliteStore& operator=(const SqliteStore&) = delete;
 
-  // Cached by its text.
+  // Cached by the literal's address: only for string literals, and never two open at a time of the same text.
   [[nodiscard]] StoreStatement prepare(const char* sql);
-  [[nodiscard]] Result<void> run(const char* sql);
-  // BEGIN IMMEDIATE … COMMIT under the flock; rolled back when the body fails.
+  // BEGIN IMMEDIATE … COMMIT under the lock; rolled back when the body fails.
   [[nodiscard]] Result<void> write(const std::function<Result<void>()>& body);
-  void checkpoint();         // under the flock; a busy one is left to the next
+  // What the body reads is one state, whatever others write meanwhile. Not inside write().
+  [[nodiscard]] Result<void> read(const std::function<Result<void>()>& body);
+  // To be noted with the commit that is under way.
+  void will_note(HeadNote head) { next_note_ = std::move(head); }
+  [[nodiscard]] std::optional<HeadNote> noted() const { return lock_.noted(); }
+  // Why the store is older than the last note; nothing: it is not. Inside write() or read(), with a note read before it.
+  [[nodiscard]] std::optional<std::string> missing_since(const std::optional<HeadNote>& note);
+  void checkpoint(LogAfter after);  // a busy one is left to the next
   [[nodiscard]] int64_t wal_pages() const { return wal_pages_; }
   [[nodiscard]] Error error(const std::string& doing) const;  // from SQLite's last error
+  [[nodiscard]] int error_code() const;                       // extended
+  [[nodiscard]] int64_t changed_rows() const;                 // of the last statement
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] sqlite3* raw() const { return db_; }
-  void break_off() { broken_ = true; }
-  [[nodiscard]] bool broken() const { return broken_; }
+  [[nodiscard]] const std::string& instance() const { return instance_; }
+  [[nodiscard]] const std::string& public_key() const { return public_key_; }
 
  private:
-  explicit SqliteStore(std::string path) : path_(std::move(path)) {}
-  Result<void> make_schema();
-  std::string path_;
+  SqliteStore(std::string path, StoreLock lock, const OpenOptions& options)
+      : path_(std::move(path)), lock_(std::move(lock)), patience_(options.patience) {}
+  [[nodiscard]] Result<void> connect(const OpenOptions& options);
+  [[nodiscard]] Result<void> recognise();
+  [[nodiscard]] Result<void> transact(const std::function<Result<void>()>& body);
+
+  std::string path_, instance_, public_key_;
   sqlite3* db_ = nullptr;
-  UniqueFd lock_;
+  StoreLock lock_;
+  std::chrono::milliseconds patience_;
   std::vector<std::pair<const char*, sqlite3_stmt*>> statements_;
+  std::optional<HeadNote> next_note_;
+  bool note_checked_ = false;
   int64_t wal_pages_ = 0;
   bool broken_ = false;
   friend int count_wal_pages(void*, sqlite3*, const char*, int);

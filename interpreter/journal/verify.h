@@ -1,19 +1,19 @@
-// Checks chains and the ledger, offline from what was read. Inside this room.
+// Checks chains and the ledger as they are read, one entry at a time: a store of any size in little memory.
 //
-// Told apart: an event that was changed, a gap, a cut tail (a head that the row or the ledger knows and the chain lacks),
-// a ledger entry that was changed, and one that another key signed.
+// Told apart: an event that was changed, a gap, a cut tail (a head that the run's row or the ledger knows and the chain
+// lacks), a chain that was written anew, a ledger entry that was changed, and one that another key signed.
+// Source: docs/journal.md, "What verify tells apart".
 #pragma once
 
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "interpreter/journal/journal.h"
 
 namespace muster {
 
-struct LedgerRow {
+struct LedgerEntry {
   int64_t n = 0;
   int64_t at_us = 0;
   std::string kind, run;
@@ -22,12 +22,40 @@ struct LedgerRow {
 };
 
 [[nodiscard]] std::string ledger_start(const std::string& instance);
-[[nodiscard]] std::string ledger_link(const std::string& previous, const LedgerRow& row);
+[[nodiscard]] std::string ledger_link(const std::string& previous, const LedgerEntry& entry);
 
-// The first link of a run that does not hold.
-[[nodiscard]] std::optional<VerifyFinding> check_chain(const RunRecord& record);
-// `only` limits the findings about runs to one; the ledger itself is always checked whole.
-[[nodiscard]] std::vector<VerifyFinding> check_ledger(const std::string& instance, const std::string& public_key, const std::vector<LedgerRow>& ledger,
-                                                      const std::map<std::string, RunRecord>& records, const std::string& only);
+// What the ledger says of one run: its entries by seq.
+using LedgerHeads = std::map<int64_t, LedgerEntry>;
+
+// One run's chain, from its first event on. The first thing that does not hold is its finding.
+class ChainCheck {
+ public:
+  explicit ChainCheck(const RunRow& row, const LedgerHeads* ledger = nullptr);
+  void next(const Event& event);
+  [[nodiscard]] std::optional<VerifyFinding> finish();
+
+ private:
+  void find(int64_t seq, std::string message);
+  const RunRow& row_;
+  const LedgerHeads* ledger_;
+  std::string head_;
+  int64_t expected_ = 1;
+  bool has_end_ = false;
+  std::optional<RunState> ending_;
+  std::optional<VerifyFinding> finding_;
+};
+
+class LedgerCheck {
+ public:
+  LedgerCheck(const std::string& instance, std::string public_key);
+  // Whether it holds; after the first that does not, none does.
+  bool next(const LedgerEntry& entry);
+  [[nodiscard]] const std::optional<VerifyFinding>& finding() const { return finding_; }
+
+ private:
+  std::string public_key_, head_;
+  int64_t expected_ = 1;
+  std::optional<VerifyFinding> finding_;
+};
 
 }  // namespace muster

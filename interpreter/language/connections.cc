@@ -25,20 +25,26 @@ Field secret(Field f) {
 
 std::vector<ConnectionKind> make_kinds() {
   std::vector<ConnectionKind> kinds;
-  kinds.push_back({"sqlite", "a SQLite database file", required(field("path", FieldType::path, "the database's file")), {}});
-  kinds.push_back({"postgres", "a PostgreSQL database",
-                   secret(required(field("url", FieldType::url, "postgres://user@host/database"))), {}});
+  kinds.push_back(
+      {"sqlite", "a SQLite database file", required(field("path", FieldType::path, "the database's file")), {}});
+  kinds.push_back({"postgres",
+                   "a PostgreSQL database",
+                   secret(required(field("url", FieldType::url, "postgres://user@host/database"))),
+                   {}});
 
   Field headers = field("headers", FieldType::map, "headers of every request");
   headers.items = {field("", FieldType::text, "")};
   Field auth = field("auth", FieldType::object, "who is asking");
   Field basic = field("basic", FieldType::object, "user and password");
-  basic.fields = {secret(field("user", FieldType::text, "user")), secret(field("password", FieldType::text, "password"))};
+  basic.fields = {secret(field("user", FieldType::text, "user")),
+                  secret(field("password", FieldType::text, "password"))};
   Field sigv4 = field("sigv4", FieldType::map, "AWS signature");
   sigv4.items = {secret(field("", FieldType::text, ""))};
   auth.fields = {std::move(basic), field("bearer", FieldType::text, "a token"), std::move(sigv4)};
   auth.one_of = {{"basic", "bearer", "sigv4"}};
-  kinds.push_back({"http", "a service with a base URL", required(field("url", FieldType::url, "the base of all paths")),
+  kinds.push_back({"http",
+                   "a service with a base URL",
+                   required(field("url", FieldType::url, "the base of all paths")),
                    {secret(std::move(headers)), secret(std::move(auth)),
                     field("ca", FieldType::path, "certificates of authorities to trust"),
                     field("cert", FieldType::path, "client certificate"),
@@ -74,8 +80,8 @@ const ConnectionKind* find_connection_kind(std::string_view name) {
 }
 
 const std::vector<std::string_view>& input_types() {
-  static const std::vector<std::string_view> types = {"string", "integer",   "number", "boolean", "duration", "timestamp",
-                                                      "date",   "path",      "url",    "enum",    "list",     "map"};
+  static const std::vector<std::string_view> types = {"string", "integer", "number", "boolean", "duration", "timestamp",
+                                                      "date",   "path",    "url",    "enum",    "list",     "map"};
   return types;
 }
 

@@ -3,9 +3,9 @@
 // Reader, schema and reference all walk these rows, so that nothing about a key is written twice. A visitor offers
 //   visit(key, member, Need, meaning)  a key; how it is read follows from the member's type
 //   visit.calls(calls, meaning)        any other key is the name of an action (a step's body, the probe of a verify)
-//   visit.part(group)                  the keys of a group stand here too; a shared_ptr is made when one of them is there
-//   visit.entries(list, meaning)       all keys are free names
-//   visit.later({keys...})             keys of the language that this version does not know yet
+//   visit.part(group)                  the keys of a group stand here too; a shared_ptr is made when one of them is
+//   there visit.entries(list, meaning)       all keys are free names visit.later({keys...})             keys of the
+//   language that this version does not know yet
 // Source: docs/language.md.
 #pragma once
 
@@ -51,7 +51,8 @@ void describe(Group& g, V& visit) {
   visit("steps", g.steps, Need::optional, "the body, in order");
   visit("parallel", g.parallel, Need::optional, "true: the steps wait for nothing but their `needs`");
   visit("max_parallel", g.max_parallel, Need::optional, "the most steps that run at the same time");
-  visit("rescue", g.rescue, Need::optional, "steps that run when the group has failed; if they succeed it is recovered");
+  visit("rescue", g.rescue, Need::optional,
+        "steps that run when the group has failed; if they succeed it is recovered");
   visit("always", g.always, Need::optional, "steps that run whenever the group was entered");
   visit("objectives", g.objectives, Need::optional, "recovery objectives, measured in every run");
 }
@@ -134,7 +135,9 @@ void describe(Retry& r, V& visit) {
 }
 
 template <class V>
-void describe(SetValues& s, V& visit) { visit.entries(s.values, "a value, by name"); }
+void describe(SetValues& s, V& visit) {
+  visit.entries(s.values, "a value, by name");
+}
 
 template <class V>
 void describe(Fail& f, V& visit) {
@@ -172,7 +175,8 @@ void describe(Input& i, V& visit) {
         "string, integer, number, boolean, duration, timestamp, date, path, url, enum, list or map");
   visit("required", i.required, Need::optional, "true: it must be given");
   visit("default", i.fallback, Need::optional, "what it is when it is not given");
-  visit("pattern", i.pattern, Need::optional, "a regular expression that must match; `^` and `$` hold it to the whole text");
+  visit("pattern", i.pattern, Need::optional,
+        "a regular expression that must match; `^` and `$` hold it to the whole text");
   visit("min", i.min, Need::optional, "the smallest value, or the shortest text or list");
   visit("max", i.max, Need::optional, "the largest value, or the longest text or list");
   visit("values", i.values, Need::optional, "what an enum may be");

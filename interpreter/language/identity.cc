@@ -44,7 +44,8 @@ bool is_semantic_version(std::string_view text) {
     if (!are_identifiers(text.substr(hyphen + 1), true)) return false;
     text = text.substr(0, hyphen);
   }
-  if (std::count(text.begin(), text.end(), '.') != 2 || text.find_first_not_of("0123456789.") != std::string_view::npos) return false;
+  if (std::count(text.begin(), text.end(), '.') != 2 || text.find_first_not_of("0123456789.") != std::string_view::npos)
+    return false;
   return are_identifiers(text, true);
 }
 

@@ -205,15 +205,15 @@ struct Input {
   std::optional<Argument> fallback;  // `default`
   std::optional<std::string> pattern;
   std::optional<Argument> min, max;
-  std::vector<Argument> values;      // of enum
-  std::optional<Name> of;            // of list
+  std::vector<Argument> values;  // of enum
+  std::optional<Name> of;        // of list
   std::optional<std::string> description;
 };
 
 struct ConnectionDeclaration {
   Span at;
   Name name;
-  Name kind;  // sqlite postgres http s3 ssh: the one key that names it
+  Name kind;                    // sqlite postgres http s3 ssh: the one key that names it
   std::vector<Entry> settings;  // the kind's own value under its name, and what stands beside it
 };
 

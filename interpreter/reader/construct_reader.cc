@@ -10,10 +10,14 @@ namespace {
 
 std::string_view shape_of(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::null: return "nothing";
-    case YamlNode::Kind::scalar: return "text";
-    case YamlNode::Kind::list: return "a list";
-    case YamlNode::Kind::map: return "a map";
+    case YamlNode::Kind::null:
+      return "nothing";
+    case YamlNode::Kind::scalar:
+      return "text";
+    case YamlNode::Kind::list:
+      return "a list";
+    case YamlNode::Kind::map:
+      return "a map";
   }
   return "";
 }
@@ -60,13 +64,16 @@ std::optional<int64_t> whole_number(std::string_view text) {
 
 }  // namespace
 
-void ConstructReader::refuse(Span at, std::string code, std::string message, std::string help, std::vector<Note> notes) {
+void ConstructReader::refuse(Span at, std::string code, std::string message, std::string help,
+                             std::vector<Note> notes) {
   problems_.push_back({Severity::error, std::move(code), at, std::move(message), std::move(help), std::move(notes)});
 }
 
-bool ConstructReader::wrong_shape(const YamlNode& node, std::string_view key, std::string_view expected, std::string help) {
+bool ConstructReader::wrong_shape(const YamlNode& node, std::string_view key, std::string_view expected,
+                                  std::string help) {
   refuse(tree_.head(node), "wrong-shape",
-         quoted(key) + " must be " + std::string(expected) + ", and " + std::string(shape_of(node)) + " stands here", std::move(help));
+         quoted(key) + " must be " + std::string(expected) + ", and " + std::string(shape_of(node)) + " stands here",
+         std::move(help));
   return false;
 }
 
@@ -75,7 +82,8 @@ bool ConstructReader::wants_map(const YamlNode& node, std::string_view key) {
 }
 
 bool ConstructReader::refuse_map_of_nulls(const YamlNode& node, std::string_view key) {
-  refuse(tree_.span(node), "map-of-nulls", "the braces of " + quoted(key) + " make a map of keys without values", "write a YAML list: `[a, b]`");
+  refuse(tree_.span(node), "map-of-nulls", "the braces of " + quoted(key) + " make a map of keys without values",
+         "write a YAML list: `[a, b]`");
   return false;
 }
 
@@ -122,7 +130,8 @@ bool ConstructReader::has_value(const YamlNode& key, const YamlNode& value) {
     uint32_t at = key.end;
     while (at < source.size() && is_blank(source[at])) ++at;
     if (at >= source.size() || source[at] != ':') {
-      refuse(tree_.span(key), "flow-comma", quoted(name) + " is a key without a value: a comma ends a value inside brackets",
+      refuse(tree_.span(key), "flow-comma",
+             quoted(name) + " is a key without a value: a comma ends a value inside brackets",
              "quote the value before it, or use the block form");
       return false;
     }
@@ -156,7 +165,8 @@ bool ConstructReader::read(const YamlNode& node, bool& out, std::string_view key
   std::string_view text = tree_.text(node);
   if (node.is_plain() && (text == "true" || text == "True" || text == "TRUE")) return out = true, true;
   if (node.is_plain() && (text == "false" || text == "False" || text == "FALSE")) return out = false, true;
-  refuse(tree_.span(node), "wrong-type", quoted(key) + " must be true or false, and `" + std::string(text) + "` stands here",
+  refuse(tree_.span(node), "wrong-type",
+         quoted(key) + " must be true or false, and `" + std::string(text) + "` stands here",
          node.is_plain() ? "" : "leave the quotes out");
   return false;
 }
@@ -167,15 +177,20 @@ bool ConstructReader::read(const YamlNode& node, double& out, std::string_view k
   const char* end = text.data() + text.size();
   auto [stop, error] = std::from_chars(text.data(), end, out);
   if (error == std::errc{} && stop == end && !text.empty()) return true;
-  refuse(tree_.span(node), "wrong-type", quoted(key) + " must be a number, and `" + std::string(text) + "` stands here");
+  refuse(tree_.span(node), "wrong-type",
+         quoted(key) + " must be a number, and `" + std::string(text) + "` stands here");
   return false;
 }
 
 bool ConstructReader::read(const YamlNode& node, Template& out, std::string_view key) {
   if (!wants_scalar(node, key, "text")) return false;
   if (loses_text_to_comment(node))
-    problems_.push_back({Severity::warning, "comment", comment_behind(node.end), "`#` begins a comment: this is not part of " + quoted(key),
-                         "quote the whole value, or put a space behind `#`", {}});
+    problems_.push_back({Severity::warning,
+                         "comment",
+                         comment_behind(node.end),
+                         "`#` begins a comment: this is not part of " + quoted(key),
+                         "quote the whole value, or put a space behind `#`",
+                         {}});
   auto parsed = parse_template(tree_.located(node), problems_);
   if (!parsed) return false;
   out = std::move(*parsed);
@@ -213,7 +228,15 @@ bool ConstructReader::read(const YamlNode& node, Expression& out, std::string_vi
   }
   size_t first = text.find_first_not_of(" \t\n");
   if (first != std::string_view::npos && text.substr(first).starts_with("${{")) {
-    refuse(tree_.span(node), "braces-in-expression", quoted(key) + " is an expression already", "leave out `${{` and `}}`");
+    refuse(tree_.span(node), "braces-in-expression", quoted(key) + " is an expression already",
+           "leave out `${{` and `}}`");
+    return false;
+  }
+  constexpr size_t kLongest = 64 << 10;
+  if (text.size() > kLongest) {
+    refuse(tree_.span(node.begin, node.begin + 1), "too-large",
+           "an expression of " + std::to_string(text.size()) + " bytes: " + std::to_string(kLongest) + " are the most",
+           "prepare the value in a step");
     return false;
   }
   auto parsed = parse_expression(tree_.located(node), problems_);
@@ -232,7 +255,8 @@ bool ConstructReader::read(const YamlNode& node, DurationText& out, std::string_
   bool bare = !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
   refuse(tree_.span(node), "bad-duration",
          bare ? quoted(text) + " has no unit" : quoted(key) + " must be a duration, and `" + text + "` stands here",
-         bare ? "write `" + text + "s` for seconds, `" + text + "m` for minutes" : "write it as `500ms`, `30s`, `2m`, `24h`, `7d` or `1h30m`");
+         bare ? "write `" + text + "s` for seconds, `" + text + "m` for minutes"
+              : "write it as `500ms`, `30s`, `2m`, `24h`, `7d` or `1h30m`");
   return false;
 }
 
@@ -254,7 +278,8 @@ bool ConstructReader::read(const YamlNode& node, OnFailure& out, std::string_vie
   if (text == "continue") return out = OnFailure::proceed, true;
   if (text == "ask") return out = OnFailure::ask, true;
   std::string_view near = nearest(text, {"fail", "continue", "ask"});
-  refuse(tree_.span(node), "bad-choice", quoted(key) + " must be `fail`, `continue` or `ask`, and `" + std::string(text) + "` stands here",
+  refuse(tree_.span(node), "bad-choice",
+         quoted(key) + " must be `fail`, `continue` or `ask`, and `" + std::string(text) + "` stands here",
          near.empty() ? "" : "did you mean `" + std::string(near) + "`?");
   return false;
 }

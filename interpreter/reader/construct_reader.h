@@ -57,7 +57,9 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<Step>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Phase>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Lock>& out, std::string_view key) { return read_list(node, out, key); }
-  bool read(const YamlNode& node, std::vector<Argument>& out, std::string_view key) { return read_list(node, out, key); }
+  bool read(const YamlNode& node, std::vector<Argument>& out, std::string_view key) {
+    return read_list(node, out, key);
+  }
   // Maps by free names.
   bool read(const YamlNode& node, std::vector<Entry>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Output>& out, std::string_view key);
@@ -88,7 +90,9 @@ class ConstructReader {
   bool wants_map(const YamlNode& node, std::string_view key);
   bool wants_list(const YamlNode& node, std::string_view key);
   bool refuse_map_of_nulls(const YamlNode& node, std::string_view key);
-  bool is_merge_key(const YamlNode& key) const { return key.is_plain() && tree_.text(key) == "<<"; }  // the tree has refused it
+  bool is_merge_key(const YamlNode& key) const {
+    return key.is_plain() && tree_.text(key) == "<<";
+  }  // the tree has refused it
   bool wants_scalar(const YamlNode& node, std::string_view key, std::string_view expected);
   bool wants_literal(const YamlNode& node, std::string_view key, std::string_view expected);
   bool has_value(const YamlNode& key, const YamlNode& value);
@@ -100,7 +104,8 @@ class ConstructReader {
   Span comment_behind(uint32_t at) const;
   bool wrong_shape(const YamlNode& node, std::string_view key, std::string_view expected, std::string help = {});
   bool read_approver(const YamlNode& node, Approver& out);
-  // What stands for a value that could not be read: something that nobody knows, so that the checker does not complain again.
+  // What stands for a value that could not be read: something that nobody knows, so that the checker does not complain
+  // again.
   Argument unreadable(const YamlNode& node) const;
 
   const YamlTree& tree_;

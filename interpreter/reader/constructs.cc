@@ -20,8 +20,11 @@ bool ConstructReader::read_approver(const YamlNode& node, Approver& out) {
   size_t colon = text.find(':');
   std::string_view kind = text.substr(0, std::min(colon, text.size()));
   if (colon == std::string_view::npos || (kind != "group" && kind != "user") || colon + 1 == text.size()) {
-    refuse(out.at, "bad-approver", "an approver is `group:NAME` or `user:NAME`, and `" + std::string(text) + "` stands here",
-           colon == std::string_view::npos ? "write `group:" + std::string(text) + "` or `user:" + std::string(text) + "`" : "");
+    refuse(out.at, "bad-approver",
+           "an approver is `group:NAME` or `user:NAME`, and `" + std::string(text) + "` stands here",
+           colon == std::string_view::npos
+               ? "write `group:" + std::string(text) + "` or `user:" + std::string(text) + "`"
+               : "");
     return false;
   }
   out.kind = kind == "group" ? Approver::Kind::group : Approver::Kind::user;
@@ -50,11 +53,13 @@ bool ConstructReader::read(const YamlNode& node, Requirement& out, std::string_v
         refuse(tree_.span(value), "wrong-type", "`count` must be a whole number from 1 to 100");
       }
     } else if (what == "group" || what == "user") {  // `group: sre` with a space is a map
-      refuse(tree_.span(node), "bad-approver", "an approver is one word: `" + std::string(what) + ":NAME` without a space",
+      refuse(tree_.span(node), "bad-approver",
+             "an approver is one word: `" + std::string(what) + ":NAME` without a space",
              value.is_scalar() ? "write `" + std::string(what) + ":" + std::string(tree_.text(value)) + "`" : "");
       has_people = true;
     } else {
-      refuse(tree_.span(name), "unknown-key", "`" + std::string(what) + "` is no key of an approver", "`of` and `count` are");
+      refuse(tree_.span(name), "unknown-key", "`" + std::string(what) + "` is no key of an approver",
+             "`of` and `count` are");
     }
   });
   if (!has_people) refuse(tree_.head(node), "missing-key", "an approver that is a map needs `of`", "");
@@ -90,7 +95,9 @@ bool ConstructReader::read(const YamlNode& node, std::vector<Requirement>& out, 
     refuse(tree_.head(node), "bad-approver", "approvers are names, or maps with `of`, not both in one list",
            "write all of them as `{of: [...]}`");
   if (!any_of_them.of.empty()) out.push_back(std::move(any_of_them));
-  if (node.children.empty()) refuse(tree_.span(node), "bad-approver", "nobody can approve: the list is empty", "leave `approvers` out for anybody");
+  if (node.children.empty())
+    refuse(tree_.span(node), "bad-approver", "nobody can approve: the list is empty",
+           "leave `approvers` out for anybody");
   return true;
 }
 
@@ -184,7 +191,8 @@ bool ConstructReader::read(const YamlNode& node, std::vector<ConnectionDeclarati
         declaration.kind = setting.key;
       } else {
         refuse(setting.key.at, "bad-connection",
-               "`" + declaration.name.text + "` is a connection of kind `" + declaration.kind.text + "` already", "give each connection a name of its own");
+               "`" + declaration.name.text + "` is a connection of kind `" + declaration.kind.text + "` already",
+               "give each connection a name of its own");
       }
     }
     std::erase_if(declaration.settings, [&](const Entry& setting) {
@@ -197,7 +205,8 @@ bool ConstructReader::read(const YamlNode& node, std::vector<ConnectionDeclarati
       std::string_view near = nearest(first, kinds);
       refuse(declaration.settings.empty() ? declaration.at : declaration.settings.front().key.at, "bad-connection",
              "`" + declaration.name.text + "` has no kind of connection",
-             near.empty() ? "kinds are `sqlite`, `postgres`, `http`, `s3` and `ssh`" : "did you mean `" + std::string(near) + "`?");
+             near.empty() ? "kinds are `sqlite`, `postgres`, `http`, `s3` and `ssh`"
+                          : "did you mean `" + std::string(near) + "`?");
     }
     out.push_back(std::move(declaration));
   });

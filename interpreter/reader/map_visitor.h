@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "interpreter/language/enough.h"
 #include "interpreter/reader/construct_reader.h"
 
 namespace muster {
@@ -23,7 +24,8 @@ class MapVisitor {
     const YamlNode* value = take(key, at);
     if (!value) {
       if (need == Need::required)
-        reader_.refuse(reader_.tree_.head(map_), "missing-key", std::string(what_) + " needs `" + std::string(key) + "`",
+        reader_.refuse(reader_.tree_.head(map_), "missing-key",
+                       std::string(what_) + " needs `" + std::string(key) + "`",
                        key == "muster" ? "begin with `muster: 1`" : "");
       return;
     }
@@ -49,7 +51,8 @@ class MapVisitor {
       if (key == "rescue") {
         later(*at, key);
       } else {
-        reader_.refuse(reader_.tree_.span(*at), "only-for-groups", "`" + std::string(key) + "` belongs to a group of steps",
+        reader_.refuse(reader_.tree_.span(*at), "only-for-groups",
+                       "`" + std::string(key) + "` belongs to a group of steps",
                        "put the step into a group: `steps:` with `" + std::string(key) + ":` beside it");
       }
     }
@@ -64,7 +67,7 @@ class MapVisitor {
 
   // What is left: calls of actions where they may stand, otherwise keys that nobody knows.
   void finish() {
-    for (size_t i = 0; i < used_.size(); ++i) {
+    for (size_t i = 0; i < used_.size() && !is_enough(reader_.problems_); ++i) {
       if (used_[i]) continue;
       const YamlNode& key = *map_.children[2 * i];
       const YamlNode& value = *map_.children[2 * i + 1];
@@ -108,8 +111,9 @@ class MapVisitor {
   }
   void later(const YamlNode& at, std::string_view key) {
     std::string help = key == "rescue" ? "put the step into a group: `steps:` with `rescue:` beside it" : "";
-    reader_.refuse(reader_.tree_.span(at), "not-in-this-version",
-                   "`" + std::string(key) + "` is part of the language, but this version of muster does not know it yet", help);
+    reader_.refuse(
+        reader_.tree_.span(at), "not-in-this-version",
+        "`" + std::string(key) + "` is part of the language, but this version of muster does not know it yet", help);
   }
 
   ConstructReader& reader_;
@@ -139,8 +143,10 @@ bool ConstructReader::read_list(const YamlNode& node, std::vector<T>& out, std::
   if (!wants_list(node, key)) return false;
   out.reserve(node.children.size());
   for (const YamlNode* item : node.children) {
+    if (is_enough(problems_)) break;
     if (item->kind == YamlNode::Kind::null && !item->written) {
-      refuse(tree_.span(*item), "no-value", "this item of `" + std::string(key) + "` has no value", "remove it, or give it one");
+      refuse(tree_.span(*item), "no-value", "this item of `" + std::string(key) + "` has no value",
+             "remove it, or give it one");
       continue;
     }
     T value{};
@@ -151,7 +157,7 @@ bool ConstructReader::read_list(const YamlNode& node, std::vector<T>& out, std::
 
 template <class F>
 void ConstructReader::each_entry(const YamlNode& map, F f) {
-  for (size_t i = 0; i + 1 < map.children.size(); i += 2) {
+  for (size_t i = 0; i + 1 < map.children.size() && !is_enough(problems_); i += 2) {
     const YamlNode& key = *map.children[i];
     const YamlNode& value = *map.children[i + 1];
     if (key.is_scalar()) f(key, value);

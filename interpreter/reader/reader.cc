@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "interpreter/base/unique_fd.h"
+#include "interpreter/language/enough.h"
 #include "interpreter/language/identity.h"
 #include "interpreter/reader/construct_reader.h"
 #include "interpreter/reader/map_visitor.h"
@@ -23,13 +24,18 @@ namespace {
 void drop_repeated(Diagnostics& problems, size_t from) {
   std::set<std::tuple<uint32_t, std::string, std::string>> seen;
   auto repeated = [&](const Diagnostic& d) { return !seen.emplace(d.at.begin, d.code, d.message).second; };
-  problems.erase(std::remove_if(problems.begin() + static_cast<ptrdiff_t>(from), problems.end(), repeated), problems.end());
+  problems.erase(std::remove_if(problems.begin() + static_cast<ptrdiff_t>(from), problems.end(), repeated),
+                 problems.end());
 }
 
 bool root_is_map(const YamlTree& tree, std::string_view what, Diagnostics& problems) {
   if (tree.root().kind == YamlNode::Kind::map) return true;
-  problems.push_back({Severity::error, "wrong-shape", tree.head(tree.root()), std::string(what) + " is a map of keys, and this is not",
-                      what == "a playbook" ? "begin with `muster: 1`" : "", {}});
+  problems.push_back({Severity::error,
+                      "wrong-shape",
+                      tree.head(tree.root()),
+                      std::string(what) + " is a map of keys, and this is not",
+                      what == "a playbook" ? "begin with `muster: 1`" : "",
+                      {}});
   return false;
 }
 
@@ -39,8 +45,12 @@ void check_more(const Playbook& playbook, const YamlTree& tree, Diagnostics& pro
   const std::vector<const YamlNode*>& keys = tree.root().children;
   for (size_t i = 0; i + 1 < keys.size(); i += 2) {
     if (!keys[i]->is_scalar() || tree.text(*keys[i]) != "version") continue;
-    problems.push_back({Severity::error, "bad-version", tree.span(*keys[i + 1]),
-                        "`version` must be a semantic version, and `" + *playbook.version + "` is none", "write three numbers, as in `1.4.0`", {}});
+    problems.push_back({Severity::error,
+                        "bad-version",
+                        tree.span(*keys[i + 1]),
+                        "`version` must be a semantic version, and `" + *playbook.version + "` is none",
+                        "write three numbers, as in `1.4.0`",
+                        {}});
     return;
   }
 }
@@ -50,19 +60,23 @@ template <class T>
 std::optional<T> read_file(const SourceFiles& files, uint32_t file, std::string_view what, Diagnostics& problems) {
   size_t before = problems.size();
   std::optional<YamlTree> tree = YamlTree::parse(files, file, problems);
+  tell_no_more(problems);
   if (!tree || !root_is_map(*tree, what, problems)) return std::nullopt;
   T read{};
   read.at = tree->head(tree->root());
   ConstructReader(*tree, problems).read_map(tree->root(), read, what);
   check_more(read, *tree, problems);
   drop_repeated(problems, before);
+  tell_no_more(problems);
   return read;
 }
 
 Value value_of(const YamlTree& tree, const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::null: return Null{};
-    case YamlNode::Kind::scalar: return tree.text(node);
+    case YamlNode::Kind::null:
+      return Null{};
+    case YamlNode::Kind::scalar:
+      return tree.text(node);
     case YamlNode::Kind::list: {
       List list;
       for (const YamlNode* item : node.children) list.push_back(value_of(tree, *item));
@@ -92,12 +106,14 @@ tl::expected<std::string, std::string> read_source(const std::string& path) {
   if (!S_ISREG(about.st_mode)) return tl::unexpected(path + " is not a regular file");
   std::string text;
   size_t expected = static_cast<size_t>(std::max<off_t>(about.st_size, 0));
-  if (expected > kLimit) return tl::unexpected(path + " has " + std::to_string(expected) + " bytes, more than " + std::to_string(kLimit));
+  if (expected > kLimit)
+    return tl::unexpected(path + " has " + std::to_string(expected) + " bytes, more than " + std::to_string(kLimit));
   text.resize(expected + 1);  // one more, so that a file that grows is noticed
   size_t got = 0;
   while (true) {
     if (got == text.size()) {
-      if (got > kLimit) return tl::unexpected(path + " grew beyond " + std::to_string(kLimit) + " bytes while it was read");
+      if (got > kLimit)
+        return tl::unexpected(path + " grew beyond " + std::to_string(kLimit) + " bytes while it was read");
       text.resize(std::min(text.size() * 2, kLimit + 1));
     }
     ssize_t n = ::read(fd.get(), text.data() + got, text.size() - got);

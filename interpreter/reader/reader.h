@@ -22,7 +22,8 @@ namespace muster {
 // Parses a file that stands in `files` already. Gives what could be read even where there are problems, so that the
 // checker can add its own in the same pass; nothing when it is no YAML map at all.
 [[nodiscard]] std::optional<Playbook> read_playbook(const SourceFiles& files, uint32_t file, Diagnostics& problems);
-[[nodiscard]] std::optional<Configuration> read_configuration(const SourceFiles& files, uint32_t file, Diagnostics& problems);
+[[nodiscard]] std::optional<Configuration> read_configuration(const SourceFiles& files, uint32_t file,
+                                                              Diagnostics& problems);
 // A YAML or JSON map of values, as `--inputs FILE` takes it: scalars stay text, lists and maps keep their shape.
 [[nodiscard]] std::optional<Map> read_values(const SourceFiles& files, uint32_t file, Diagnostics& problems);
 

@@ -1,7 +1,6 @@
 #include "interpreter/reader/source_guard.h"
 
 #include <cstdio>
-#include <cstring>
 
 #include "interpreter/base/utf8.h"
 
@@ -39,6 +38,8 @@ const char* what_is_wrong(uint32_t code) {
   return nullptr;
 }
 
+bool is_flow_mark(char c) { return c == ',' || c == ':' || c == '[' || c == ']' || c == '{' || c == '}'; }
+
 bool refuse_utf16(std::string_view text, uint32_t file, Diagnostics& problems) {
   bool utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
   bool nul_pattern = text.size() >= 2 && (text[0] == '\0') != (text[1] == '\0');
@@ -61,27 +62,29 @@ bool is_sane_source(const SourceFiles& files, uint32_t file, const YamlLimits& l
   if (auto bad = first_invalid_utf8(text)) {
     char byte[8];
     std::snprintf(byte, sizeof byte, "0x%02x", static_cast<unsigned char>(text[*bad]));
-    refuse(problems, file, *bad, 1, "not-utf8", std::string("byte ") + byte + " is not valid UTF-8", "save the file as UTF-8");
+    refuse(problems, file, *bad, 1, "not-utf8", std::string("byte ") + byte + " is not valid UTF-8",
+           "save the file as UTF-8");
     return false;
   }
   size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  uint32_t line_marks = 0;
+  uint32_t open = 0, flow_marks = 0;  // brackets in text count too: the limit is far above what text has
   while (at < text.size()) {
     char c = text[at];
-    if (c == '\n') line_marks = 0;
-    if (std::strchr(",:[]{}", c) && c != '\0' && ++line_marks > limits.line_marks) {
-      refuse(problems, file, at, 1, "too-large",
-             "this line has more than " + std::to_string(limits.line_marks) + " commas, colons and brackets",
-             "put its values on several lines");
+    if (c == '[' || c == '{') ++open;
+    if (open > 0 && is_flow_mark(c) && ++flow_marks > limits.flow_marks) {
+      refuse(
+          problems, file, at, 1, "too-large",
+          "more than " + std::to_string(limits.flow_marks) + " commas, colons and brackets inside one pair of brackets",
+          "use the block form for long lists and maps");
       return false;
     }
+    if ((c == ']' || c == '}') && open > 0 && --open == 0) flow_marks = 0;
     if (static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7F) {
       ++at;
       continue;
     }
     if (c == '\r' && at + 1 < text.size() && text[at + 1] == '\n') {
       at += 2;
-      line_marks = 0;
       continue;
     }
     size_t length = 1;
@@ -89,8 +92,9 @@ bool is_sane_source(const SourceFiles& files, uint32_t file, const YamlLimits& l
     if (const char* wrong = what_is_wrong(code)) {
       char name[16];
       std::snprintf(name, sizeof name, "U+%04X", code);
-      refuse(problems, file, at, length, "bad-character", std::string(name) + " is " + wrong,
-             code == '\r' ? "end lines with a line feed" : "leave it out, or write it as an escape inside double quotes");
+      refuse(
+          problems, file, at, length, "bad-character", std::string(name) + " is " + wrong,
+          code == '\r' ? "end lines with a line feed" : "leave it out, or write it as an escape inside double quotes");
       return false;
     }
     at += length;

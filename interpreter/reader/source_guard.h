@@ -9,6 +9,7 @@
 
 namespace muster {
 
-[[nodiscard]] bool is_sane_source(const SourceFiles& files, uint32_t file, const YamlLimits& limits, Diagnostics& problems);
+[[nodiscard]] bool is_sane_source(const SourceFiles& files, uint32_t file, const YamlLimits& limits,
+                                  Diagnostics& problems);
 
 }  // namespace muster

@@ -25,17 +25,20 @@ class Explanation {
       return make("yaml-syntax", back, 2, "this is no escape that double quotes know",
                   "double the backslash, or use single quotes");
     }
-    if (line_indent_has_tab()) return make("tab-indentation", line_begin(), indent_length(), "a tab stands in the indentation",
-                                           "indent with spaces");
+    if (line_indent_has_tab())
+      return make("tab-indentation", line_begin(), indent_length(), "a tab stands in the indentation",
+                  "indent with spaces");
     if (f_.open_bracket && !says("illegal document indicator")) return inside_brackets();
     char c = here();
     if (says("unknown token") && (c == '@' || c == '`' || c == '%')) {
       std::string sign = c == '`' ? "a backtick" : std::string("`") + c + "`";
-      return make("reserved-character", at_, 1, "a value cannot begin with " + sign + ": YAML reserves it", "quote the value");
+      return make("reserved-character", at_, 1, "a value cannot begin with " + sign + ": YAML reserves it",
+                  "quote the value");
     }
     if (says("illegal map value")) return second_colon();
     if (says("illegal block entry"))
-      return make("yaml-syntax", at_, 1, "a list cannot begin here, in the line of its key", "begin the list on the next line");
+      return make("yaml-syntax", at_, 1, "a list cannot begin here, in the line of its key",
+                  "begin the list on the next line");
     if (says("illegal flow end"))
       return make("yaml-syntax", at_, 1, std::string("`") + c + "` closes nothing", "quote the value that holds it");
     if (says("end of map not found") || says("end of sequence not found")) return lost_structure();
@@ -76,9 +79,10 @@ class Explanation {
   Diagnostic alias() const {
     uint32_t end = at_ + 1;
     while (end < size() && is_word(source()[end])) ++end;
-    return make("unknown-alias", at_, end - at_,
-                "YAML reads `" + std::string(source().substr(at_, end - at_)) + "` as an alias, and no anchor has this name",
-                "quote a value that begins with `*`");
+    return make(
+        "unknown-alias", at_, end - at_,
+        "YAML reads `" + std::string(source().substr(at_, end - at_)) + "` as an alias, and no anchor has this name",
+        "quote a value that begins with `*`");
   }
 
   Diagnostic open_quote() const {
@@ -92,7 +96,8 @@ class Explanation {
     size_t dollar = source().rfind("${{", at_);
     if (dollar != std::string_view::npos && at_ - dollar <= 2) {
       size_t close = source().find("}}", dollar);
-      uint32_t end = close == std::string_view::npos ? static_cast<uint32_t>(dollar + 3) : static_cast<uint32_t>(close + 2);
+      uint32_t end =
+          close == std::string_view::npos ? static_cast<uint32_t>(dollar + 3) : static_cast<uint32_t>(close + 2);
       end = std::min(end, line_end());
       std::string text(source().substr(dollar, end - dollar));
       return make("flow-syntax", static_cast<uint32_t>(dollar), static_cast<uint32_t>(end - dollar),
@@ -103,15 +108,20 @@ class Explanation {
     uint32_t open = *f_.open_bracket;
     std::string bracket(1, source()[open]);
     if (says("illegal flow end"))
-      return make("flow-syntax", at_, 1, std::string("`") + c + "` does not close the `" + bracket + "` that is open here",
+      return make("flow-syntax", at_, 1,
+                  std::string("`") + c + "` does not close the `" + bracket + "` that is open here",
                   "close it first, or quote the value that holds it");
     bool lost = says("end of map flow not found") || says("end of sequence flow not found");
     if (at_ + 1 >= size() || (lost && open < line_begin()))
-      return make("flow-syntax", open, 1, "the `" + bracket + "` that opens here is never closed", "close it, or quote the value that holds it");
+      return make("flow-syntax", open, 1, "the `" + bracket + "` that opens here is never closed",
+                  "close it, or quote the value that holds it");
     if (c == ')' || (at_ > 0 && (source()[at_ - 1] == '"' || source()[at_ - 1] == '\'')))
-      return make("flow-syntax", at_, 1, "this stands behind a value that has ended already: inside `" + bracket + "` quotes and commas end it",
-                  "put the whole value into one pair of quotes, or use the block form");
-    if (c == '?' || c == '[' || c == '{' || c == '@' || c == '`' || c == '%' || c == '"' || c == '\'' || c == '&' || c == '!')
+      return make(
+          "flow-syntax", at_, 1,
+          "this stands behind a value that has ended already: inside `" + bracket + "` quotes and commas end it",
+          "put the whole value into one pair of quotes, or use the block form");
+    if (c == '?' || c == '[' || c == '{' || c == '@' || c == '`' || c == '%' || c == '"' || c == '\'' || c == '&' ||
+        c == '!')
       return make("flow-syntax", at_, 1, std::string("`") + c + "` cannot stand here, inside `" + bracket + "`",
                   "quote the value that holds it, or use the block form");
     return make("flow-syntax", at_, 1, "this cannot stand inside `" + bracket + "`: " + std::string(f_.message),
@@ -132,12 +142,12 @@ class Explanation {
     std::string_view before = source().substr(line_begin(), at_ - line_begin());
     size_t text = before.find_first_not_of(" -");
     if (text != std::string_view::npos) {
-      return make("yaml-syntax", at_, std::max<uint32_t>(1, line_end() - at_), "this stands behind a value that has ended already",
-                  "put the whole value into one pair of quotes");
+      return make("yaml-syntax", at_, std::max<uint32_t>(1, line_end() - at_),
+                  "this stands behind a value that has ended already", "put the whole value into one pair of quotes");
     }
     std::string what = says("end of map") ? "a key with its value" : "a list item (`- `)";
-    return make("yaml-syntax", at_, std::max<uint32_t>(1, line_end() - at_), "expected " + what + " at this indentation",
-                "check the indentation of this line");
+    return make("yaml-syntax", at_, std::max<uint32_t>(1, line_end() - at_),
+                "expected " + what + " at this indentation", "check the indentation of this line");
   }
 
   const YamlFailure& f_;

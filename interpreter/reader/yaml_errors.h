@@ -14,9 +14,9 @@ struct YamlFailure {
   std::string_view source;
   uint32_t file = 0;
   uint32_t at = 0;
-  std::string_view message;                // the library's own words
-  std::optional<uint32_t> open_bracket;    // the innermost `[` or `{` not yet closed
-  uint32_t last_end = 0;                   // the end of the last node that was read
+  std::string_view message;              // the library's own words
+  std::optional<uint32_t> open_bracket;  // the innermost `[` or `{` not yet closed
+  uint32_t last_end = 0;                 // the end of the last node that was read
 };
 
 [[nodiscard]] Diagnostic explain(const YamlFailure& failure);

@@ -144,7 +144,9 @@ class Alignment {
       uint32_t code = 0;
       for (uint32_t i = 0; i < digits; ++i) {
         char d = peek(2 + i);
-        uint32_t value = d >= '0' && d <= '9' ? d - '0' : (d | 0x20) >= 'a' && (d | 0x20) <= 'f' ? (d | 0x20) - 'a' + 10 : 16;
+        uint32_t value = d >= '0' && d <= '9'                     ? d - '0'
+                         : (d | 0x20) >= 'a' && (d | 0x20) <= 'f' ? (d | 0x20) - 'a' + 10
+                                                                  : 16;
         if (value > 15) return false;
         code = code * 16 + value;
       }

@@ -10,6 +10,7 @@
 #include <streambuf>
 #include <unordered_map>
 
+#include "interpreter/language/enough.h"
 #include "interpreter/reader/source_guard.h"
 #include "interpreter/reader/yaml_errors.h"
 #include "interpreter/reader/yaml_scalar.h"
@@ -27,8 +28,6 @@ struct ViewBuffer : std::streambuf {
 
 struct Stop {};  // leaves the library once a limit is broken; what to say has been said
 
-constexpr size_t kMostProblems = 100;
-
 }  // namespace
 
 class YamlEvents final : public YAML::EventHandler {
@@ -42,7 +41,8 @@ class YamlEvents final : public YAML::EventHandler {
     size_t line = tree_.source_.find('\n', at);
     uint32_t end = static_cast<uint32_t>(std::min(line, tree_.source_.size()));
     if (tree_.source_.substr(at).starts_with("---")) {
-      refuse(at, end, "second-document", "a second document begins here, and a file holds one playbook", "put it into a file of its own");
+      refuse(at, end, "second-document", "a second document begins here, and a file holds one playbook",
+             "put it into a file of its own");
     } else {
       refuse(at, end, "trailing-text", "the document has ended above this line: what follows would be lost",
              "check the indentation: keys of one map begin in the same column");
@@ -94,7 +94,8 @@ class YamlEvents final : public YAML::EventHandler {
     add(*target->second);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     uint32_t at = check_properties(mark, tag, anchor);
     YamlNode& node = make(YamlNode::Kind::scalar, at);
     node.refused = at != position(mark) && tagged_;
@@ -106,7 +107,8 @@ class YamlEvents final : public YAML::EventHandler {
     }
     node.style = place.style;
     node.end = place.end;
-    if (!place.segments.empty() || node.end - node.begin != value.size()) node.decoded = std::make_unique<std::string>(value);
+    if (!place.segments.empty() || node.end - node.begin != value.size())
+      node.decoded = std::make_unique<std::string>(value);
     last_end_ = node.end;
     remember(anchor, node);
     count(node, 1);
@@ -146,9 +148,14 @@ class YamlEvents final : public YAML::EventHandler {
     return mark.pos < 0 ? 0 : std::min(static_cast<uint32_t>(mark.pos) + offset_, size());
   }
 
-  void refuse(uint32_t begin, uint32_t end, std::string code, std::string message, std::string help, std::vector<Note> notes = {}) {
-    if (++said_ > kMostProblems) throw Stop{};
-    problems_.push_back({Severity::error, std::move(code), {tree_.file_, begin, end}, std::move(message), std::move(help),
+  void refuse(uint32_t begin, uint32_t end, std::string code, std::string message, std::string help,
+              std::vector<Note> notes = {}) {
+    if (is_enough(problems_)) throw Stop{};
+    problems_.push_back({Severity::error,
+                         std::move(code),
+                         {tree_.file_, begin, end},
+                         std::move(message),
+                         std::move(help),
                          std::move(notes)});
   }
 
@@ -224,7 +231,8 @@ class YamlEvents final : public YAML::EventHandler {
         continue;
       }
       if (!key.is_scalar()) {
-        refuse(key.begin, std::max(key.end, key.begin + 1), "bad-key", "a key must be text, and a list or a map stands here",
+        refuse(key.begin, std::max(key.end, key.begin + 1), "bad-key",
+               "a key must be text, and a list or a map stands here",
                "quote the key; inside brackets a value with braces is quoted, too");
         continue;
       }
@@ -270,7 +278,8 @@ class YamlEvents final : public YAML::EventHandler {
     for (std::string_view word : {"~", "null", "Null", "NULL"})
       if (rest.starts_with(word)) length = word.size();
     if (length == 0) return false;
-    if (length < rest.size() && std::string_view(" \t\r\n,]}:").find(rest[length]) == std::string_view::npos) return false;
+    if (length < rest.size() && std::string_view(" \t\r\n,]}:").find(rest[length]) == std::string_view::npos)
+      return false;
     // The next key may be called `null`: then it stands no deeper than the map or list that this null is in.
     if (open_.empty() || open_.back()->is_flow()) return true;
     bool is_key = open_.back()->kind == YamlNode::Kind::map && open_.back()->children.size() % 2 == 0;
@@ -291,11 +300,11 @@ class YamlEvents final : public YAML::EventHandler {
   uint32_t aliases_ = 0;
   uint32_t documents_ = 0;
   uint32_t last_end_ = 0;
-  size_t said_ = 0;
   bool tagged_ = false;  // the node whose properties were looked at last
 };
 
-std::optional<YamlTree> YamlTree::parse(const SourceFiles& files, uint32_t file, Diagnostics& problems, const YamlLimits& limits) {
+std::optional<YamlTree> YamlTree::parse(const SourceFiles& files, uint32_t file, Diagnostics& problems,
+                                        const YamlLimits& limits) {
   if (!is_sane_source(files, file, limits, problems)) return std::nullopt;
   std::optional<YamlTree> tree(std::in_place);
   tree->file_ = file;
@@ -315,7 +324,8 @@ std::optional<YamlTree> YamlTree::parse(const SourceFiles& files, uint32_t file,
     return std::nullopt;
   }
   if (!tree->root_) {
-    problems.push_back({Severity::error, "empty-file", {file, 0, 0}, "the file is empty", "begin with `muster: 1`", {}});
+    problems.push_back(
+        {Severity::error, "empty-file", {file, 0, 0}, "the file is empty", "begin with `muster: 1`", {}});
     return std::nullopt;
   }
   return tree;
@@ -324,7 +334,8 @@ std::optional<YamlTree> YamlTree::parse(const SourceFiles& files, uint32_t file,
 Span YamlTree::head(const YamlNode& node) const {
   const YamlNode* at = &node;
   if (!node.is_flow())
-    while ((at->kind == YamlNode::Kind::map || at->kind == YamlNode::Kind::list) && !at->children.empty()) at = at->children[0];
+    while ((at->kind == YamlNode::Kind::map || at->kind == YamlNode::Kind::list) && !at->children.empty())
+      at = at->children[0];
   return span(*at);
 }
 

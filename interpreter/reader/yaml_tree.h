@@ -21,9 +21,10 @@ namespace muster {
 struct YamlLimits {
   size_t bytes = 32u << 20;
   uint32_t depth = 64;
-  uint64_t nodes = 4'000'000;       // aliases counted as often as they stand for something
+  uint64_t nodes = 4'000'000;  // aliases counted as often as they stand for something
   uint32_t aliases = 1'000;
-  uint32_t line_marks = 500'000;    // commas, colons and brackets in one line: the library keeps a line's tokens
+  uint32_t flow_marks =
+      500'000;  // commas, colons and brackets inside one pair of brackets: the library may keep them all
 };
 
 struct YamlNode {
@@ -31,13 +32,13 @@ struct YamlNode {
   enum class Style : uint8_t { plain, single_quoted, double_quoted, literal, folded, block, flow };
   Kind kind = Kind::null;
   Style style = Style::plain;
-  bool written = true;  // false: a null that is only the absence of a value
-  bool open = false;    // while it is being read
+  bool written = true;   // false: a null that is only the absence of a value
+  bool open = false;     // while it is being read
   bool refused = false;  // it has a tag: what it should be was not written
   uint32_t begin = 0;
   uint32_t end = 0;
-  uint64_t expanded = 1;                 // nodes beneath and itself, aliases expanded
-  std::unique_ptr<std::string> decoded;  // a scalar's text where it is not the source's bytes
+  uint64_t expanded = 1;                  // nodes beneath and itself, aliases expanded
+  std::unique_ptr<std::string> decoded;   // a scalar's text where it is not the source's bytes
   std::vector<const YamlNode*> children;  // of a map: key, value, key, value
 
   [[nodiscard]] bool is_scalar() const { return kind == Kind::scalar; }

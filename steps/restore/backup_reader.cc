@@ -26,24 +26,34 @@ std::string where(const BackupChoice& choice, const Segment& segment) {
 
 Error stopped() { return fail(ErrorCode::interrupted, "the restore was stopped").value(); }
 
-// Decodes one file into a sink. Only when this has succeeded are the bytes proven.
-Result<void> decode(FilesRead& files, const std::string& path, std::stop_token stop,
-                    const std::function<Result<void>(std::string_view)>& sink,
-                    const std::function<void(uint64_t more)>& consumed = {}) {
-  Result<std::unique_ptr<ReadFile>> file = files.open(path);
-  if (!file) return pass(file.error());
-  Lz4FrameReader reader(std::move(*file));
-  uint64_t seen = 0;
-  while (true) {
-    if (stop.stop_requested()) return pass(stopped());
-    Result<std::string_view> bytes = reader.next();
-    if (!bytes) return pass(bytes.error());
-    if (consumed) consumed(reader.consumed() - seen);
-    seen = reader.consumed();
-    if (bytes->empty()) return {};
-    if (Result<void> taken = sink(*bytes); !taken) return taken;
+// Decodes files one after the other. Only when decode() has succeeded are the bytes proven that the sink got.
+class Decoder {
+ public:
+  Decoder(FilesRead& files, std::stop_token stop) : files_(files), stop_(std::move(stop)) {}
+
+  Result<void> decode(const std::string& path, uint64_t size_bytes,
+                      const std::function<Result<void>(std::string_view)>& sink,
+                      const std::function<void(uint64_t more)>& consumed = {}) {
+    Result<std::unique_ptr<ReadFile>> file = files_.open(path);
+    if (!file) return pass(file.error());
+    reader_.open(std::move(*file), size_bytes);
+    uint64_t seen = 0;
+    while (true) {
+      if (stop_.stop_requested()) return pass(stopped());
+      Result<std::string_view> bytes = reader_.next();
+      if (!bytes) return pass(bytes.error());
+      if (consumed) consumed(reader_.consumed() - seen);
+      seen = reader_.consumed();
+      if (bytes->empty()) return {};
+      if (Result<void> taken = sink(*bytes); !taken) return taken;
+    }
   }
-}
+
+ private:
+  FilesRead& files_;
+  std::stop_token stop_;
+  Lz4FrameReader reader_;
+};
 
 // The logs of a choice one after the other; `sink` gets each proven frame with its log's index.
 class LogChain {
@@ -51,8 +61,8 @@ class LogChain {
   using Sink = std::function<Result<void>(uint32_t index, const WalFrame&)>;
   using End = std::function<Result<void>(uint32_t index, const WalDecoder&, bool is_last)>;
 
-  LogChain(FilesRead& files, const BackupChoice& choice, uint32_t page_size, std::stop_token stop)
-      : files_(files), choice_(choice), page_size_(page_size), stop_(std::move(stop)) {}
+  LogChain(Decoder& files, const BackupChoice& choice, uint32_t page_size)
+      : files_(files), choice_(choice), page_size_(page_size) {}
 
   Result<void> run(const Sink& sink, const End& end, const std::function<void(uint64_t)>& consumed = {}) {
     for (const Segment& segment : choice_.segments) {
@@ -64,8 +74,8 @@ class LogChain {
         index_ = segment.index;
       }
       if (Result<void> joins = check_offset(segment); !joins) return joins;
-      Result<void> read = decode(
-          files_, segment.path, stop_,
+      Result<void> read = files_.decode(
+          segment.path, segment.size_bytes,
           [&](std::string_view bytes) {
             return decoder_->add(bytes, [&](const WalFrame& frame) { return sink(index_, frame); });
           },
@@ -122,10 +132,9 @@ class LogChain {
     return ended;
   }
 
-  FilesRead& files_;
+  Decoder& files_;
   const BackupChoice& choice_;
   uint32_t page_size_;
-  std::stop_token stop_;
   std::optional<WalDecoder> decoder_;
   uint32_t index_ = 0;
   const Segment* last_ = nullptr;
@@ -139,7 +148,8 @@ Error in_snapshot(Error error, const BackupChoice& choice) {
 Result<DatabaseHeader> snapshot_header(FilesRead& files, const BackupChoice& choice) {
   Result<std::unique_ptr<ReadFile>> file = files.open(choice.snapshot.path);
   if (!file) return pass(file.error());
-  Lz4FrameReader reader(std::move(*file));
+  Lz4FrameReader reader;
+  reader.open(std::move(*file), choice.snapshot.size_bytes);
   std::string first;
   while (first.size() < DatabaseHeader::bytes) {
     Result<std::string_view> bytes = reader.next();
@@ -161,7 +171,8 @@ Result<Survey> survey(FilesRead& files, const BackupChoice& choice, std::stop_to
   // A header written by a very old SQLite has no page count; no database is smaller than its packed form by much.
   found.size_bytes = std::max<uint64_t>(header->page_count * page_size, header->page_count == 0 ? choice.snapshot.size_bytes : 0);
   found.peak_bytes = found.size_bytes;
-  LogChain chain(files, choice, header->page_size, stop);
+  Decoder decoder(files, std::move(stop));
+  LogChain chain(decoder, choice, header->page_size);
   Result<void> read = chain.run(
       [&](uint32_t, const WalFrame& frame) -> Result<void> {
         found.peak_bytes = std::max(found.peak_bytes, frame.page * page_size);
@@ -189,8 +200,9 @@ Result<uint64_t> write_database(FilesRead& files, const BackupChoice& choice, co
   uint64_t done = 0;
   auto consumed = [&](uint64_t more) { progress(done += more, total); };
   uint64_t written = 0;
-  Result<void> snapshot = decode(
-      files, choice.snapshot.path, stop,
+  Decoder decoder(files, std::move(stop));
+  Result<void> snapshot = decoder.decode(
+      choice.snapshot.path, choice.snapshot.size_bytes,
       [&](std::string_view bytes) {
         Result<void> put = file.write_at(written, bytes);
         written += bytes.size();
@@ -206,7 +218,7 @@ Result<uint64_t> write_database(FilesRead& files, const BackupChoice& choice, co
                             choice));
   }
   PageWriter pages(file, page_size, written);
-  LogChain chain(files, choice, page_size, stop);
+  LogChain chain(decoder, choice, page_size);
   Result<void> applied = chain.run(
       [&](uint32_t index, const WalFrame& frame) -> Result<void> {
         auto committed = found.committed.find(index);

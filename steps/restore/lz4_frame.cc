@@ -2,6 +2,7 @@
 
 #include <lz4frame.h>
 
+#include <algorithm>
 #include <string>
 
 #include "interpreter/base/handle.h"
@@ -28,8 +29,9 @@ struct Lz4FrameReader::State {
   std::string input;
   std::string_view rest;  // of `input`, not yet decoded
   std::unique_ptr<char[]> output;
+  size_t piece_bytes = input_bytes;
   uint64_t consumed = 0;
-  bool opened = false;
+  bool has_header = false;
   bool at_end_of_file = false;
   bool output_was_full = false;  // more may come out without more going in
   bool ended = false;
@@ -37,7 +39,7 @@ struct Lz4FrameReader::State {
   Result<void> fill(size_t at_least) {
     std::string kept(rest);
     while (kept.size() < at_least && !at_end_of_file) {
-      Result<std::string> more = file->read(input_bytes);
+      Result<std::string> more = file->read(piece_bytes);
       if (!more) return pass(more.error());
       if (more->empty()) at_end_of_file = true;
       consumed += more->size();
@@ -52,13 +54,16 @@ struct Lz4FrameReader::State {
     return {};
   }
 
-  Result<void> open() {
-    LZ4F_dctx* raw = nullptr;
-    if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION))) {
-      return fail(ErrorCode::storage, "no memory for the LZ4 decoder");
+  Result<void> read_header() {
+    if (!context) {
+      LZ4F_dctx* raw = nullptr;
+      if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION))) {
+        return fail(ErrorCode::storage, "no memory for the LZ4 decoder");
+      }
+      context.reset(raw);
+      output = std::make_unique_for_overwrite<char[]>(output_bytes);
     }
-    context.reset(raw);
-    output = std::make_unique_for_overwrite<char[]>(output_bytes);
+    LZ4F_resetDecompressionContext(context.get());
     if (Result<void> filled = fill(LZ4F_HEADER_SIZE_MAX); !filled) return filled;
     if (rest.empty()) return corrupt("the file is empty");
     if (rest.substr(0, frame_magic.size()) != frame_magic.substr(0, rest.size())) {
@@ -76,23 +81,31 @@ struct Lz4FrameReader::State {
       return corrupt("the frame has no content checksum, so its bytes cannot be proven");
     }
     rest.remove_prefix(used);
-    opened = true;
+    has_header = true;
     return {};
   }
 };
 
-Lz4FrameReader::Lz4FrameReader(std::unique_ptr<ReadFile> file) : state_(std::make_unique<State>()) {
-  state_->file = std::move(file);
-}
+Lz4FrameReader::Lz4FrameReader() : state_(std::make_unique<State>()) {}
 Lz4FrameReader::~Lz4FrameReader() = default;
 Lz4FrameReader::Lz4FrameReader(Lz4FrameReader&&) noexcept = default;
+
+void Lz4FrameReader::open(std::unique_ptr<ReadFile> file, uint64_t size_bytes) {
+  State& state = *state_;
+  state.file = std::move(file);
+  state.piece_bytes = static_cast<size_t>(std::clamp<uint64_t>(size_bytes, 64, input_bytes));
+  state.input.clear();
+  state.rest = {};
+  state.consumed = 0;
+  state.has_header = state.at_end_of_file = state.output_was_full = state.ended = false;
+}
 
 uint64_t Lz4FrameReader::consumed() const { return state_->consumed; }
 
 Result<std::string_view> Lz4FrameReader::next() {
   State& state = *state_;
-  if (!state.opened) {
-    if (Result<void> opened = state.open(); !opened) return pass(opened.error());
+  if (!state.has_header) {
+    if (Result<void> header = state.read_header(); !header) return pass(header.error());
   }
   while (!state.ended) {
     if (state.rest.empty() && !state.output_was_full) {

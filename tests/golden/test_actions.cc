@@ -51,8 +51,9 @@ std::vector<ResultField> results(std::initializer_list<const char*> names) {
 Action shell() {
   Action a;
   a.name = "shell";
-  a.fields = {list_of("argv", FieldType::text), field("script", FieldType::script), map_of("env", FieldType::text),
-              field("cwd", FieldType::path), field("stdin", FieldType::text), list_of("exit_codes", FieldType::integer),
+  a.fields = {list_of("argv", FieldType::text),         field("script", FieldType::script),
+              map_of("env", FieldType::text),           field("cwd", FieldType::path),
+              field("stdin", FieldType::text),          list_of("exit_codes", FieldType::integer),
               choice("parse", {"json", "lines", "csv"})};
   a.one_of = {{"argv", "script"}};
   a.results = results({"exit_code", "stdout", "stderr", "value"});
@@ -64,9 +65,14 @@ Action shell() {
 Action sql() {
   Action a;
   a.name = "sql";
-  a.fields = {connection("connection", {"sqlite", "postgres"}, true), field("query", FieldType::script), field("execute", FieldType::script),
-              choice("check", {"integrity", "quick"}), map_of("bind", FieldType::any), map_of("names", FieldType::text),
-              field("max_rows", FieldType::integer), field("transaction", FieldType::boolean)};
+  a.fields = {connection("connection", {"sqlite", "postgres"}, true),
+              field("query", FieldType::script),
+              field("execute", FieldType::script),
+              choice("check", {"integrity", "quick"}),
+              map_of("bind", FieldType::any),
+              map_of("names", FieldType::text),
+              field("max_rows", FieldType::integer),
+              field("transaction", FieldType::boolean)};
   a.one_of = {{"query", "execute", "check"}};
   a.results = results({"rows", "row", "value", "row_count", "changes", "intact"});
   a.effect = [](const Map& args) { return args.contains("execute") ? Effect::write : Effect::read; };
@@ -76,8 +82,9 @@ Action sql() {
 Action http() {
   Action a;
   a.name = "http";
-  a.fields = {field("get", FieldType::url), field("post", FieldType::url), connection("connection", {"http"}), map_of("headers", FieldType::text),
-              field("json", FieldType::any), field("timeout", FieldType::duration), field("since", FieldType::timestamp)};
+  a.fields = {field("get", FieldType::url),        field("post", FieldType::url), connection("connection", {"http"}),
+              map_of("headers", FieldType::text),  field("json", FieldType::any), field("timeout", FieldType::duration),
+              field("since", FieldType::timestamp)};
   a.one_of = {{"get", "post"}};
   a.results = results({"status", "headers", "body", "value"});
   a.effect = [](const Map& args) { return args.contains("post") ? Effect::write : Effect::read; };
@@ -86,7 +93,8 @@ Action http() {
 }
 
 Action restore() {
-  Field from = object("from", {field("file", FieldType::path), field("litestream", FieldType::text), field("newest", FieldType::path)});
+  Field from = object(
+      "from", {field("file", FieldType::path), field("litestream", FieldType::text), field("newest", FieldType::path)});
   from.one_of = {{"file", "litestream", "newest"}};
   Field list = from;
   list.name = "list";
@@ -94,10 +102,16 @@ Action restore() {
   target.one_of = {{"connection", "sqlite"}};
   Action a;
   a.name = "restore";
-  a.fields = {target, from, list, field("at", FieldType::timestamp), field("keep_old", FieldType::boolean),
-              object("expect", {list_of("tables", FieldType::text), field("max_age", FieldType::duration), field("min_rows", FieldType::integer)})};
+  a.fields = {target,
+              from,
+              list,
+              field("at", FieldType::timestamp),
+              field("keep_old", FieldType::boolean),
+              object("expect", {list_of("tables", FieldType::text), field("max_age", FieldType::duration),
+                                field("min_rows", FieldType::integer)})};
   a.one_of = {{"from", "list"}};
-  a.results = results({"source", "at", "age", "file", "records", "moved_aside", "sha256", "points", "latest", "oldest"});
+  a.results =
+      results({"source", "at", "age", "file", "records", "moved_aside", "sha256", "points", "latest", "oldest"});
   a.effect = [](const Map& args) { return args.contains("list") ? Effect::read : Effect::destructive; };
   a.rollback = [](const StepInput&, const StepOutput& output, Touch&) -> Result<StepOutput> { return output; };
   return a;
@@ -106,7 +120,8 @@ Action restore() {
 Action notify() {
   Action a;
   a.name = "notify";
-  a.fields = {field("channel", FieldType::text, true), field("message", FieldType::text, true), map_of("fields", FieldType::any)};
+  a.fields = {field("channel", FieldType::text, true), field("message", FieldType::text, true),
+              map_of("fields", FieldType::any)};
   a.effect = [](const Map&) { return Effect::write; };
   return a;
 }

@@ -158,7 +158,7 @@ always:
   EXPECT_EQ(ending->exit_code, 5);
   EXPECT_EQ(sim.deeds, (Deeds{"a", "b", "c", "b~undone", "undo a", "rolled_back"}));
   EXPECT_EQ(sim.state("first/a"), "rolled_back");
-  EXPECT_EQ(sim.state("second/d"), "nothing");
+  EXPECT_EQ(sim.state("second/d"), "pending");
 }
 
 TEST(Engine, GoesOnUndoingWhenOneUndoFailsAndSaysThatItIsIncomplete) {

@@ -89,7 +89,9 @@ outputs: {a: "${{ result.stdout }}"})"));
 }
 
 TEST(Reader, ReadsAStepWithStepsAsAGroup) {
-  Read r(with_step("steps:\n  - shell: {argv: [a]}\nrescue:\n  - shell: {argv: [b]}\nalways:\n  - shell: {argv: [c]}\nparallel: true\nmax_parallel: 3"));
+  Read r(
+      with_step("steps:\n  - shell: {argv: [a]}\nrescue:\n  - shell: {argv: [b]}\nalways:\n  - shell: {argv: "
+                "[c]}\nparallel: true\nmax_parallel: 3"));
   ASSERT_EQ(r.said(), "");
   const Step& s = only_step(r);
   ASSERT_TRUE(s.group);
@@ -101,7 +103,9 @@ TEST(Reader, ReadsAStepWithStepsAsAGroup) {
   EXPECT_TRUE(s.actions.empty());
 }
 
-TEST(Reader, LeavesStepsWithoutStepsWithoutAGroup) { EXPECT_FALSE(only_step(Read(with_step("shell: {argv: [a]}"))).group); }
+TEST(Reader, LeavesStepsWithoutStepsWithoutAGroup) {
+  EXPECT_FALSE(only_step(Read(with_step("shell: {argv: [a]}"))).group);
+}
 
 TEST(Reader, ReadsApproversInAllTheirForms) {
   Read counted(with_step("shell: {argv: [a]}\napproval: {approvers: {of: [group:sre], count: 2}}"));
@@ -114,7 +118,8 @@ TEST(Reader, ReadsApproversInAllTheirForms) {
 TEST(Reader, KeepsScalarsOfArgumentsAsTheyAreWritten) {
   Read r(with_step("http: {json: {a: 1.10, b: \"1.10\", c: [no, ~], d: null}}"));
   ASSERT_EQ(r.said(), "");
-  const auto& json = std::get<std::vector<Entry>>(std::get<std::vector<Entry>>(only_step(r).actions[0].args.value)[0].value.value);
+  const auto& json =
+      std::get<std::vector<Entry>>(std::get<std::vector<Entry>>(only_step(r).actions[0].args.value)[0].value.value);
   const auto& a = std::get<Argument::Scalar>(json[0].value.value);
   const auto& b = std::get<Argument::Scalar>(json[1].value.value);
   EXPECT_EQ(a.raw.text, "1.10");
@@ -142,7 +147,9 @@ TEST(Reader, TellsAllProblemsOfAFileInOnePass) {
 }
 
 TEST(Reader, SaysOnceWhatIsWrongBehindSeveralAliases) {
-  Read r("muster: 1\nplaybook: p\nphases:\n  - id: a\n    steps:\n      - &s {shell: {argv: [x]}, timeout: 30}\n      - *s\n      - *s\n");
+  Read r(
+      "muster: 1\nplaybook: p\nphases:\n  - id: a\n    steps:\n      - &s {shell: {argv: [x]}, timeout: 30}\n      - "
+      "*s\n      - *s\n");
   EXPECT_EQ(r.problems.size(), 1u) << r.said();
   EXPECT_EQ(r.playbook->phases[0].group.steps.size(), 3u);
 }
@@ -154,7 +161,8 @@ TEST(Reader, GivesNothingForTextThatIsNoMap) {
 
 // Every key of the language that this version does not know is refused by name, at each construct.
 TEST(Reader, RefusesKeysOfLaterVersionsInsteadOfIgnoringThem) {
-  for (const char* key : {"foreach", "as", "max_failures", "first_success", "done_when", "watch", "choose", "call", "manual"}) {
+  for (const char* key :
+       {"foreach", "as", "max_failures", "first_success", "done_when", "watch", "choose", "call", "manual"}) {
     Read r(with_step("shell: {argv: [a]}\n" + std::string(key) + ": x"));
     ASSERT_EQ(r.problems.size(), 1u) << key << r.said();
     EXPECT_EQ(r.problems[0].code, "not-in-this-version");
@@ -185,7 +193,8 @@ TEST(Fields, HaveNoKeyTwiceInOneConstruct) {
 TEST(ReadConfiguration, KnowsWhoIsInAGroup) {
   SourceFiles files;
   Diagnostics problems;
-  uint32_t file = files.add({"config.yaml", "store: sqlite:/x.db\ngroups:\n  sre: [alice, bob]\ngates: {self_approval: allowed}\n", ""});
+  uint32_t file = files.add(
+      {"config.yaml", "store: sqlite:/x.db\ngroups:\n  sre: [alice, bob]\ngates: {self_approval: allowed}\n", ""});
   auto configuration = read_configuration(files, file, problems);
   ASSERT_TRUE(configuration);
   EXPECT_TRUE(problems.empty()) << render_all(problems, files);
@@ -208,7 +217,8 @@ TEST(ReadConfiguration, RefusesUnknownKeysAndTakesAnEmptyFile) {
 TEST(ReadValues, KeepsScalarsAsTextAndShapesAsTheyAre) {
   SourceFiles files;
   Diagnostics problems;
-  auto values = read_values(files, files.add({"v.json", R"({"a": 012, "b": [1, {"c": null}], "d": "x"})", ""}), problems);
+  auto values =
+      read_values(files, files.add({"v.json", R"({"a": 012, "b": [1, {"c": null}], "d": "x"})", ""}), problems);
   ASSERT_TRUE(values);
   EXPECT_TRUE(same(values->at("a"), Value("012")));
   EXPECT_TRUE(same(values->at("b"), Value(List{Value("1"), Value(Map{{"c", Value()}})})));

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "interpreter/action/action.h"
+#include "interpreter/world/real_files.h"
+#include "interpreter/world/real_sql.h"
 #include "interpreter/world/world.h"
 
 namespace muster::restore_tests {
@@ -27,32 +29,47 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+// The machine's own files, with a say in each call.
 class DiskFiles : public Files {
  public:
-  Result<std::optional<FileStatus>> status(const std::string& path) override;
-  Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
-  Result<std::string> read(const std::string& path, uint64_t limit_bytes) override;
-  Result<std::unique_ptr<ReadFile>> open(const std::string& path) override;
-  Result<std::string> canonical(const std::string& path) override;
+  Result<std::optional<FileStatus>> status(const std::string& path) override { return asked("status", &Files::status, path); }
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override { return asked("list", &Files::list, path); }
+  Result<std::string> read(const std::string& path, uint64_t limit) override { return asked("read", &Files::read, path, limit); }
+  Result<std::unique_ptr<ReadFile>> open(const std::string& path) override { return asked("open", &Files::open, path); }
+  Result<std::string> canonical(const std::string& path) override { return real_.canonical(path); }
   Result<uint64_t> free_bytes(const std::string& directory) override;
   Result<std::vector<Holder>> holders(const std::vector<std::string>& paths) override;
   bool is_writable(const std::string& directory) override;
   Result<std::unique_ptr<WriteFile>> create(const std::string& path) override;
-  Result<void> make_directory(const std::string& path) override;
-  Result<void> rename(const std::string& from, const std::string& to) override;
-  Result<void> rename_new(const std::string& from, const std::string& to) override;
-  Result<void> exchange(const std::string& a, const std::string& b) override;
-  Result<void> remove(const std::string& path) override;
-  Result<void> remove_tree(const std::string& path) override;
-  Result<void> sync_directory(const std::string& path) override;
-  Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid, uint32_t mode) override;
+  Result<void> make_directory(const std::string& path) override { return asked("make_directory", &Files::make_directory, path); }
+  Result<void> rename(const std::string& a, const std::string& b) override { return asked("rename", &Files::rename, a, b); }
+  Result<void> rename_new(const std::string& a, const std::string& b) override { return asked("rename_new", &Files::rename_new, a, b); }
+  Result<void> exchange(const std::string& a, const std::string& b) override { return asked("exchange", &Files::exchange, a, b); }
+  Result<void> remove(const std::string& path) override { return asked("remove", &Files::remove, path); }
+  Result<void> remove_tree(const std::string& path) override { return asked("remove_tree", &Files::remove_tree, path); }
+  Result<void> sync_directory(const std::string& path) override { return asked("sync_directory", &Files::sync_directory, path); }
+  Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid, uint32_t mode) override {
+    return asked("set_owner_and_mode", &Files::set_owner_and_mode, path, uid, gid, mode);
+  }
 
   // Asked before every call by its name; an error is given instead of the call. May also not come back.
   std::function<std::optional<Error>(std::string_view call)> before;
   std::optional<uint64_t> free_bytes_left;
   std::vector<Holder> pretended_holders;
+
+ private:
+  template <class Method, class... Arguments>
+  auto asked(std::string_view name, Method method, const Arguments&... arguments)
+      -> decltype((std::declval<Files&>().*method)(arguments...)) {
+    if (before) {
+      if (std::optional<Error> error = before(name)) return pass(*error);
+    }
+    return (static_cast<Files&>(real_).*method)(arguments...);
+  }
+  RealFiles real_;
 };
 
+// SQLite as it is, with a say in each call.
 class DiskSql : public Sql {
  public:
   Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
@@ -60,9 +77,12 @@ class DiskSql : public Sql {
   Result<bool> is_locked(const Connection&) override;
   Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override;
   Result<void> fold(const Connection&, std::stop_token) override;
+
   std::function<std::optional<Error>(std::string_view call)> before;
-  // The answer of the next checks of this path instead of SQLite's.
-  std::string pretend_damaged;
+  std::string pretend_damaged;  // the path of a database that no check finds sound
+
+ private:
+  RealSql real_;
 };
 
 // Marks of one attempt in a file: what was synced before a kill is there afterwards.

@@ -198,10 +198,12 @@ struct Frame : testing::Test {
     original = bytes_of(stage.unpack_replica() + "/generations/b76fced2f19976f1/wal/00000001_00001038.wal.lz4");
     ASSERT_EQ(original.size(), 2720u);
   }
+  Lz4FrameReader reader;  // the same for all: what one file left behind must not touch the next
+
   Result<std::string> read(const std::string& bytes) {
     write_bytes(path, bytes);
     auto file = stage.files.open(path);
-    Lz4FrameReader reader(std::move(*file));
+    reader.open(std::move(*file), bytes.size());
     std::string all;
     while (true) {
       Result<std::string_view> next = reader.next();
@@ -219,7 +221,7 @@ TEST_F(Frame, IsDecodedWhole) {
 }
 
 TEST_F(Frame, IsRefusedWhenItIsCut) {
-  for (size_t size = 0; size < original.size(); size += size < 64 || size + 64 > original.size() ? 1 : 17) {
+  for (size_t size = 0; size < original.size(); ++size) {
     Result<std::string> decoded = read(original.substr(0, size));
     ASSERT_FALSE(decoded.has_value()) << size;
     EXPECT_EQ(decoded.error().code, ErrorCode::corrupt);
@@ -230,7 +232,7 @@ TEST_F(Frame, IsRefusedWhenItIsCut) {
 TEST_F(Frame, IsRefusedWithAFlippedByteUnlessItStillSaysTheSame) {
   std::string content = *read(original);
   int same = 0;
-  for (size_t at = 0; at < original.size(); at += at < 64 || at + 64 > original.size() ? 1 : 17) {
+  for (size_t at = 0; at < original.size(); ++at) {
     std::string bytes = original;
     bytes[at] = static_cast<char>(bytes[at] ^ 0x04);
     Result<std::string> decoded = read(bytes);
@@ -241,7 +243,7 @@ TEST_F(Frame, IsRefusedWithAFlippedByteUnlessItStillSaysTheSame) {
       EXPECT_EQ(decoded.error().code, ErrorCode::corrupt) << at << decoded.error().message;
     }
   }
-  EXPECT_LT(same, 3);
+  EXPECT_LT(same, 10);
 }
 
 TEST_F(Frame, IsRefusedWhenTheFileGoesOn) {

@@ -1,0 +1,53 @@
+#include "interpreter/cli/real_world.h"
+
+#include <unistd.h>
+
+#include "interpreter/world/curl.h"
+#include "interpreter/world/real_clock.h"
+#include "interpreter/world/real_entropy.h"
+#include "interpreter/world/real_files.h"
+#include "interpreter/world/real_processes.h"
+#include "interpreter/world/real_scratch.h"
+#include "interpreter/world/real_sql.h"
+
+namespace muster {
+namespace {
+
+std::string helper_beside(const std::string& program) {
+  size_t slash = program.rfind('/');
+  std::string folder = slash == std::string::npos ? "." : program.substr(0, slash);
+  std::string beside = folder + "/muster-children";
+  if (::access(beside.c_str(), X_OK) == 0) return beside;
+  return folder + "/../libexec/muster/muster-children";
+}
+
+ProcessSettings settings_of(const Invocation& invocation, const std::string& store) {
+  std::string path = store.rfind("sqlite:", 0) == 0 ? store.substr(7) : store;
+  return {helper_beside(invocation.program), path + ".children", allowed_environment(invocation.environment)};
+}
+
+std::string scratch_parent(const Invocation& invocation) {
+  auto it = invocation.environment.find("TMPDIR");
+  return it == invocation.environment.end() || it->second.empty() ? "/tmp" : it->second;
+}
+
+}  // namespace
+
+struct RealWorld::Ports {
+  Ports(const Invocation& invocation, const std::string& store) : scratch(scratch_parent(invocation)), trial(sql, scratch), processes(settings_of(invocation, store)) {}
+  RealClock clock;
+  RealEntropy entropy;
+  RealFiles files;
+  RealScratch scratch;
+  RealSql sql;
+  RealSqlTrial trial;
+  RealHttp http;
+  RealProcesses processes;
+  World world{clock, files, sql, trial, http, processes, scratch, entropy};
+};
+
+RealWorld::RealWorld(const Invocation& invocation, const std::string& store) : ports_(std::make_unique<Ports>(invocation, store)) {}
+RealWorld::~RealWorld() = default;
+World& RealWorld::world() { return ports_->world; }
+
+}  // namespace muster

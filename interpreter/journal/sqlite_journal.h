@@ -1,0 +1,81 @@
+// The journal in one SQLite file. Inside this room.
+//
+// Units, errors, threads: see journal.h.
+// Source: docs/journal.md.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "interpreter/journal/journal.h"
+#include "interpreter/journal/ledger.h"
+#include "interpreter/journal/ownership.h"
+#include "interpreter/journal/sqlite_store.h"
+#include "interpreter/journal/verify.h"
+
+namespace muster {
+
+class SqliteJournal final : public Journal {
+ public:
+  explicit SqliteJournal(std::unique_ptr<SqliteStore> store) : store_(std::move(store)) {}
+
+  Result<Lease> create(const NewRun& run, std::vector<Event> first, const Owner& owner) override;
+  Result<Lease> own(const std::string& run, const Owner& owner, const std::string& person, Timestamp now) override;
+  Result<CommitAnswer> commit(Lease& lease, const Commit& commit) override;
+  Result<void> say(const std::string& run, const Event& event) override;
+  Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) override;
+
+  Result<RunRecord> read(const std::string& run, int64_t since) override;
+  Result<std::vector<RunRow>> find(const RunQuery& query) override;
+  Result<std::string> file(const std::string& digest) override;
+  Result<std::vector<OutputRecord>> outputs(const std::string& run) override;
+  Result<bool> changed() override;
+  Result<VerifyReport> verify(const std::string& run) override;
+  std::string instance() const override { return store_->instance(); }
+
+ private:
+  // A run that was taken through this object.
+  struct Holding {
+    std::string owner;
+    std::string state;  // as last written: most commits need not write it again
+  };
+  // Writing, inside a write().
+  Result<void> insert_events(const std::string& run, const std::vector<Event>& events);
+  Result<void> update_row(const std::string& run, const Commit& commit);
+  Result<void> insert_outputs(const std::string& run, const std::vector<OutputRecord>& outputs);
+  Result<void> insert_ops(const Lease& after, const std::vector<OpState>& ops);
+  Result<void> add_to_ledger(std::string_view kind, const Lease& after, Timestamp at);
+  Result<void> record_owner(const Owner& owner, Timestamp now);
+  Result<void> must_be_free(const std::string& run, const std::string& holder, Timestamp expires, const Owner& ours, Timestamp now);
+  Result<bool> forget_owner(const std::string& id);
+  CommitAnswer fence_answer(const Lease& lease);
+  void note_head(const Lease& after);
+
+  Result<void> load_key();
+  Result<void> be_owner(const Owner& owner);
+  void hold(const std::string& run, const Owner& owner, std::string state);
+  void let_go(const std::string& run);
+  void tidy_log(bool idle);
+
+  // Reading, inside a read() or a write().
+  Result<RunRow> row_of(const std::string& run);
+  Result<void> each_event(const std::string& run, int64_t since, const std::function<void(Event&&)>& take);
+  Result<std::vector<RunRow>> rows(StoreStatement statement);
+  Result<std::map<std::string, LedgerHeads>> verify_ledger(VerifyReport& report);
+  Result<void> verify_run(const RunRow& row, const LedgerHeads& ledger, VerifyReport& report);
+  Result<void> verify_outputs(const std::string& run, VerifyReport& report);
+  Result<void> verify_files(VerifyReport& report);
+
+  std::unique_ptr<SqliteStore> store_;
+  std::optional<SigningKey> key_;
+  std::map<std::string, OwnerLock> owners_;  // by id; nearly always one
+  std::map<std::string, Holding> holding_;   // by run
+  int64_t data_version_ = -1;
+  int64_t checkpoint_at_pages_ = 0;
+};
+
+}  // namespace muster

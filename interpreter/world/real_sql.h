@@ -1,0 +1,42 @@
+// Databases of every kind, behind the ports `Sql` and `SqlTrial`: the kind of the connection decides.
+//
+// Errors: see sql.h; `invalid` for a kind that is no database, or one that this build does not speak to.
+// Threads: safe from several threads. A RealSqlTrial shares what it must know about open files with its RealSql.
+#pragma once
+
+#include "interpreter/world/scratch.h"
+#include "interpreter/world/sql.h"
+#include "interpreter/world/sqlite.h"
+#include "interpreter/world/sqlite_trial.h"
+
+namespace muster {
+
+class RealSql final : public Sql {
+ public:
+  RealSql();
+
+  [[nodiscard]] Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
+  [[nodiscard]] Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
+  [[nodiscard]] Result<bool> is_locked(const Connection&) override;
+  [[nodiscard]] Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
+                                          std::stop_token) override;
+  [[nodiscard]] Result<void> fold(const Connection&, std::stop_token) override;
+
+ private:
+  friend class RealSqlTrial;
+  std::shared_ptr<SqliteUses> sqlite_uses_;
+  SqliteSql sqlite_;
+};
+
+class RealSqlTrial final : public SqlTrial {
+ public:
+  RealSqlTrial(RealSql& sql, Scratch& scratch) : sqlite_(sql.sqlite_uses_, scratch) {}
+
+  [[nodiscard]] Result<TrialResult> attempt(const Connection&, const SqlText&, int cap, const SqlLimits&,
+                                            std::stop_token) override;
+
+ private:
+  SqliteTrial sqlite_;
+};
+
+}  // namespace muster

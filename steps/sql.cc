@@ -1,0 +1,268 @@
+// `sql`: a query, statements that write, or a check of the database's files.
+//
+// Values travel as binds, identifiers are quoted by the database's own rule; the text itself holds neither.
+// Source: docs/language.md, "Actions on the world"; docs/actions/sql.md.
+#include "interpreter/base/json.h"
+#include "interpreter/world/sql_text.h"
+#include "steps/redaction.h"
+#include "steps/steps.h"
+
+namespace muster {
+
+namespace {
+
+constexpr int sampled_rows = 5;
+constexpr int64_t most_rows = 1'000'000;
+
+Field field(std::string name, FieldType type, std::string meaning) {
+  Field out;
+  out.name = std::move(name);
+  out.type = type;
+  out.meaning = std::move(meaning);
+  return out;
+}
+
+std::vector<Field> sql_fields() {
+  Field connection = field("connection", FieldType::connection, "the database");
+  connection.kinds = {"sqlite", "postgres"};
+  connection.required = true;
+  Field check = field("check", FieldType::choice, "whether the database's files are sound: all of them, or quickly");
+  check.choices = {"integrity", "quick"};
+  Field value = field("value", FieldType::any, "the value of `:name`");
+  value.opens_secrets = true;
+  Field bind = field("bind", FieldType::map, "values of `:name` in the statements");
+  bind.items = {value};
+  bind.opens_secrets = true;
+  Field names = field("names", FieldType::map, "identifiers of `:\"name\"` in the statements; they are quoted");
+  names.items = {field("name", FieldType::text, "a table's or column's name")};
+  return {
+      connection,
+      field("query", FieldType::script, "statements that read"),
+      field("execute", FieldType::script, "statements that write, in one transaction"),
+      check,
+      bind,
+      names,
+      field("expect_changes", FieldType::any,
+            "rows that `execute` must change: a number, or {min, max}; otherwise it is rolled back"),
+      field("transaction", FieldType::boolean, "false: `execute` runs each statement by itself"),
+      field("max_rows", FieldType::integer, "rows that are kept of a result; 10000 by default"),
+  };
+}
+
+std::vector<ResultField> sql_results() {
+  return {
+      {"rows", FieldType::list, "the rows of the last statement that gives any, each a map by column"},
+      {"row", FieldType::any, "the first row, nil without any"},
+      {"value", FieldType::any, "the first column of the first row, nil without any"},
+      {"row_count", FieldType::integer, "all rows, also those that were not kept"},
+      {"truncated", FieldType::boolean, "whether rows were not kept"},
+      {"changes", FieldType::integer, "rows inserted, updated and deleted; without those of triggers"},
+      {"intact", FieldType::boolean, "of `check`: whether nothing is wrong; false also for a missing file"},
+      {"problems", FieldType::list, "of `check`: what is wrong, at most 20"},
+  };
+}
+
+Result<int64_t> whole(const Value& value, std::string_view name) {
+  const int64_t* n = value.find<int64_t>();
+  if (n && *n >= 0) return *n;
+  return fail(ErrorCode::invalid,
+              "`" + std::string(name) + "` must be a whole number from 0, and is " + to_text(value));
+}
+
+Result<ChangeBounds> bounds_of(const Map& args) {
+  ChangeBounds bounds;
+  const Value* expected = member(args, "expect_changes");
+  if (!expected || expected->is_null()) return bounds;
+  const Map* range = expected->find<Map>();
+  if (!range) {
+    Result<int64_t> exact = whole(*expected, "expect_changes");
+    if (!exact) return pass(exact.error());
+    bounds.min = bounds.max = *exact;
+    return bounds;
+  }
+  for (const auto& [name, value] : *range) {
+    if (name != "min" && name != "max") {
+      return fail(ErrorCode::invalid, "`expect_changes` has no `" + name + "`: write a number or {min, max}");
+    }
+    if (value.is_null()) continue;
+    Result<int64_t> n = whole(value, "expect_changes." + name);
+    if (!n) return pass(n.error());
+    (name == "min" ? bounds.min : bounds.max) = *n;
+  }
+  return bounds;
+}
+
+// What the arguments ask for, whichever of the three it is.
+struct Request {
+  Connection connection;
+  bool is_check = false;
+  bool is_execute = false;
+  CheckKind check = CheckKind::integrity;
+  SqlText sql;
+  ExecuteOptions options;
+};
+
+Result<Request> request_of(const StepInput& input) {
+  const Map& args = input.args;
+  Request request;
+  if (const Value* connection = member(args, "connection")) request.connection = connection_of(*connection);
+  request.is_execute = member(args, "execute") != nullptr;
+  request.is_check = member(args, "check") != nullptr;
+  auto refuse = [&](std::string_view verb, std::initializer_list<std::string_view> others) -> Result<void> {
+    for (std::string_view other : others) {
+      if (member(args, other))
+        return fail(ErrorCode::invalid, "`" + std::string(verb) + "` goes without `" + std::string(other) + "`");
+    }
+    return {};
+  };
+  Result<void> fits = request.is_check ? refuse("check", {"bind", "names", "expect_changes", "transaction", "max_rows"})
+                      : !request.is_execute ? refuse("query", {"expect_changes", "transaction"})
+                                            : Result<void>();
+  if (!fits) return pass(fits.error());
+  if (request.is_check) request.check = text_of(args, "check") == "quick" ? CheckKind::quick : CheckKind::integrity;
+  request.sql.text = text_of(args, request.is_execute ? "execute" : "query");
+  if (const Value* bind = member(args, "bind"); bind && bind->is<Map>()) request.sql.bind = bind->get<Map>();
+  if (const Value* names = member(args, "names"); names && names->is<Map>()) request.sql.names = names->get<Map>();
+  if (const Value* transaction = member(args, "transaction"); transaction && transaction->is<bool>()) {
+    request.options.transaction = transaction->get<bool>();
+  }
+  Result<ChangeBounds> bounds = bounds_of(args);
+  if (!bounds) return pass(bounds.error());
+  request.options.expect_changes = *bounds;
+  // How long a statement takes is told by the size of the data. Without a `timeout` only a stop ends it.
+  request.options.limits.timeout = input.timeout;
+  if (const Value* rows = member(args, "max_rows"); rows && !rows->is_null()) {
+    Result<int64_t> n = whole(*rows, "max_rows");
+    if (!n) return pass(n.error());
+    if (*n > most_rows) return fail(ErrorCode::invalid, "`max_rows` is at most " + std::to_string(most_rows));
+    request.options.limits.max_rows = *n;
+  }
+  return request;
+}
+
+StepOutput output_of(SqlResult result, const Redaction& redaction) {
+  StepOutput output;
+  List rows;
+  for (Map& row : result.rows) rows.push_back(redaction.value(std::move(row)));
+  const Map* first = rows.empty() ? nullptr : rows.front().find<Map>();
+  const Value* value = first && !result.columns.empty() ? member(*first, result.columns.front()) : nullptr;
+  if (result.truncated) {
+    output.notes.push_back("the result has " + std::to_string(result.row_count) + " rows; the first " +
+                           std::to_string(rows.size()) + " were kept");
+  }
+  output.fields["value"] = value ? *value : Value(Null{});
+  output.fields["row"] = first ? rows.front() : Value(Null{});
+  output.fields["rows"] = std::move(rows);
+  output.fields["row_count"] = result.row_count;
+  output.fields["truncated"] = result.truncated;
+  output.fields["changes"] = result.changes;
+  return output;
+}
+
+Result<StepOutput> look(const StepInput& input, Look& world) {
+  Result<Request> request = request_of(input);
+  if (!request) return pass(request.error());
+  if (request->is_execute) return fail(ErrorCode::invalid, "`execute` writes and cannot be used as a read");
+  Redaction redaction(input.args);
+  if (!request->is_check) {
+    Result<SqlResult> result = world.sql.query(request->connection, request->sql, request->options.limits, input.stop);
+    if (!result) return pass(result.error());
+    return output_of(std::move(*result), redaction);
+  }
+  Result<CheckResult> result =
+      world.sql.check(request->connection, request->check, request->options.limits, input.stop);
+  if (!result) return pass(result.error());
+  StepOutput output;
+  output.fields["intact"] = result->intact;
+  output.fields["problems"] = List(result->problems.begin(), result->problems.end());
+  return output;
+}
+
+Result<StepOutput> act(const StepInput& input, Touch& touch) {
+  Result<Request> request = request_of(input);
+  if (!request) return pass(request.error());
+  if (!request->is_execute) return look(input, touch.look);
+  Result<SqlResult> result = touch.sql.execute(request->connection, request->sql, request->options, input.stop);
+  if (!result) return pass(result.error());
+  return output_of(std::move(*result), Redaction(input.args));
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+List redacted(std::vector<Map> rows, const Redaction& redaction) {
+  List out;
+  for (Map& row : rows) out.push_back(redaction.value(std::move(row)));
+  return out;
+}
+
+Result<void> add_trial(const StepInput& input, const Request& request, Trial& trial, Preview& preview) {
+  Result<TrialResult> tried =
+      trial.sql.attempt(request.connection, request.sql, sampled_rows, request.options.limits, input.stop);
+  if (!tried && tried.error().code == ErrorCode::interrupted) return pass(tried.error());
+  if (!tried) {
+    preview.unknown = "it could not be tried: " + tried.error().message;
+    return {};
+  }
+  int64_t changes = tried->result.changes;
+  preview.lines.push_back("would change " + std::to_string(changes) + (changes == 1 ? " row" : " rows"));
+  const ChangeBounds& bounds = request.options.expect_changes;
+  if ((bounds.min && changes < *bounds.min) || (bounds.max && changes > *bounds.max)) {
+    preview.lines.push_back("would be rolled back, because `expect_changes` does not hold");
+  }
+  Redaction redaction(input.args);
+  preview.facts["changes"] = changes;
+  if (!tried->sample_before.empty()) preview.facts["before"] = redacted(std::move(tried->sample_before), redaction);
+  if (!tried->sample_after.empty()) preview.facts["after"] = redacted(std::move(tried->sample_after), redaction);
+  return {};
+}
+
+Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
+  Preview preview;
+  const Unknown* unknown = find_unknown(Value(input.args));
+  if (unknown) preview.unknown = unknown->why;
+  Result<Request> request = request_of(input);
+  if (!request && unknown) return preview;
+  if (!request) return pass(request.error());
+  if (request->is_check) {
+    preview.lines.push_back(std::string(request->check == CheckKind::quick ? "quick" : "integrity") + " check of `" +
+                            text_of(request->connection.settings, "path") + "`");
+    return preview;
+  }
+  Result<FilledSql> filled = fill_names(request->sql);
+  if (!filled && !unknown) return pass(filled.error());
+  preview.lines = lines_of(filled ? filled->text : request->sql.text);
+  for (const auto& [name, value] : request->sql.bind) {
+    preview.lines.push_back(":" + name + " = " + (value.is_null() ? std::string("NULL") : print_json(value)));
+  }
+  if (!request->is_execute || unknown) return preview;
+  if (!request->options.transaction)
+    preview.lines.push_back("each statement by itself, without a transaction around them");
+  if (Result<void> tried = add_trial(input, *request, trial, preview); !tried) return pass(tried.error());
+  return preview;
+}
+
+}  // namespace
+
+Action sql_action() {
+  Action action;
+  action.name = "sql";
+  action.summary = "query, change or check a database";
+  action.fields = sql_fields();
+  action.one_of = {{"query", "execute", "check"}};
+  action.results = sql_results();
+  action.effect = [](const Map& args) { return member(args, "execute") ? Effect::write : Effect::read; };
+  action.look = look;
+  action.act = act;
+  action.preview = preview;
+  return action;
+}
+
+}  // namespace muster

@@ -1,0 +1,7 @@
+#include "steps/steps.h"
+
+namespace muster {
+
+std::vector<Action> builtin_actions() { return {http_action(), notify_action(), restore_action(), shell_action(), sql_action()}; }
+
+}  // namespace muster
