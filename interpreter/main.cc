@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
   ::setrlimit(RLIMIT_CORE, &no_core);
   muster::Invocation invocation;
   for (char** entry = environ; *entry; ++entry)
-    if (const char* equals = std::strchr(*entry, '=')) invocation.environment.emplace(std::string(*entry, equals), equals + 1);
+    if (const char* equals = std::strchr(*entry, '=')) invocation.environment.emplace(std::string(*entry, static_cast<size_t>(equals - *entry)), equals + 1);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   std::vector<muster::CommandForm> forms;
   for (const muster::CommandRow& row : muster::commands()) forms.push_back(row.form);
