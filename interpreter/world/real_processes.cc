@@ -185,16 +185,16 @@ class RealProcesses::Helper {
     ::waitpid(pid_, nullptr, WNOHANG);
   }
 
-  Result<ProcessEnd> run(children::Start start, const std::string& program, const std::string& name,
-                         std::stop_token stop) {
+  // Nothing: the helper is gone and never got the command, so another may be started for it.
+  std::optional<Result<ProcessEnd>> run(children::Start start, const std::string& program, const std::string& name,
+                                        std::stop_token stop) {
     uint64_t id = 0;
     {
       std::lock_guard lock(mutex_);
       id = ++last_id_;
       start.id = id;
       if (!name.empty()) ids_[name] = id;
-      if (!send(children::Word::start, children::encode(start)))
-        return fail(ErrorCode::storage, "the helper for children is gone", {}, Certainty::maybe);
+      if (gone_ || !send(children::Word::start, children::encode(start))) return std::nullopt;
     }
     std::stop_callback end_it(stop, [this, id] { tell(children::Word::stop, id); });
     std::unique_lock lock(mutex_);
@@ -223,6 +223,10 @@ class RealProcesses::Helper {
   }
 
   [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] bool gone() {
+    std::lock_guard lock(mutex_);
+    return gone_;
+  }
 
  private:
   void tell(children::Word word, uint64_t id) {
@@ -316,15 +320,24 @@ Result<ProcessEnd> RealProcesses::run(const ChildKey& key, const Command& comman
   start.name = name.empty()
                    ? "read-" + std::to_string(::getpid()) + "-" + std::to_string(reinterpret_cast<uintptr_t>(&start))
                    : name;
-  {
-    std::lock_guard lock(starting_);  // several pool threads may want the first child at once
-    if (!helper_) {
-      Result<std::unique_ptr<Helper>> helper = Helper::start(settings_);
-      if (!helper) return pass(helper.error());
-      helper_ = std::move(*helper);
+  // Twice: a helper that was killed before it got the command is replaced.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    std::shared_ptr<Helper> helper;
+    {
+      std::lock_guard lock(starting_);  // several pool threads may want the first child at once
+      if (!helper_ || helper_->gone()) {
+        Result<std::unique_ptr<Helper>> started = Helper::start(settings_);
+        if (!started) return pass(started.error());
+        helper_ = std::move(*started);
+      }
+      helper = helper_;
     }
+    std::optional<Result<ProcessEnd>> end = helper->run(start, command.argv[0], name, stop);
+    if (end) return std::move(*end);
   }
-  return helper_->run(std::move(start), command.argv[0], name, std::move(stop));
+  return fail(ErrorCode::not_started,
+              "`" + command.argv[0] + "` was not started: the helper for children was killed, twice", {},
+              Certainty::no_effect);
 }
 
 void RealProcesses::committed(const ChildKey& key) {

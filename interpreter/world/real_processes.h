@@ -35,7 +35,7 @@ class RealProcesses final : public Processes {
   class Helper;
   ProcessSettings settings_;
   std::mutex starting_;
-  std::unique_ptr<Helper> helper_;
+  std::shared_ptr<Helper> helper_;  // a new one, once the one before was killed
 };
 
 }  // namespace muster

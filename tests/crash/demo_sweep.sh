@@ -62,6 +62,9 @@ finish() {
       doubt=$(timeout 20 "$muster" --config "$folder/config.yaml" show last 2>/dev/null | awk '$2 == "in_doubt" {print $1; exit}')
       m resolve last "$doubt" --retry --reason sweep
       m resume last
+    elif [ "$status" -eq 1 ] && [ $tries -gt 1 ]; then
+      # Not the interpreter was killed but a program that it started: a clean failure, after which a person starts anew.
+      m run "$playbook" --inputs "$folder/inputs.yaml" --detach
     elif timeout 20 "$muster" runs 2>/dev/null | grep -q .; then
       m resume last
     else
@@ -102,7 +105,7 @@ while :; do
       { killed_at "$n" approve last replace --reason sweep; } 2>/dev/null
     fi
     status=$?
-    if [ $status -eq 137 ]; then
+    if [ $status -ne 0 ] && [ $status -ne 75 ]; then
       any=1
       points=$((points + 1))
     fi

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -161,18 +162,30 @@ std::vector<std::pair<std::string, std::string>> lines_of(const std::vector<std:
   return all;
 }
 
+// The word stands by itself: `puts(` is not found in `outputs(`, nor a marker in a template of mkdtemp.
+bool has_word(const std::string& line, const std::string& word) {
+  auto letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (size_t at = line.find(word); at != std::string::npos; at = line.find(word, at + 1)) {
+    size_t end = at + word.size();
+    bool open_before = at == 0 || !letter(line[at - 1]) || !letter(word.front());
+    bool open_after = end >= line.size() || !letter(line[end]) || !letter(word.back());
+    if (open_before && open_after) return true;
+  }
+  return false;
+}
+
 TEST(House, NothingIsUnfinishedByItsOwnWords) {
   const std::vector<std::string> words = {std::string("TO") + "DO", std::string("FIX") + "ME", std::string("X") + "XX", std::string("HA") + "CK:",
                                           std::string("for") + " now", std::string("not ") + "implemented"};
   for (const auto& [place, line] : lines_of({"interpreter", "steps", "scripting"}, {".cc", ".h", ".lua"}))
-    for (const std::string& word : words) EXPECT_EQ(line.find(word), std::string::npos) << place << ": " << line;
+    for (const std::string& word : words) EXPECT_FALSE(has_word(line, word)) << place << ": " << line;
 }
 
 TEST(House, OnlyTheCommandLinePrints) {
-  const std::vector<std::string> printing = {"std::cout", "std::cerr", "printf(stdout", "fprintf(stderr", " printf(", "puts("};
+  const std::vector<std::string> printing = {"std::cout", "std::cerr", "fprintf(stderr", "printf(", "puts("};
   for (const auto& [place, line] : lines_of({"interpreter", "steps", "scripting"}, {".cc", ".h"})) {
     if (place.rfind("interpreter/cli/", 0) == 0 || place.rfind("interpreter/main.cc", 0) == 0) continue;
-    for (const std::string& call : printing) EXPECT_EQ(line.find(call), std::string::npos) << place << ": " << line;
+    for (const std::string& call : printing) EXPECT_FALSE(has_word(line, call)) << place << ": " << line;
   }
 }
 

@@ -1,13 +1,12 @@
 // One output stream of a child: redacted as it comes, its head and tail kept, all of it counted and hashed.
 #pragma once
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "interpreter/base/digest.h"
 #include "interpreter/world/children/protocol.h"
 
 namespace muster::children {
@@ -15,7 +14,6 @@ namespace muster::children {
 class Capture {
  public:
   Capture(uint64_t head, uint64_t tail, std::vector<std::string> secrets) : head_limit_(head), tail_limit_(tail), secrets_(std::move(secrets)) {
-    crypto_hash_sha256_init(&hash_);
     for (const std::string& secret : secrets_) longest_ = std::max(longest_, secret.size());
   }
 
@@ -30,11 +28,8 @@ class Capture {
 
   Stream end() {
     release(0);
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_final(&hash_, digest);
-    static constexpr char digits[] = "0123456789abcdef";
     Stream out;
-    for (unsigned char byte : digest) out.sha256 += {digits[byte >> 4], digits[byte & 15]};
+    out.sha256 = hash_.hex();
     out.head = std::move(head_);
     // The ring, in order.
     out.tail = tail_.substr(ring_at_) + tail_.substr(0, ring_at_);
@@ -70,7 +65,7 @@ class Capture {
 
   void keep(std::string_view bytes) {
     if (bytes.empty()) return;
-    crypto_hash_sha256_update(&hash_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    hash_.add(bytes);
     bytes_ += bytes.size();
     if (head_.size() < head_limit_) {
       size_t take = std::min<size_t>(bytes.size(), head_limit_ - head_.size());
@@ -99,7 +94,7 @@ class Capture {
   std::string held_, head_, tail_;
   size_t ring_at_ = 0;
   uint64_t bytes_ = 0;
-  crypto_hash_sha256_state hash_;
+  Sha256 hash_;
 };
 
 }  // namespace muster::children

@@ -97,7 +97,6 @@ class Helper {
   explicit Helper(std::string spool) : spool_(std::move(spool)) {}
 
   int run() {
-    if (sodium_init() < 0) return 1;
     rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
