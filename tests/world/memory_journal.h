@@ -32,7 +32,6 @@ struct MemoryStore {
   };
   std::mutex mutex;
   std::map<std::string, Run> runs;
-  std::vector<std::string> order;  // of creation
   std::map<std::string, std::string> files;
   std::map<std::string, Owner> owners;
   std::set<std::string> dead;  // ids of owners that are gone
@@ -77,7 +76,6 @@ class MemoryJournal final : public Journal {
     Lease lease = lease_of(made);
     add_to_ledger("created", lease, run.created_at);
     store_->runs.emplace(run.id, std::move(made));
-    store_->order.push_back(run.id);
     return lease;
   }
 
@@ -196,7 +194,9 @@ class MemoryJournal final : public Journal {
 
   Result<std::vector<OutputRecord>> outputs(const std::string& run) override {
     std::lock_guard lock(store_->mutex);
-    std::vector<OutputRecord> out = store_->runs[run].outputs;
+    auto found = store_->runs.find(run);
+    if (found == store_->runs.end()) return std::vector<OutputRecord>();
+    std::vector<OutputRecord> out = found->second.outputs;
     std::sort(out.begin(), out.end(), [](const OutputRecord& a, const OutputRecord& b) {
       return std::tie(a.op, a.attempt, a.stream) < std::tie(b.op, b.attempt, b.stream);
     });

@@ -1,0 +1,297 @@
+// Owners that are real processes: racing, dead, stopped, alive.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <barrier>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "interpreter/base/unique_fd.h"
+#include "interpreter/journal/journal.h"
+#include "interpreter/journal/ownership.h"
+#include "tests/unit/journal/journal_world.h"
+
+namespace muster::journal_world {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Pipe {
+  UniqueFd out, in;
+  Pipe() {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    out = UniqueFd(ends[0]);
+    in = UniqueFd(ends[1]);
+  }
+  void put(char c) const { EXPECT_EQ(::write(in.get(), &c, 1), 1); }
+  char take() const {  // 0: the other end is gone
+    char c = 0;
+    return ::read(out.get(), &c, 1) == 1 ? c : '\0';
+  }
+};
+
+// A process of its own that runs the body and ends without destructors or exit handlers.
+class Child {
+ public:
+  explicit Child(const std::function<int()>& body) : pid_(::fork()) {
+    if (pid_ == 0) ::_exit(body());
+  }
+  ~Child() {
+    if (pid_ > 0) end(SIGKILL);
+  }
+  pid_t pid() const { return pid_; }
+  void signal(int number) const { ::kill(pid_, number); }
+  int end(int number = 0) {
+    if (number != 0) ::kill(pid_, number);
+    int status = -1;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return status;
+  }
+
+ private:
+  pid_t pid_;
+};
+
+class Ownership : public testing::Test {
+ protected:
+  // A child that makes a run, says so, and then answers to each byte of `order` with how a commit of its went.
+  std::unique_ptr<Child> owning_child() {
+    auto child = std::make_unique<Child>([this] {
+      Result<std::unique_ptr<Journal>> journal = open_journal(path, true);
+      if (!journal) return 1;
+      Result<Lease> lease = (*journal)->create(new_run(run), first_events(), this_owner());
+      report.put(lease ? 'c' : 'f');
+      while (lease && order.take() != '\0') {
+        Result<CommitAnswer> answer = (*journal)->commit(*lease, commit_of({event(EventKind::outcome, "a", 1)}));
+        report.put(!answer ? 'e' : *answer == CommitAnswer::lost ? 'l' : *answer == CommitAnswer::stale ? 't' : 's');
+      }
+      return 0;
+    });
+    EXPECT_EQ(report.take(), 'c');
+    return child;
+  }
+  int lock_files() const {
+    int n = 0;
+    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(path + ".owners")) ++n;
+    return n;
+  }
+  TempDirectory folder;
+  std::string path = folder.path() + "/muster.db";
+  std::string run = "a1b2c3d4e5f60718";
+  Pipe report, order;
+};
+
+TEST_F(Ownership, OfADeadProcessIsTakenOverAtOnce) {
+  std::unique_ptr<Child> child = owning_child();
+  pid_t pid = child->pid();
+  child->end(SIGKILL);
+  std::unique_ptr<Journal> journal = open_store(path);
+  Result<Lease> lease = journal->own(run, this_owner(), "bob", start + Duration::seconds(1));
+  ASSERT_TRUE(lease.has_value()) << message_of(lease);
+  Result<RunRecord> record = journal->read(run);
+  ASSERT_TRUE(record.has_value()) << message_of(record);
+  EXPECT_NE(record->events.back().body.find(":" + std::to_string(pid) + ":"), std::string::npos) << record->events.back().body;
+  EXPECT_EQ(column(path, "SELECT kind FROM ledger ORDER BY n"), (std::vector<std::string>{"created", "takeover"}));
+  EXPECT_EQ(column(path, "SELECT pid FROM owner"), std::vector<std::string>{std::to_string(::getpid())}) << "the dead one's row is gone";
+  EXPECT_EQ(lock_files(), 1) << "and so is its lock";
+}
+
+TEST_F(Ownership, OfALivingProcessIsBusyAndNamesIt) {
+  std::unique_ptr<Child> child = owning_child();
+  std::unique_ptr<Journal> journal = open_store(path);
+  Result<Lease> lease = journal->own(run, this_owner(), "bob", start + Duration::seconds(1));
+  ASSERT_FALSE(lease.has_value());
+  EXPECT_EQ(lease.error().code, ErrorCode::busy);
+  EXPECT_NE(lease.error().message.find(this_owner().host + ":" + std::to_string(child->pid())), std::string::npos) << lease.error().message;
+  EXPECT_NE(lease.error().message.find("since 2026-01-15T10:00:00Z"), std::string::npos) << lease.error().message;
+  order.put('1');
+  EXPECT_EQ(report.take(), 's') << "the owner is not disturbed";
+}
+
+TEST_F(Ownership, OfAStoppedProcessIsTakenAfterExpiryAndItsNextWriteIsRefused) {
+  std::unique_ptr<Child> child = owning_child();
+  child->signal(SIGSTOP);
+  std::unique_ptr<Journal> journal = open_store(path);
+  EXPECT_FALSE(journal->own(run, this_owner(), "bob", start + Duration::seconds(14)).has_value());
+  Result<Lease> lease = journal->own(run, this_owner(), "bob", start + Duration::seconds(16));
+  ASSERT_TRUE(lease.has_value()) << message_of(lease);
+  child->signal(SIGCONT);
+  order.put('1');
+  EXPECT_EQ(report.take(), 'l');
+  EXPECT_EQ(journal->commit(*lease, commit_of({event(EventKind::audit)})).value_or(CommitAnswer::lost), CommitAnswer::stored);
+}
+
+TEST_F(Ownership, OfARunThatWasPutDownIsFree) {
+  std::unique_ptr<Journal> journal = open_store(path);
+  Result<Lease> lease = journal->create(new_run(run), first_events(), this_owner());
+  ASSERT_TRUE(lease.has_value());
+  ASSERT_TRUE(journal->commit(*lease, release()).has_value());
+  EXPECT_TRUE(column(path, "SELECT id FROM owner").empty());
+  Child other([this] {
+    Result<std::unique_ptr<Journal>> theirs = open_journal(path, false);
+    return theirs && (*theirs)->own(run, this_owner(), "bob", start) ? 0 : 1;
+  });
+  EXPECT_EQ(other.end(), 0);
+  journal.reset();
+  EXPECT_EQ(lock_files(), 1) << "ours went with us; the child's, which ended as owner, tells that it is gone";
+}
+
+TEST_F(Ownership, OnAnotherHostIsKnownByItsExpiryOnly) {
+  Owner far = this_owner();
+  far.host = "another-host";
+  far.boot_id = "another-boot";
+  far.id = "another-host:1:1";
+  {
+    std::unique_ptr<Journal> theirs = open_store(path);
+    ASSERT_TRUE(theirs->create(new_run(run), first_events(), far).has_value());
+  }
+  std::unique_ptr<Journal> journal = open_store(path);
+  Result<Lease> lease = journal->own(run, this_owner(), "bob", start + Duration::seconds(14));
+  ASSERT_FALSE(lease.has_value());
+  EXPECT_NE(lease.error().message.find("another-host"), std::string::npos) << lease.error().message;
+  EXPECT_TRUE(journal->own(run, this_owner(), "bob", start + Duration::seconds(16)).has_value());
+}
+
+// What each sign of death is good for, one by one.
+TEST_F(Ownership, EndsWithTheBootThePidTheStartTimeOrTheLock) {
+  Owner ours = this_owner();
+  Owner gone = ours;
+  gone.boot_id = "an earlier boot";
+  EXPECT_TRUE(is_dead(path, gone, ours));
+  gone = ours;
+  gone.id = "reused";
+  gone.started = ours.started - 1;
+  EXPECT_TRUE(is_dead(path, gone, ours)) << "the pid was used again by another process";
+  {
+    Child child([] { return 0; });
+    gone.pid = child.pid();
+    child.end();
+  }
+  EXPECT_TRUE(is_dead(path, gone, ours)) << "no such process";
+  EXPECT_FALSE(is_dead(path, ours, ours)) << "alive, though its lock's file was removed";
+  Owner elsewhere = gone;
+  elsewhere.host = "another-host";
+  EXPECT_FALSE(is_dead(path, elsewhere, ours));
+  {
+    Result<OwnerLock> lock = OwnerLock::take(path, gone);
+    ASSERT_TRUE(lock.has_value()) << message_of(lock);
+    EXPECT_FALSE(is_dead(path, gone, ours)) << "who holds its lock lives, be it in a container where we do not see it";
+    lock->owns_something();
+  }
+  EXPECT_TRUE(is_dead(path, gone, ours)) << "the lock is free";
+  Result<OwnerLock> lock = OwnerLock::take(path, ours);
+  ASSERT_TRUE(lock.has_value()) << message_of(lock);
+  lock->owns_something();
+  *lock = OwnerLock();
+  EXPECT_TRUE(is_dead(path, ours, ours)) << "a process whose journal is gone owns nothing";
+}
+
+TEST_F(Ownership, IsSharedByTheJournalsOfOneProcess) {
+  std::unique_ptr<Journal> first = open_store(path), second = open_store(path);
+  Result<Lease> one = first->create(new_run("aa00000000000000"), first_events(), this_owner());
+  Result<Lease> two = second->create(new_run("bb00000000000000"), first_events(), this_owner());
+  ASSERT_TRUE(one.has_value() && two.has_value());
+  Result<Lease> stolen = second->own("aa00000000000000", this_owner(), "ann", start);
+  ASSERT_FALSE(stolen.has_value()) << "the first one is running it";
+  EXPECT_EQ(stolen.error().code, ErrorCode::busy);
+  ASSERT_TRUE(first->commit(*one, release()).has_value());
+  first.reset();
+  std::unique_ptr<Journal> third = open_store(path);
+  EXPECT_FALSE(third->own("bb00000000000000", owner_named("other"), "bob", start).has_value()) << "the second one lives";
+  second.reset();
+  EXPECT_TRUE(third->own("bb00000000000000", this_owner(), "ann", start).has_value()) << "as after a crash of the engine";
+}
+
+// 200 parked runs, two processes that want each of them.
+TEST_F(Ownership, HasOneWinnerInEachOfTwoHundredRacesOfProcesses) {
+  constexpr int races = 200;
+  auto id = [](int i) { return "run" + std::to_string(1000 + i); };
+  {
+    std::unique_ptr<Journal> journal = open_store(path);
+    for (int i = 0; i < races; ++i) {
+      Result<Lease> lease = journal->create(new_run(id(i)), first_events(), this_owner());
+      ASSERT_TRUE(lease.has_value()) << message_of(lease);
+      ASSERT_TRUE(journal->commit(*lease, release()).has_value());
+    }
+  }
+  Pipe go;
+  std::array<Pipe, 2> results;
+  std::vector<std::unique_ptr<Child>> children;
+  for (const Pipe& result : results) {
+    children.push_back(std::make_unique<Child>([&] {
+      Result<std::unique_ptr<Journal>> journal = open_journal(path, false);
+      result.put('r');
+      if (!journal || go.take() == '\0') return 1;
+      for (int i = 0; i < races; ++i) {
+        Result<Lease> lease = (*journal)->own(id(i), this_owner(), "x", start + Duration::seconds(1));
+        result.put(lease ? 'w' : lease.error().code == ErrorCode::busy ? 'b' : 'e');
+      }
+      go.take();  // alive until all is counted
+      return 0;
+    }));
+  }
+  for (const Pipe& result : results) EXPECT_EQ(result.take(), 'r');
+  go.put('1');
+  go.put('1');
+  std::string seen[2];
+  for (int i = 0; i < races; ++i)
+    for (int who = 0; who < 2; ++who) seen[who] += results[static_cast<size_t>(who)].take();
+  for (int i = 0; i < races; ++i)
+    EXPECT_EQ(std::set<char>({seen[0][static_cast<size_t>(i)], seen[1][static_cast<size_t>(i)]}), std::set<char>({'b', 'w'})) << "race " << i;
+}
+
+// And two threads, which meet more closely: each pair starts at once.
+TEST_F(Ownership, HasOneWinnerInEachOfTwoHundredRacesOfThreads) {
+  constexpr int races = 200;
+  std::array<std::unique_ptr<Journal>, 2> journals = {open_store(path), open_store(path)};
+  std::array<Owner, 2> owners = {owner_named("left"), owner_named("right")};
+  Owner maker = owner_named("maker");
+  int wins[races] = {}, busy[races] = {};
+  std::barrier both(2);
+  std::mutex mutex;
+  std::unique_ptr<Journal> making = open_store(path);
+  for (int i = 0; i < races; ++i) {
+    Result<Lease> lease = making->create(new_run("run" + std::to_string(i)), first_events(), maker);
+    ASSERT_TRUE(lease.has_value());
+    ASSERT_TRUE(making->commit(*lease, release()).has_value());
+  }
+  std::vector<std::thread> threads;
+  for (size_t who = 0; who < 2; ++who) {
+    threads.emplace_back([&, who] {
+      for (int i = 0; i < races; ++i) {
+        both.arrive_and_wait();
+        Result<Lease> lease = journals[who]->own("run" + std::to_string(i), owners[who], "x", start + Duration::seconds(1));
+        std::lock_guard lock(mutex);
+        if (lease) ++wins[i];
+        if (!lease && lease.error().code == ErrorCode::busy) ++busy[i];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < races; ++i) {
+    EXPECT_EQ(wins[i], 1) << "race " << i;
+    EXPECT_EQ(busy[i], 1) << "race " << i;
+  }
+}
+
+TEST_F(Ownership, OfThisProcessSaysWhoItIs) {
+  Owner owner = this_owner();
+  EXPECT_EQ(owner.pid, ::getpid());
+  EXPECT_FALSE(owner.host.empty());
+  EXPECT_EQ(owner.boot_id.size(), 36u);
+  EXPECT_GT(owner.started, 0);
+  EXPECT_EQ(owner.id, owner.host + ":" + std::to_string(owner.pid) + ":" + std::to_string(owner.started));
+  EXPECT_EQ(this_owner().id, owner.id);
+}
+
+}  // namespace
+}  // namespace muster::journal_world
