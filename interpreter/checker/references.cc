@@ -45,8 +45,8 @@ Span from_start(const Read& read, size_t pieces) {
 }
 
 // A field of what somebody else sent: it may be missing, and then it is nil.
-bool is_parsed_data(const Node& node) {
-  if (node.kind != Node::Kind::name) return false;
+bool is_parsed_data(const ExpressionNode& node) {
+  if (node.kind != ExpressionNode::Kind::name) return false;
   size_t result = node.path[0] == "result" ? 1 : node.path[0] == "steps" ? 2 : 0;
   if (result == 0 || node.path.size() < result + 2) return false;
   const std::string& field = node.path[result];
@@ -86,20 +86,20 @@ void References::check(const Expression& expression, const ReadScope& scope) {
 }
 
 // What parses and is hardly meant, and helpers with too few or too many arguments.
-void References::check_tree(const Node& node) {
+void References::check_tree(const ExpressionNode& node) {
   auto warn = [&](std::string code, std::string message, std::string help) {
     problems_.push_back({Severity::warning, std::move(code), node.at, std::move(message), std::move(help), {}});
   };
-  auto is_never_true = [](const Node& n) {
-    return n.kind == Node::Kind::constant &&
+  auto is_never_true = [](const ExpressionNode& n) {
+    return n.kind == ExpressionNode::Kind::constant &&
            (n.constant.is_null() || (n.constant.is<bool>() && !n.constant.get<bool>()));
   };
-  if (node.kind == Node::Kind::binary && node.op == Operator::or_ && node.children[0]->kind == Node::Kind::binary &&
+  if (node.kind == ExpressionNode::Kind::binary && node.op == Operator::or_ && node.children[0]->kind == ExpressionNode::Kind::binary &&
       node.children[0]->op == Operator::and_ && is_never_true(*node.children[0]->children[1]))
     warn("always-or", "this is always what stands behind `or`", "write `cond(test, yes, no)`");
-  if (node.kind == Node::Kind::unary && node.op == Operator::not_ && is_parsed_data(*node.children[0]))
+  if (node.kind == ExpressionNode::Kind::unary && node.op == Operator::not_ && is_parsed_data(*node.children[0]))
     warn("not-missing", "this is true when the field is missing, too", "write `== false`");
-  if (node.kind == Node::Kind::call) {
+  if (node.kind == ExpressionNode::Kind::call) {
     const Helper* helper = find_helper(node.text);
     int given = static_cast<int>(node.children.size());
     if (helper && (given < helper->least || (helper->most >= 0 && given > helper->most)))

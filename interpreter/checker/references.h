@@ -53,7 +53,7 @@ class References {
 
  private:
   void check(const Read& read, const ReadScope& scope);
-  void check_tree(const Node& node);
+  void check_tree(const ExpressionNode& node);
   void check_step(const Read& read, const ReadScope& scope);
   void check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner,
                    size_t piece = 1);

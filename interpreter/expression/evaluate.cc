@@ -47,18 +47,18 @@ class Evaluator {
 
   Evaluator(const std::string& text, const Environment& names, Budget budget) : text_(text), names_(names), left_(budget) {}
 
-  Got value(const Node& node) {
+  Got value(const ExpressionNode& node) {
     if (--left_.operations < 0) return raise(node, "this expression takes more steps than it may");
     switch (node.kind) {
-      case Node::Kind::constant: return &node.constant;
-      case Node::Kind::name: return name(node);
-      case Node::Kind::parameter: return parameters_.at(node.text);
-      case Node::Kind::index: return index(node);
-      case Node::Kind::call: return call(node);
-      case Node::Kind::unary: return unary(node);
-      case Node::Kind::binary: return binary(node);
-      case Node::Kind::table: return table(node);
-      case Node::Kind::function: return raise(node, "a function can only be handed to a helper: `map(list, function(x) return x end)`");
+      case ExpressionNode::Kind::constant: return &node.constant;
+      case ExpressionNode::Kind::name: return name(node);
+      case ExpressionNode::Kind::parameter: return parameters_.at(node.text);
+      case ExpressionNode::Kind::index: return index(node);
+      case ExpressionNode::Kind::call: return call(node);
+      case ExpressionNode::Kind::unary: return unary(node);
+      case ExpressionNode::Kind::binary: return binary(node);
+      case ExpressionNode::Kind::table: return table(node);
+      case ExpressionNode::Kind::function: return raise(node, "a function can only be handed to a helper: `map(list, function(x) return x end)`");
     }
     return raise(node, "this cannot be evaluated");
   }
@@ -66,7 +66,7 @@ class Evaluator {
   std::vector<Part> parts() && { return std::move(parts_); }
 
  private:
-  tl::unexpected<Diagnostic> raise(const Node& node, std::string message, std::string help = {}) {
+  tl::unexpected<Diagnostic> raise(const ExpressionNode& node, std::string message, std::string help = {}) {
     Diagnostic problem;
     problem.code = "expression-failed";
     problem.at = node.at;
@@ -79,9 +79,9 @@ class Evaluator {
     return tl::unexpected(std::move(problem));
   }
 
-  std::string written(const Node& node) const { return text_.substr(node.text_begin, node.text_end - node.text_begin); }
+  std::string written(const ExpressionNode& node) const { return text_.substr(node.text_begin, node.text_end - node.text_begin); }
 
-  Got keep(const Node& node, Value made) {
+  Got keep(const ExpressionNode& node, Value made) {
     left_.bytes -= weight(made);
     if (left_.bytes < 0) return raise(node, "this expression needs more memory than it may");
     kept_.push_back(std::move(made));
@@ -89,7 +89,7 @@ class Evaluator {
   }
 
   // Remembers the value of a part for claims and errors.
-  const Value* part(const Node& node, const Value* got) {
+  const Value* part(const ExpressionNode& node, const Value* got) {
     if (inside_function_ > 0) return got;
     std::string text = written(node);
     for (const Part& known : parts_)
@@ -98,7 +98,7 @@ class Evaluator {
     return got;
   }
 
-  Got step(const Node& node, const Value& what, const Value& key, const std::string& what_text) {
+  Got step(const ExpressionNode& node, const Value& what, const Value& key, const std::string& what_text) {
     if (what.is<Unknown>()) return &what;
     if (key.is<Unknown>()) return keep(node, key);
     if (const auto* map = what.find<Map>()) {
@@ -119,7 +119,7 @@ class Evaluator {
     return raise(node, what.is_null() ? "`" + what_text + "` is nil" : "`" + what_text + "` is a " + std::string(type_name(what)) + " and has no fields");
   }
 
-  Got name(const Node& node) {
+  Got name(const ExpressionNode& node) {
     tl::expected<Environment::Found, std::string> found = names_.find(node.path);
     if (!found) return raise(node, found.error());
     const Value* at = found->value;
@@ -135,7 +135,7 @@ class Evaluator {
     return part(node, at);
   }
 
-  Got index(const Node& node) {
+  Got index(const ExpressionNode& node) {
     Got what = value(*node.children[0]);
     if (!what) return what;
     Got key = value(*node.children[1]);
@@ -145,7 +145,7 @@ class Evaluator {
     return part(node, *got);
   }
 
-  Got call(const Node& node) {
+  Got call(const ExpressionNode& node) {
     const Helper* helper = find_helper(node.text);
     if (!helper) return raise(node, "no helper is called `" + node.text + "`");
     auto count = static_cast<int>(node.children.size());
@@ -155,7 +155,7 @@ class Evaluator {
     std::vector<Callback> functions;
     const Unknown* unknown = nullptr;
     for (const NodePtr& child : node.children) {
-      if (child->kind == Node::Kind::function) {
+      if (child->kind == ExpressionNode::Kind::function) {
         values.push_back(&nil_);
         functions.push_back(callback(*child));
         continue;
@@ -187,7 +187,7 @@ class Evaluator {
     return part(node, *kept);
   }
 
-  Callback callback(const Node& function) {
+  Callback callback(const ExpressionNode& function) {
     return [this, &function](const std::vector<Value>& arguments) -> tl::expected<Value, std::string> {
       if (inside_function_ >= call_depth) return tl::unexpected(std::string("functions are nested too deep"));
       std::map<std::string, const Value*> outer = parameters_;
@@ -203,7 +203,7 @@ class Evaluator {
     };
   }
 
-  Got unary(const Node& node) {
+  Got unary(const ExpressionNode& node) {
     Got operand = value(*node.children[0]);
     if (!operand) return operand;
     if ((*operand)->is<Unknown>()) return operand;
@@ -212,7 +212,7 @@ class Evaluator {
     return keep(node, std::move(*got));
   }
 
-  Got binary(const Node& node) {
+  Got binary(const ExpressionNode& node) {
     Got left = value(*node.children[0]);
     if (!left) return left;
     if (node.op == Operator::and_ || node.op == Operator::or_) {
@@ -238,7 +238,7 @@ class Evaluator {
     return keep(node, std::move(*got));
   }
 
-  Got table(const Node& node) {
+  Got table(const ExpressionNode& node) {
     List list;
     Map map;
     for (size_t i = 0; i < node.children.size(); ++i) {

@@ -18,10 +18,10 @@
 
 namespace muster {
 
-struct Node;  // tree.h, inside this room and for checkers of types
+struct ExpressionNode;  // tree.h, inside this room and for checkers of types
 
 struct Tree {
-  std::shared_ptr<const Node> root;
+  std::shared_ptr<const ExpressionNode> root;
 };
 
 // A free name with the constant fields behind it: `steps.points.latest.at`, `inputs.database`, `now`.

@@ -106,8 +106,8 @@ class Parser {
     }
   }
 
-  std::shared_ptr<Node> make(Node::Kind kind, uint32_t begin, uint32_t end) {
-    auto node = std::make_shared<Node>();
+  std::shared_ptr<ExpressionNode> make(ExpressionNode::Kind kind, uint32_t begin, uint32_t end) {
+    auto node = std::make_shared<ExpressionNode>();
     node->kind = kind;
     node->text_begin = begin;
     node->text_end = end;
@@ -124,7 +124,7 @@ class Parser {
       ++at_;
       NodePtr right = binary(rule->right);
       if (!right) return nullptr;
-      auto node = make(Node::Kind::binary, left->text_begin, right->text_end);
+      auto node = make(ExpressionNode::Kind::binary, left->text_begin, right->text_end);
       node->op = rule->op;
       node->children = {left, right};
       left = node;
@@ -150,7 +150,7 @@ class Parser {
     ++at_;
     NodePtr operand = binary(unary_binding);
     if (!operand) return nullptr;
-    auto node = make(Node::Kind::unary, begin, operand->text_end);
+    auto node = make(ExpressionNode::Kind::unary, begin, operand->text_end);
     node->op = op;
     node->children = {operand};
     return node;
@@ -171,13 +171,13 @@ class Parser {
         if (!is("]")) return refuse_here("`]` was expected, and " + found() + " here");
         uint32_t end = now().end;
         ++at_;
-        if (key->kind == Node::Kind::constant && key->constant.is<int64_t>() && key->constant.get<int64_t>() == 0)
+        if (key->kind == ExpressionNode::Kind::constant && key->constant.is<int64_t>() && key->constant.get<int64_t>() == 0)
           return refuse(key_begin, key->text_end, "lists are counted from 1: `[0]` is never there", "the first one is `[1]`");
-        if (key->kind == Node::Kind::constant && key->constant.is<std::string>()) {
+        if (key->kind == ExpressionNode::Kind::constant && key->constant.is<std::string>()) {
           node = field(node, key->constant.get<std::string>(), end);
           continue;
         }
-        auto index = make(Node::Kind::index, node->text_begin, end);
+        auto index = make(ExpressionNode::Kind::index, node->text_begin, end);
         index->children = {node, key};
         node = index;
       } else if (is("(")) {
@@ -195,8 +195,8 @@ class Parser {
 
   // `a.b`: part of the name's path where everything before it is constant.
   NodePtr field(const NodePtr& what, const std::string& name, uint32_t end) {
-    if (what->kind == Node::Kind::name) {
-      auto longer = std::make_shared<Node>(*what);
+    if (what->kind == ExpressionNode::Kind::name) {
+      auto longer = std::make_shared<ExpressionNode>(*what);
       longer->path.push_back(name);
       longer->text_end = end;
       longer->at = text_.span(longer->text_begin, end);
@@ -205,8 +205,8 @@ class Parser {
       piece_ends_[longer.get()].push_back({end - static_cast<uint32_t>(name.size()), end});
       return longer;
     }
-    auto index = make(Node::Kind::index, what->text_begin, end);
-    auto key = make(Node::Kind::constant, end - static_cast<uint32_t>(name.size()), end);
+    auto index = make(ExpressionNode::Kind::index, what->text_begin, end);
+    auto key = make(ExpressionNode::Kind::constant, end - static_cast<uint32_t>(name.size()), end);
     key->constant = Value(name);
     index->children = {what, key};
     return index;
@@ -229,9 +229,9 @@ class Parser {
     }
     uint32_t end = now().end;
     ++at_;
-    bool is_helper = what->kind == Node::Kind::name && what->path.size() == 1;
+    bool is_helper = what->kind == ExpressionNode::Kind::name && what->path.size() == 1;
     if (!is_helper) return refuse(what->text_begin, end, "only helpers can be called: `len(x)`, `contains(x, y)`, ...");
-    auto node = make(Node::Kind::call, what->text_begin, end);
+    auto node = make(ExpressionNode::Kind::call, what->text_begin, end);
     node->text = what->path[0];
     node->children = std::move(arguments);
     return node;
@@ -243,14 +243,14 @@ class Parser {
       case Token::Kind::number:
       case Token::Kind::text: {
         ++at_;
-        auto node = make(Node::Kind::constant, token.begin, token.end);
+        auto node = make(ExpressionNode::Kind::constant, token.begin, token.end);
         node->constant = token.value;
         return node;
       }
       case Token::Kind::name: {
         ++at_;
         bool bound = std::find(bound_.begin(), bound_.end(), token.word) != bound_.end();
-        auto node = make(bound ? Node::Kind::parameter : Node::Kind::name, token.begin, token.end);
+        auto node = make(bound ? ExpressionNode::Kind::parameter : ExpressionNode::Kind::name, token.begin, token.end);
         if (bound) {
           node->text = token.word;
         } else {
@@ -262,7 +262,7 @@ class Parser {
       case Token::Kind::keyword:
         if (token.word == "nil" || token.word == "true" || token.word == "false") {
           ++at_;
-          auto node = make(Node::Kind::constant, token.begin, token.end);
+          auto node = make(ExpressionNode::Kind::constant, token.begin, token.end);
           if (token.word != "nil") node->constant = Value(token.word == "true");
           return node;
         }
@@ -275,8 +275,8 @@ class Parser {
           if (!inner) return nullptr;
           if (!take(")")) return refuse_here("`)` was expected, and " + found() + " here");
           // A copy with the parentheses' span: `(a).b` is an index, not a longer name.
-          auto node = std::make_shared<Node>(*inner);
-          if (inner->kind == Node::Kind::name) piece_ends_[node.get()] = piece_ends_[inner.get()];
+          auto node = std::make_shared<ExpressionNode>(*inner);
+          if (inner->kind == ExpressionNode::Kind::name) piece_ends_[node.get()] = piece_ends_[inner.get()];
           return node;
         }
         if (token.word == "{") return table();
@@ -306,7 +306,7 @@ class Parser {
     bound_.resize(outer);
     if (!body) return nullptr;
     if (!is("end")) return refuse_here("`end` was expected, and " + found() + " here");
-    auto node = make(Node::Kind::function, begin, now().end);
+    auto node = make(ExpressionNode::Kind::function, begin, now().end);
     ++at_;
     node->parameters = std::move(parameters);
     node->children = {body};
@@ -320,7 +320,7 @@ class Parser {
     while (!is("}")) {
       NodePtr key;
       if (now().kind == Token::Kind::name && tokens_[at_ + 1].word == "=" && tokens_[at_ + 1].kind == Token::Kind::symbol) {
-        auto name = make(Node::Kind::constant, now().begin, now().end);
+        auto name = make(ExpressionNode::Kind::constant, now().begin, now().end);
         name->constant = Value(now().word);
         key = name;
         at_ += 2;
@@ -336,7 +336,7 @@ class Parser {
       if (!take(",") && !take(";")) break;
     }
     if (!is("}")) return refuse_here("`,` or `}` was expected, and " + found() + " here");
-    auto node = make(Node::Kind::table, begin, now().end);
+    auto node = make(ExpressionNode::Kind::table, begin, now().end);
     ++at_;
     node->children = std::move(values);
     node->keys = std::move(keys);
@@ -344,8 +344,8 @@ class Parser {
   }
 
   // Every free name, in the order of the text.
-  void collect(const Node& node, bool indexed) {
-    if (node.kind == Node::Kind::name) {
+  void collect(const ExpressionNode& node, bool indexed) {
+    if (node.kind == ExpressionNode::Kind::name) {
       Read read;
       read.path = node.path;
       read.at = node.at;
@@ -353,7 +353,7 @@ class Parser {
       read.is_whole = !indexed;
       reads_.push_back(std::move(read));
     }
-    if (node.kind == Node::Kind::call) {
+    if (node.kind == ExpressionNode::Kind::call) {
       Read read;
       read.path = {node.text};
       uint32_t end = node.text_begin + static_cast<uint32_t>(node.text.size());
@@ -364,7 +364,7 @@ class Parser {
     }
     for (size_t i = 0; i < node.children.size(); ++i) {
       if (i < node.keys.size() && node.keys[i]) collect(*node.keys[i], false);
-      collect(*node.children[i], node.kind == Node::Kind::index && i == 0);
+      collect(*node.children[i], node.kind == ExpressionNode::Kind::index && i == 0);
     }
   }
 
@@ -375,7 +375,7 @@ class Parser {
   int depth_ = 0;
   bool refused_ = false;
   std::vector<std::string> bound_;
-  std::map<const Node*, std::vector<std::pair<uint32_t, uint32_t>>> piece_ends_;
+  std::map<const ExpressionNode*, std::vector<std::pair<uint32_t, uint32_t>>> piece_ends_;
   std::vector<Read> reads_;
 };
 

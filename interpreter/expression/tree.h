@@ -23,7 +23,7 @@ enum class Operator {
 // As it is written: `~=`, `..`, `not`.
 [[nodiscard]] std::string_view name_of(Operator op);
 
-struct Node {
+struct ExpressionNode {
   enum class Kind {
     constant,   // a literal: nil, boolean, number, text
     name,       // a free name with constant fields: `steps.points.latest`
@@ -43,10 +43,10 @@ struct Node {
   std::string text;
   std::vector<std::string> path;        // of a name
   std::vector<std::string> parameters;  // of a function
-  std::vector<std::shared_ptr<const Node>> children;
-  std::vector<std::shared_ptr<const Node>> keys;
+  std::vector<std::shared_ptr<const ExpressionNode>> children;
+  std::vector<std::shared_ptr<const ExpressionNode>> keys;
 };
 
-using NodePtr = std::shared_ptr<const Node>;
+using NodePtr = std::shared_ptr<const ExpressionNode>;
 
 }  // namespace muster
