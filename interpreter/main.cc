@@ -5,7 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <string_view>
 
 #include "interpreter/cli/command.h"
 
@@ -35,12 +35,14 @@ std::string variable(const muster::Invocation& invocation, const char* name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace std::string_literals;
   rlimit no_core{0, 0};  // a core would hold secrets
   ::setrlimit(RLIMIT_CORE, &no_core);
   muster::Invocation invocation;
-  for (char** entry = environ; *entry; ++entry)
-    if (const char* equals = std::strchr(*entry, '=')) invocation.environment.emplace(std::string(*entry, static_cast<size_t>(equals - *entry)), equals + 1);
+  for (char** entry = environ; *entry; ++entry) {
+    std::string_view variable_text = *entry;
+    size_t equals = variable_text.find('=');
+    if (equals != std::string_view::npos) invocation.environment.emplace(variable_text.substr(0, equals), variable_text.substr(equals + 1));
+  }
   std::vector<std::string> arguments(argv + 1, argv + argc);
   std::vector<muster::CommandForm> forms;
   for (const muster::CommandRow& row : muster::commands()) forms.push_back(row.form);
@@ -55,7 +57,7 @@ int main(int argc, char** argv) {
   }
   invocation.options = std::move(*options);
   if (invocation.options.has("--version")) {
-    muster::answer("muster "s + muster::muster_version + "\n");
+    muster::answer(std::string("muster ") + muster::muster_version + "\n");
     return muster::exit_code::ok;
   }
   bool dumb = variable(invocation, "TERM") == "dumb" || !variable(invocation, "CI").empty();
@@ -64,7 +66,9 @@ int main(int argc, char** argv) {
   invocation.terminal.live = stderr_tty && !dumb;
   bool plain = invocation.options.has("--no-color") || !variable(invocation, "NO_COLOR").empty() || dumb;
   invocation.terminal.colour = stderr_tty && !plain ? muster::Colour::on : muster::Colour::off;
+  invocation.terminal.answers = ::isatty(STDOUT_FILENO) == 1 && !plain ? muster::Colour::on : muster::Colour::off;
   invocation.terminal.quiet = invocation.options.has("--quiet");
+  invocation.terminal.verbose = invocation.options.has("--verbose");
   for (const muster::CommandRow& row : muster::commands()) {
     if (row.form.name != invocation.options.command) continue;
     if (invocation.options.has("--help")) {
@@ -77,11 +81,14 @@ int main(int argc, char** argv) {
     invocation.host = host;
     invocation.program = path_of_self(argv[0]);
     ::signal(SIGPIPE, SIG_IGN);
-    sigset_t mine;
-    sigemptyset(&mine);
-    for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&mine, signal);
-    ::sigprocmask(SIG_BLOCK, &mine, nullptr);
-    invocation.signal_fd = ::signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+    // Blocked before there is a second thread; commands that only look are ended by a signal as any other program.
+    if (row.carries_runs) {
+      sigset_t mine;
+      sigemptyset(&mine);
+      for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&mine, signal);
+      ::sigprocmask(SIG_BLOCK, &mine, nullptr);
+      invocation.signal_fd = ::signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+    }
     return row.run(invocation);
   }
   muster::answer(muster::help_of(forms));

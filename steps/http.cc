@@ -187,7 +187,9 @@ Result<StepOutput> act(const StepInput& input, Touch& touch) {
 
 Result<Preview> preview(const StepInput& input, Look&, Trial&) {
   Preview preview;
-  if (const Unknown* unknown = find_unknown(Value(input.args))) preview.unknown = unknown->why;
+  for (const auto& [name, value] : input.args) {
+    if (const Unknown* unknown = find_unknown(value)) preview.unknown = unknown->why;
+  }
   Result<HttpRequest> request = http_request_of(input);
   if (request) {
     preview.lines = http_request_lines(*request, input.args);

@@ -226,10 +226,12 @@ Result<void> add_trial(const StepInput& input, const Request& request, Trial& tr
 
 Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
   Preview preview;
-  const Unknown* unknown = find_unknown(Value(input.args));
-  if (unknown) preview.unknown = unknown->why;
+  for (const auto& [name, value] : input.args) {
+    if (const Unknown* unknown = find_unknown(value)) preview.unknown = unknown->why;
+  }
+  bool is_known = !preview.unknown;
   Result<Request> request = request_of(input);
-  if (!request && unknown) return preview;
+  if (!request && !is_known) return preview;
   if (!request) return pass(request.error());
   if (request->is_check) {
     preview.lines.push_back(std::string(request->check == CheckKind::quick ? "quick" : "integrity") + " check of `" +
@@ -237,12 +239,12 @@ Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
     return preview;
   }
   Result<FilledSql> filled = fill_names(request->sql);
-  if (!filled && !unknown) return pass(filled.error());
+  if (!filled && is_known) return pass(filled.error());
   preview.lines = lines_of(filled ? filled->text : request->sql.text);
   for (const auto& [name, value] : request->sql.bind) {
     preview.lines.push_back(":" + name + " = " + (value.is_null() ? std::string("NULL") : print_json(value)));
   }
-  if (!request->is_execute || unknown) return preview;
+  if (!request->is_execute || !is_known) return preview;
   if (!request->options.transaction)
     preview.lines.push_back("each statement by itself, without a transaction around them");
   if (Result<void> tried = add_trial(input, *request, trial, preview); !tried) return pass(tried.error());

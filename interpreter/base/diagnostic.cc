@@ -15,31 +15,25 @@ std::string paint(std::string_view text, std::string_view colour, Colour use) {
   return std::string(colour) + std::string(text) + std::string(off);
 }
 
-// The line with the place, and the caret below it.
+// Blanks as wide as the text is once it has been made safe to show; tabs stay tabs.
+std::string blank(std::string_view text) {
+  std::string out;
+  for (char c : escape_for_terminal(text, true))
+    if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) out.push_back(c == '\t' ? '\t' : ' ');
+  return out;
+}
+
+// The line with the place, and the caret below it: as wide as the span, cut at the line's end.
 std::string excerpt(Span at, const SourceFiles& files, std::string_view colour, Colour use, size_t gutter) {
   std::string_view line = files.line(at.file, at.begin);
-  const char* line_begin = line.data();
-  const std::string& text = files.at(at.file).text;
-  size_t start = line.empty() ? at.begin : static_cast<size_t>(line_begin - text.data());
-  size_t offset = at.begin >= start ? std::min(at.begin - start, line.size()) : 0;
-  size_t stop = std::min<size_t>(std::max<size_t>(at.end, at.begin + 1) - start, line.size());
-  std::string pad;
-  uint32_t column = files.position(at.file, at.begin).column;
-  std::string_view before = line.substr(0, offset);
-  for (size_t i = 0; i < before.size(); ++i) {
-    unsigned char c = static_cast<unsigned char>(before[i]);
-    if (c == '\t') {
-      pad.push_back('\t');
-    } else if ((c & 0xC0) != 0x80) {
-      pad.push_back(' ');
-    }
-  }
-  while (pad.size() + 1 < column && offset >= line.size()) pad.push_back(' ');
-  size_t width = std::max<size_t>(1, stop > offset ? character_count(line.substr(offset, stop - offset)) : 1);
+  auto start = static_cast<size_t>(line.data() - files.at(at.file).text.data());
+  size_t begin = std::min<size_t>(at.begin - std::min<size_t>(at.begin, start), line.size());
+  size_t end = std::min<size_t>(at.end - std::min<size_t>(at.end, start), line.size());
+  size_t width = end > begin ? blank(line.substr(begin, end - begin)).size() : 1;
   std::string number = std::to_string(files.position(at.file, at.begin).line);
   std::string margin(gutter > number.size() ? gutter - number.size() : 0, ' ');
   std::string out = paint(margin + number + " |", blue, use) + " " + escape_for_terminal(line, true) + "\n";
-  out += paint(std::string(gutter, ' ') + " |", blue, use) + " " + pad + paint(std::string(width, '^'), colour, use) + "\n";
+  out += paint(std::string(gutter, ' ') + " |", blue, use) + " " + blank(line.substr(0, begin)) + paint(std::string(width, '^'), colour, use) + "\n";
   return out;
 }
 
@@ -115,15 +109,16 @@ size_t distance(std::string_view a, std::string_view b) {
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
   std::string_view best;
-  size_t least = std::max<size_t>(1, word.size() / 3) + 1;
   if (word.size() > 100) return best;
+  size_t best_distance = 0;
   for (std::string_view candidate : candidates) {
-    if (candidate.empty() || candidate == word || candidate.size() > word.size() + least || word.size() > candidate.size() + least) continue;
+    // A third of the letters; of two letters one may be missing, not wrong.
+    size_t limit = word.size() >= 3 ? word.size() / 3 : word.size() == 2 && candidate.size() == 3 ? 1 : 0;
+    if (candidate.empty() || candidate == word || candidate.size() > word.size() + limit || word.size() > candidate.size() + limit) continue;
     size_t d = distance(word, candidate);
-    if (d < least) {
-      least = d;
-      best = candidate;
-    }
+    if (d > limit || (!best.empty() && d >= best_distance)) continue;
+    best_distance = d;
+    best = candidate;
   }
   return best;
 }

@@ -45,7 +45,8 @@ enum class Colour { off, on };
 [[nodiscard]] std::string render_all(Diagnostics all, const SourceFiles& files, Colour colour = Colour::off);
 // {"file", "line", "column", "end_column", "severity", "code", "message", "help"}: for --output json is made in cli.
 
-// The candidate that was most likely meant, or empty: at most a third of the letters wrong, swaps count once.
+// The candidate that was most likely meant, or empty: at most a third of the letters wrong, swaps count once,
+// of equally near ones the first.
 [[nodiscard]] std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
 }  // namespace muster

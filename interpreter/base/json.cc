@@ -111,16 +111,18 @@ void quote(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-void number(std::string& out, double d) {
+// A whole number prints without `.0`, except where the difference must survive.
+void number(std::string& out, double d, bool exact) {
   if (!std::isfinite(d)) {
     out += "null";  // JSON has no word for it
     return;
   }
+  if (d == 0 && !exact) d = 0;  // no `-0`
   char buffer[40];
   auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, d);
   std::string_view text(buffer, static_cast<size_t>(end - buffer));
   out += text;
-  if (text.find_first_of(".en") == std::string_view::npos) out += ".0";
+  if (exact && text.find_first_of(".e") == std::string_view::npos) out += ".0";
 }
 
 enum class Form { plain, exact };
@@ -141,7 +143,7 @@ void print(std::string& out, const Value& value, Form form, int indent) {
                    if (form == Form::exact && !std::isfinite(d)) {
                      out += std::isnan(d) ? "{\"$number\":\"nan\"}" : d > 0 ? "{\"$number\":\"inf\"}" : "{\"$number\":\"-inf\"}";
                    } else {
-                     number(out, d);
+                     number(out, d, form == Form::exact);
                    }
                  },
                  [&](const std::string& s) {
@@ -194,7 +196,7 @@ void print(std::string& out, const Value& value, Form form, int indent) {
                    } else if (d.us % 1'000'000 == 0) {
                      out += std::to_string(d.us / 1'000'000);
                    } else {
-                     number(out, d.as_seconds());
+                     number(out, d.as_seconds(), false);
                    }
                  },
                  [&](const Secret&) { out += "\"***\""; },

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 namespace muster {
+namespace {
 
-std::string shell_quote(std::string_view argument) {
-  auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_-./:=@%+,").find(c) != std::string_view::npos;
-  };
-  if (!argument.empty() && std::all_of(argument.begin(), argument.end(), plain)) return std::string(argument);
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("_-./:=@%+,").find(c) != std::string_view::npos;
+}
+
+std::string in_quotes(std::string_view argument) {
   std::string out = "'";
   for (char c : argument) {
     if (c == '\'') {
@@ -20,9 +22,19 @@ std::string shell_quote(std::string_view argument) {
   return out + "'";
 }
 
+}  // namespace
+
+std::string shell_quote(std::string_view argument) {
+  if (!argument.empty() && std::all_of(argument.begin(), argument.end(), is_plain)) return std::string(argument);
+  return in_quotes(argument);
+}
+
 std::string shell_line(const std::vector<std::string>& argv) {
   std::string out;
-  for (const std::string& argument : argv) out += (out.empty() ? "" : " ") + shell_quote(argument);
+  for (size_t i = 0; i < argv.size(); ++i) {
+    bool is_assignment = i == 0 && argv[i].find('=') != std::string::npos;
+    out += (i == 0 ? "" : " ") + (is_assignment ? in_quotes(argv[i]) : shell_quote(argv[i]));
+  }
   return out;
 }
 

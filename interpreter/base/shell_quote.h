@@ -1,4 +1,4 @@
-// One argument as a POSIX shell reads it back: for showing command lines, and for remote shells.
+// Arguments as a POSIX shell reads them back, byte for byte: for showing command lines.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@ namespace muster {
 
 // Plain words stay as they are; everything else stands in single quotes.
 [[nodiscard]] std::string shell_quote(std::string_view argument);
+// A whole command; a program whose name looks like `A=b` is quoted, too, because a shell would take it for a variable.
 [[nodiscard]] std::string shell_line(const std::vector<std::string>& argv);
 
 }  // namespace muster

@@ -89,6 +89,13 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   }
   if (!text.empty()) return std::nullopt;
   us += (hour * 3600LL + minute * 60LL + second - offset_s) * 1'000'000 + fraction;
+  return timestamp_at({us}, 0);
+}
+
+std::optional<Timestamp> timestamp_at(Timestamp from, int64_t later_us) {
+  static const int64_t first = days_from_civil(0, 1, 1) * 86'400'000'000, behind = days_from_civil(10000, 1, 1) * 86'400'000'000;
+  int64_t us = 0;
+  if (__builtin_add_overflow(from.us, later_us, &us) || us < first || us >= behind) return std::nullopt;
   return Timestamp{us};
 }
 

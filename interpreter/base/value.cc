@@ -89,6 +89,7 @@ namespace {
 
 std::string number_text(double d) {
   if (std::isfinite(d) && std::floor(d) == d && std::fabs(d) < 1e15) return std::to_string(static_cast<int64_t>(d));
+  if (std::isnan(d)) return "nan";  // its sign depends on the machine
   char buffer[40];
   std::snprintf(buffer, sizeof buffer, "%.14g", d);
   return buffer;

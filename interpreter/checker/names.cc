@@ -10,12 +10,12 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 22> kLuaWords = {
+constexpr std::array<std::string_view, 22> lua_words = {
     "and", "break", "do",  "else", "elseif", "end",    "false",  "for",  "function", "goto",  "if",
     "in",  "local", "nil", "not",  "or",     "repeat", "return", "then", "true",     "until", "while"};
-constexpr std::array<std::string_view, 6> kYamlBooleans = {"on", "off", "yes", "no", "y", "n"};
-constexpr std::array<std::string_view, 6> kReserved = {"state",      "error",    "attempts",
-                                                       "started_at", "ended_at", "duration"};
+constexpr std::array<std::string_view, 6> yaml_booleans = {"on", "off", "yes", "no", "y", "n"};
+constexpr std::array<std::string_view, 6> reserved_fields = {"state",      "error",    "attempts",
+                                                             "started_at", "ended_at", "duration"};
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -84,10 +84,10 @@ void check_name(const Name& name, std::string_view what, Diagnostics& problems) 
     refuse(problems, name.at, "bad-name",
            start + "is made of a-z, 0-9 and `_` and begins with a letter, and `" + text + "` is not",
            id.empty() ? "" : "write `" + id + "`");
-  } else if (contains(kLuaWords, text)) {
+  } else if (contains(lua_words, text)) {
     refuse(problems, name.at, "bad-name", "`" + text + "` is a word of the expression language",
            start + "cannot be one: write `" + text + "_it`");
-  } else if (contains(kYamlBooleans, text)) {
+  } else if (contains(yaml_booleans, text)) {
     problems.push_back({Severity::warning,
                         "yaml-boolean",
                         name.at,
@@ -99,7 +99,7 @@ void check_name(const Name& name, std::string_view what, Diagnostics& problems) 
 
 void check_field_name(const Name& name, std::string_view what, Diagnostics& problems) {
   check_name(name, what, problems);
-  if (contains(kReserved, name.text))
+  if (contains(reserved_fields, name.text))
     refuse(problems, name.at, "reserved-name", "every step has a field `" + name.text + "` already",
            "choose another name");
 }

@@ -11,14 +11,15 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 6> kReserved = {"state",      "error",    "attempts",
-                                                       "started_at", "ended_at", "duration"};
-constexpr std::array<std::string_view, 6> kRunFields = {"id",         "status",     "reason",
+constexpr std::array<std::string_view, 6> reserved_fields = {"state",      "error",    "attempts",
+                                                             "started_at", "ended_at", "duration"};
+constexpr std::array<std::string_view, 6> run_fields = {"id",         "status",     "reason",
                                                         "started_at", "started_by", "dry_run"};
-constexpr std::array<std::string_view, 4> kPlaybookFields = {"name", "version", "title", "owner"};
-constexpr std::array<std::string_view, 10> kErrorFields = {"step",   "item",   "code",      "message", "attempt",
+constexpr std::array<std::string_view, 4> playbook_fields = {"name", "version", "title", "owner"};
+constexpr std::array<std::string_view, 10> error_fields = {"step",   "item",   "code",      "message", "attempt",
                                                            "effect", "status", "exit_code", "claims",  "cause"};
-constexpr std::array<std::string_view, 7> kRoots = {"inputs", "steps", "run", "playbook", "result", "error", "secrets"};
+constexpr std::array<std::string_view, 7> root_names = {"inputs", "steps", "run",    "playbook",
+                                                        "result", "error", "secrets"};
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -174,9 +175,9 @@ void References::check(const Read& read, const ReadScope& scope) {
   } else if (root == "steps") {
     check_step(read, scope);
   } else if (root == "run") {
-    check_field(read, names(kRunFields), "run");
+    check_field(read, names(run_fields), "run");
   } else if (root == "playbook") {
-    check_field(read, names(kPlaybookFields), "playbook");
+    check_field(read, names(playbook_fields), "playbook");
   } else if (root == "secrets") {
     refuse(read.at, "not-in-this-version",
            "`secrets` is part of the language, but this version of muster does not know it yet",
@@ -193,10 +194,10 @@ void References::check(const Read& read, const ReadScope& scope) {
              !help.empty() || list.empty() ? help : "it has " + list);
     }
   } else if (root == "error") {
-    if (scope.error) return check_field(read, names(kErrorFields), "error");
+    if (scope.error) return check_field(read, names(error_fields), "error");
     refuse(read.at, "name-not-here", "`error` can be read in `rescue`, `always` and `retry.when` only", "");
   } else {
-    std::vector<std::string_view> known = names(kRoots);
+    std::vector<std::string_view> known = names(root_names);
     known.insert(known.end(), helpers.begin(), helpers.end());
     std::string help = did_you_mean(root, known);
     if (help.empty() && contains(inputs_, root)) help = "did you mean `inputs." + root + "`?";
@@ -220,12 +221,12 @@ void References::check_step(const Read& read, const ReadScope& scope) {
     return;
   }
   bool of_a_field = read.path.size() > 2;
-  if (of_a_field && contains(kReserved, read.path[2])) return;
+  if (of_a_field && contains(reserved_fields, read.path[2])) return;
   const Step& step = *outline_.nodes()[*target].step;
   ResultShape shape = shape_of(step);
   if (of_a_field && shape.known && !contains(shape.fields, read.path[2])) {
     std::vector<std::string_view> known = shape.fields;
-    known.insert(known.end(), kReserved.begin(), kReserved.end());
+    known.insert(known.end(), reserved_fields.begin(), reserved_fields.end());
     std::string help = did_you_mean(read.path[2], known, "steps." + id + ".");
     if (help.empty()) {
       std::string list;
@@ -247,8 +248,8 @@ void References::check_step(const Read& read, const ReadScope& scope) {
 }
 
 std::string_view References::nearest_step(std::string_view id) const {
-  constexpr size_t kMuch = 20;
-  return problems_.size() < kMuch ? nearest(id, outline_.step_ids()) : std::string_view();
+  constexpr size_t much = 20;
+  return problems_.size() < much ? nearest(id, outline_.step_ids()) : std::string_view();
 }
 
 ResultShape References::shape_of(const ActionCall& call) const {

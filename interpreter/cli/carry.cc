@@ -1,133 +1,32 @@
-// Carrying a run on in this process: the engine, the view, the terminal's questions and the signals.
+#include "interpreter/cli/carry.h"
+
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <ctime>
 
-#include "interpreter/base/json.h"
-#include "interpreter/base/utf8.h"
-#include "interpreter/cli/command.h"
+#include "interpreter/base/unique_fd.h"
+#include "interpreter/cli/asking.h"
 #include "interpreter/cli/live.h"
 #include "interpreter/cli/real_world.h"
 #include "interpreter/report/report.h"
+#include "interpreter/report/wording.h"
 #include "steps/steps.h"
 
 namespace muster {
 namespace {
 
 constexpr unsigned pool_threads = 8;
+constexpr long redraw_every_ns = 200'000'000;
 
-// Asks at gates and doubts, one question at a time, without blocking the loop.
-class Asking {
- public:
-  Asking(Invocation& invocation, Engine& engine, Executor& executor, LiveView& view)
-      : invocation_(invocation), engine_(engine), executor_(executor), view_(view) {}
-
-  void start() {
-    executor_.watch(STDIN_FILENO, [this] { read(); });
-  }
-
-  // Called whenever something happened: asks about what is open and was not asked yet.
-  void look() {
-    if (!gate_.path.empty()) {
-      const OpRecord* op = engine_.history().find(gate_);
-      if (op && op->gate.state == GateState::open && op->gate.opening == opening_) return;
-      gate_ = OpId{};
-      wants_reason_ = false;
-    }
-    if (!doubt_.path.empty()) {
-      const OpRecord* op = engine_.history().find(doubt_);
-      if (op && op->state == StepState::in_doubt) return;
-      doubt_ = OpId{};
-    }
-    for (const OpRecord* op : open_gates(engine_.history())) {
-      gate_ = op->op;
-      opening_ = op->gate.opening;
-      question("approve, reject or later? [a/r/l] ");
-      return;
-    }
-    for (const OpRecord* op : open_doubts(engine_.history())) {
-      doubt_ = op->op;
-      question("`" + op->op.path + "` is in doubt: " + escape_for_terminal(op->doubt, false) +
-               "\nit succeeded, failed, retry it, skip it, roll back, or stop? [s/f/r/k/b/x] ");
-      return;
-    }
-  }
-
- private:
-  void question(const std::string& text) {
-    view_.clear();
-    tell(text);
-  }
-
-  void read() {
-    char buffer[4096];
-    ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (got <= 0) {
-      executor_.unwatch(STDIN_FILENO);
-      return;
-    }
-    typed_.append(buffer, static_cast<size_t>(got));
-    for (size_t end; (end = typed_.find('\n')) != std::string::npos;) {
-      std::string line = typed_.substr(0, end);
-      typed_.erase(0, end + 1);
-      while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.pop_back();
-      heard(line);
-    }
-  }
-
-  void heard(const std::string& line) {
-    if (!gate_.path.empty()) {
-      const OpRecord* op = engine_.history().find(gate_);
-      if (!op || op->gate.state != GateState::open) return;
-      if (wants_reason_) {
-        wants_reason_ = false;
-        cast(*op, line);
-        return;
-      }
-      if (line == "l" || line == "later") {
-        engine_.stop();
-        return;
-      }
-      if (line != "a" && line != "approve" && line != "r" && line != "reject") {
-        question("write a, r or l: ");
-        return;
-      }
-      verdict_ = line[0] == 'a' ? "approve" : "reject";
-      wants_reason_ = true;
-      question(rules_of(op->gate).require_reason ? "why? " : "why? (may be empty) ");
-      return;
-    }
-    if (!doubt_.path.empty()) {
-      static const std::map<std::string, std::string> choices = {{"s", "succeeded"}, {"f", "failed"}, {"r", "retry"}, {"k", "skip"}, {"b", "rollback"}, {"x", "stop"}};
-      auto choice = choices.find(line);
-      if (choice == choices.end()) {
-        question("write s, f, r, k, b or x: ");
-        return;
-      }
-      Result<void> done = engine_.resolve(doubt_, choice->second, invocation_.person, "answered at the terminal");
-      if (!done) complain(done.error());
-    }
-  }
-
-  void cast(const OpRecord& op, const std::string& reason) {
-    Vote vote{invocation_.person, verdict_, reason, op.gate.digest, "terminal", {}};
-    Result<void> done = engine_.vote(gate_, vote);
-    if (done) return;
-    complain(done.error());
-    question("approve, reject or later? [a/r/l] ");
-  }
-
-  Invocation& invocation_;
-  Engine& engine_;
-  Executor& executor_;
-  LiveView& view_;
-  OpId gate_, doubt_;
-  int opening_ = 0;
-  bool wants_reason_ = false;
-  std::string verdict_, typed_;
-};
+int64_t monotonic_us() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
+}
 
 // The view, and behind each event a look whether a person must be asked.
 class Watching final : public Observer {
@@ -135,81 +34,164 @@ class Watching final : public Observer {
   explicit Watching(LiveView& view) : view_(view) {}
   void happened(const Event& event, const RunHistory& history) override {
     view_.happened(event, history);
-    if (asking) asking->look();
+    if (asking) return asking->look(history);
+    const OpRecord* op = event.kind == EventKind::gate_opened ? history.find(event.op) : nullptr;
+    if (op && op->gate.state == GateState::open) view_.show_gate(*op, with_commands);
   }
   void progress(const OpId& op, int64_t done, int64_t total, std::string_view unit) override { view_.progress(op, done, total, unit); }
   Asking* asking = nullptr;
+  bool with_commands = true;  // a run that parks tells them at its end
 
  private:
   LiveView& view_;
 };
 
+// Lines from stdin, as they come.
+class Typed {
+ public:
+  // False: nobody types here any more.
+  bool read(const std::function<void(std::string)>& heard) {
+    char buffer[4096];
+    ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got <= 0) return false;
+    text_.append(buffer, static_cast<size_t>(got));
+    for (size_t end; (end = text_.find('\n')) != std::string::npos;) {
+      std::string line = text_.substr(0, end);
+      text_.erase(0, end + 1);
+      heard(std::move(line));
+    }
+    return true;
+  }
+
+ private:
+  std::string text_;
+};
+
 void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph& graph, const RunHistory& history, const Ending& ending) {
-  std::string status = ending.exit_code == exit_code::waiting || ending.exit_code == exit_code::in_doubt ? "waiting" : std::string(name_of(ending.state));
+  bool parked = !has_ended(ending.state);
+  std::string status = parked ? "waiting" : std::string(name_of(ending.state)), us = muster_as_called(invocation);
   if (invocation.json()) {
     Result<RunRecord> record = journal.read(ending.run);
-    if (record) {
-      answer(render_json(make_timeline(record->row, history, graph), invocation.options.last("--output") == "json"));
-      return;
-    }
+    Result<RunHistory> whole = record ? replay(record->events) : pass(record.error());
+    if (whole) answer_object(invocation, to_value(make_timeline(*record, *whole, &graph)));
+    if (!whole) complain(whole.error());
+  } else {
+    answer("run " + ending.run + " " + status + (ending.reason.empty() ? "" : ": " + safe_line(ending.reason)) + "\n");
   }
-  answer("run " + ending.run + " " + status + (ending.reason.empty() ? "" : ": " + escape_for_terminal(ending.reason, false)) + "\n");
-  if (ending.exit_code == exit_code::in_doubt)
-    for (const OpRecord* op : open_doubts(history))
-      tell("  = help: `muster resolve " + ending.run + " " + op->op.path + " --succeeded|--failed|--retry|--skip|--rollback|--stop --reason TEXT`, then `muster resume " +
-           ending.run + "`\n");
-  if (ending.exit_code == exit_code::waiting && ending.reason == "waiting at a gate")
-    tell("  = help: `muster gates " + ending.run + "` shows it; `muster approve " + ending.run + " --reason TEXT` or `muster reject " + ending.run + "` decides\n");
+  if (!parked) return;
+  for (const OpRecord* op : open_doubts(history)) tell("  = help: " + resolve_command_line(us, ending.run, *op) + "\n");
+  for (const OpRecord* op : open_gates(history)) tell("to decide, type one of\n" + gate_commands(us, ending.run, *op));
+  if (open_gates(history).empty()) tell("  = help: " + us + " resume " + ending.run + "\n");
 }
 
 }  // namespace
 
-int carry_on(Invocation& invocation, Journal& journal, const Configuration& configuration, Loaded loaded, const std::string& run, const Map& inputs, Carry how) {
-  RealWorld world(invocation, store_of(invocation, configuration));
+bool was_started_detached(const RunHistory& history) {
+  const Value* detached = member(history.created, "detached");
+  return detached && detached->is<bool>() && detached->get<bool>();
+}
+
+int say_it_has_ended(const OpenRun& run) {
+  const Map& ended = *run.history.ended;
+  std::string reason = text_of(ended, "reason");
+  answer("run " + run.id() + " has ended: " + safe_line(text_of(ended, "status")) + (reason.empty() ? "" : ": " + safe_line(reason)) + "\n");
+  const Value* code = member(ended, "exit_code");
+  return code && code->is<int64_t>() ? static_cast<int>(code->get<int64_t>()) : exit_code::failed;
+}
+
+int carry_on_recorded(Invocation& invocation, Opened& opened) {
+  if (invocation.options.has("--no-wait")) return exit_code::ok;
+  std::string id = opened.run.id();
+  // Its owner may have acted on our word already.
+  Result<OpenRun> now = open_run(*opened.session.journal, id);
+  if (!now) return complain(now.error());
+  if (now->history.ended) return say_it_has_ended(*now);
+  bool detached = was_started_detached(now->history);
+  return carry_on(invocation, opened.session, std::move(now->loaded), id, {}, {detached, true});
+}
+
+int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std::string& run, const Map& inputs, Carry how) {
+  RealWorld world(invocation, store_of(invocation, session.configuration));
   std::unique_ptr<Executor> executor = pool_executor(pool_threads);
-  LiveView view(invocation.terminal, *loaded.graph, run);
+  LiveView view({invocation.terminal, muster_as_called(invocation), tell, monotonic_us, terminal_size}, *loaded.graph);
   Watching watching(view);
+  watching.with_commands = !how.detached;
   const std::vector<Action> actions = builtin_actions();
-  Parts parts{loaded.graph, &loaded.files, &actions, &world.world(), &journal, executor.get(), &configuration};
+  Parts parts{loaded.graph, &loaded.files, &actions, &world.world(), session.journal.get(), executor.get(), &session.configuration};
   Engine engine(parts, watching);
-  Asking asking(invocation, engine, *executor, view);
   StartRequest request{inputs, invocation.person, invocation.host, muster_version, "", how.detached};
   if (run.empty()) {
     Result<std::string> created = engine.create(request);
     if (!created) return complain(created.error());
-    view.set_run(*created);
     if (!invocation.terminal.quiet) tell("run " + *created + "\n");
   } else {
+    view.set_run(run);
     Result<void> adopted = engine.adopt(run, request);
+    if (!adopted && adopted.error().code == ErrorCode::busy && how.recorded) {
+      tell("recorded; " + adopted.error().message + ", and it goes on there\n");
+      return exit_code::ok;
+    }
     if (!adopted) return complain(adopted.error());
   }
+  view.set_run(engine.run());
+
   int interrupts = 0;
+  bool stopped = false;
   if (invocation.signal_fd >= 0) {
     executor->watch(invocation.signal_fd, [&] {
       signalfd_siginfo info{};
       if (::read(invocation.signal_fd, &info, sizeof info) != sizeof info) return;
-      if (info.ssi_signo == SIGINT) {
-        ++interrupts;
-        engine.cancel({invocation.person, interrupts > 1 ? "a second interrupt" : "an interrupt", false, interrupts > 1});
-      } else {
+      if (info.ssi_signo != SIGINT) {
+        stopped = true;
         engine.stop();
+      } else if (++interrupts == 1) {
+        engine.cancel({invocation.person, "interrupted", false, false});
+      } else {
+        engine.cancel({invocation.person, "interrupted twice", false, true});
       }
     });
   }
+  UniqueFd timer;
+  if (invocation.terminal.live && !invocation.terminal.quiet) {
+    timer = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    itimerspec every{{0, redraw_every_ns}, {0, redraw_every_ns}};
+    if (timer && ::timerfd_settime(timer.get(), 0, &every, nullptr) == 0)
+      executor->watch(timer.get(), [&] {
+        uint64_t ticks = 0;
+        if (::read(timer.get(), &ticks, sizeof ticks) == sizeof ticks) view.tick();
+      });
+  }
   bool ask = invocation.terminal.tty && !how.detached && !invocation.json();
+  Asking asking(invocation.person,
+                {[&](const OpId& gate, Vote vote) { return engine.vote(gate, std::move(vote)); },
+                 [&](const OpId& step, std::string choice, std::string reason) { return engine.resolve(step, std::move(choice), invocation.person, std::move(reason)); },
+                 [&] { engine.stop(); }},
+                view);
+  Typed typed;
   if (ask) {
     watching.asking = &asking;
-    asking.start();
-    if (!run.empty())
-      for (const OpRecord* op : open_gates(engine.history())) tell("\n" + gate_panel(engine.run(), *op, invocation.terminal) + "\n");
-    asking.look();
+    executor->watch(STDIN_FILENO, [&] {
+      if (typed.read([&](std::string line) { asking.heard(std::move(line), engine.history()); })) return;
+      executor->unwatch(STDIN_FILENO);
+      asking.closed();
+      for (const OpRecord* op : open_gates(engine.history())) view.show_gate(*op, true);
+    });
+    asking.look(engine.history());
+  } else {
+    for (const OpRecord* op : open_gates(engine.history())) view.show_gate(*op, watching.with_commands);
   }
+
   Result<Ending> ending = engine.go({!how.detached, ask});
-  view.clear();
-  if (!ending) return complain(ending.error());
-  say_how_it_ended(invocation, journal, *loaded.graph, engine.history(), *ending);
+  view.finish();
+  if (!ending) {
+    int code = complain(ending.error());
+    tell("  = help: what was recorded stands; " + muster_as_called(invocation) + " resume " + engine.run() + "\n");
+    return code;
+  }
+  if (asking.was_left_for_later() && !stopped && !has_ended(ending->state)) ending->reason = "left for later";
+  say_how_it_ended(invocation, *session.journal, *loaded.graph, engine.history(), *ending);
   // Children that run belong to the helper now; the threads that wait for them end with the process.
-  if (ending->exit_code == exit_code::waiting) std::_Exit(ending->exit_code);
+  if (!has_ended(ending->state)) std::_Exit(ending->exit_code);
   return ending->exit_code;
 }
 

@@ -1,28 +1,63 @@
-// `muster check PLAYBOOK|DIR...` and `muster graph PLAYBOOK`
+// `muster check PLAYBOOK|DIR...`
+#include "interpreter/checker/checker.h"
+
 #include <algorithm>
 #include <filesystem>
 
 #include "interpreter/base/digest.h"
-#include "interpreter/base/json.h"
-#include "interpreter/checker/checker.h"
 #include "interpreter/cli/command.h"
-#include "interpreter/graph/drawing.h"
 #include "interpreter/reader/reader.h"
 #include "steps/steps.h"
 
 namespace muster {
 namespace {
 
+constexpr std::string_view playbook_ending = ".muster.yaml";
+
+// The playbooks beneath a folder, by name; a file is itself.
 std::vector<std::string> playbooks_in(const std::string& path) {
+  namespace fs = std::filesystem;
   std::error_code code;
-  if (!std::filesystem::is_directory(path, code)) return {path};
+  if (!fs::is_directory(path, code)) return {path};
   std::vector<std::string> out;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path, std::filesystem::directory_options::skip_permission_denied, code)) {
-    std::string name = entry.path().string();
-    constexpr std::string_view ending = ".muster.yaml";
-    if (entry.is_regular_file(code) && name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) out.push_back(name);
+  fs::recursive_directory_iterator at(path, fs::directory_options::skip_permission_denied, code), end;
+  for (; !code && at != end; at.increment(code)) {
+    std::string name = at->path().string();
+    std::error_code ignored;
+    if (name.size() > playbook_ending.size() && name.compare(name.size() - playbook_ending.size(), playbook_ending.size(), playbook_ending) == 0 &&
+        at->is_regular_file(ignored))
+      out.push_back(std::move(name));
   }
   std::sort(out.begin(), out.end());
+  return out;
+}
+
+Value row_of(const Diagnostic& problem, const SourceFiles& files) {
+  Position begin = files.position(problem.at.file, problem.at.begin), end = files.position(problem.at.file, problem.at.end);
+  return Map{{"file", files.at(problem.at.file).path},
+             {"line", begin.line},
+             {"column", begin.column},
+             {"end_line", end.line},
+             {"end_column", end.column},
+             {"severity", problem.severity == Severity::error ? "error" : "warning"},
+             {"code", problem.code},
+             {"message", problem.message},
+             {"help", problem.help.empty() ? Value() : Value(problem.help)}};
+}
+
+struct Verdict {
+  Diagnostics problems;
+  SourceFiles files;
+};
+
+Result<Verdict> judge(const std::string& path, const std::vector<Action>& actions) {
+  tl::expected<std::string, std::string> bytes = read_source(path);
+  if (!bytes) return fail(ErrorCode::invalid, bytes.error());
+  Verdict out;
+  std::string digest = sha256_hex(*bytes);
+  out.files.add({path, std::move(*bytes), digest});
+  std::optional<Playbook> playbook = read_playbook(out.files, 0, out.problems);
+  if (playbook) (void)check(std::move(*playbook), actions, out.problems).has_value();
   return out;
 }
 
@@ -30,69 +65,27 @@ std::vector<std::string> playbooks_in(const std::string& path) {
 
 int check_command(Invocation& invocation) {
   bool strict = invocation.options.has("--strict");
+  const std::vector<Action> actions = builtin_actions();
   size_t checked = 0, invalid = 0;
   List rows;
   for (const std::string& word : invocation.options.words) {
     std::vector<std::string> paths = playbooks_in(word);
-    if (paths.empty()) {
-      tell("muster: there is no *.muster.yaml in `" + word + "`\n");
-      return exit_code::usage;
-    }
+    if (paths.empty()) return complain(fail(ErrorCode::invalid, "there is no *" + std::string(playbook_ending) + " in `" + word + "`"));
     for (const std::string& path : paths) {
-      tl::expected<std::string, std::string> bytes = read_source(path);
-      if (!bytes) {
-        tell("muster: " + bytes.error() + "\n");
-        return exit_code::usage;
-      }
-      SourceFiles files;
-      std::string digest = sha256_hex(*bytes);
-      files.add({path, std::move(*bytes), digest});
-      Diagnostics problems;
-      std::optional<Playbook> playbook = read_playbook(files, 0, problems);
-      if (playbook) (void)check(std::move(*playbook), builtin_actions(), problems).has_value();
+      Result<Verdict> verdict = judge(path, actions);
+      if (!verdict) return complain(verdict.error());
       ++checked;
-      invalid += has_errors(problems) || (strict && !problems.empty());
-      for (const Diagnostic& problem : problems) {
-        Position at = files.position(problem.at.file, problem.at.begin);
-        rows.push_back(Map{{"file", path}, {"line", at.line}, {"column", at.column}, {"end_column", files.position(problem.at.file, problem.at.end).column},
-                           {"severity", problem.severity == Severity::error ? "error" : "warning"}, {"code", problem.code}, {"message", problem.message}, {"help", problem.help}});
-      }
-      if (!invocation.json() && !problems.empty()) tell(render_all(problems, files, invocation.terminal.colour));
+      if (has_errors(verdict->problems) || (strict && !verdict->problems.empty())) ++invalid;
+      for (const Diagnostic& problem : verdict->problems) rows.push_back(row_of(problem, verdict->files));
+      if (!invocation.json() && !verdict->problems.empty()) tell(render_all(verdict->problems, verdict->files, invocation.terminal.colour));
     }
   }
   if (invocation.json()) {
-    answer(print_json(Value(rows)) + "\n");
+    answer_rows(invocation, rows);
   } else if (invalid == 0 && !invocation.terminal.quiet) {
     answer(std::to_string(checked) + (checked == 1 ? " playbook is valid\n" : " playbooks are valid\n"));
   }
   return invalid > 0 ? exit_code::invalid : exit_code::ok;
-}
-
-int graph_command(Invocation& invocation) {
-  const std::string& path = invocation.options.words[0];
-  tl::expected<std::string, std::string> bytes = read_source(path);
-  if (!bytes) {
-    tell("muster: " + bytes.error() + "\n");
-    return exit_code::usage;
-  }
-  SourceFiles files;
-  std::string digest = sha256_hex(*bytes);
-  files.add({path, std::move(*bytes), digest});
-  bool warnings = false;
-  std::shared_ptr<const StepGraph> graph = load_graph(files, &invocation, false, warnings);
-  if (!graph) return exit_code::invalid;
-  std::string format = invocation.options.last("--format");
-  if (format.empty() || format == "text") {
-    answer(draw_text(*graph));
-  } else if (format == "dot") {
-    answer(draw_dot(*graph));
-  } else if (format == "mermaid") {
-    answer(draw_mermaid(*graph));
-  } else {
-    tell("muster: `--format` is text, dot or mermaid, and not `" + format + "`\n");
-    return exit_code::usage;
-  }
-  return exit_code::ok;
 }
 
 }  // namespace muster

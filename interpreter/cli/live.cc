@@ -1,182 +1,269 @@
 #include "interpreter/cli/live.h"
 
+#include <algorithm>
 #include <cstdio>
-#include <ctime>
 
 #include "interpreter/base/json.h"
-#include "interpreter/base/shell_quote.h"
-#include "interpreter/base/utf8.h"
+#include "interpreter/cli/frame.h"
+#include "interpreter/report/wording.h"
 
 namespace muster {
 namespace {
 
-std::string clock_of(Timestamp at) { return to_text(at).substr(11, 8); }
+constexpr int64_t redraw_every_us = 100'000;
+constexpr int64_t progress_line_every_us = 5'000'000;
+constexpr size_t widest_tree = 100;
 
-std::string safe(const std::string& text) { return escape_for_terminal(text, false); }
+Map body_of(const Event& event) {
+  if (event.body.empty()) return {};
+  Result<Value> decoded = decode_value(event.body);
+  return decoded && decoded->is<Map>() ? *decoded->find<Map>() : Map{};
+}
 
-const Map* map_in(const Value* value) { return value ? value->find<Map>() : nullptr; }
+std::string with_reason(std::string text, const Map& body) {
+  std::string reason = text_of(body, "reason");
+  return reason.empty() ? text : text + ": " + safe_line(reason);
+}
 
-int64_t monotonic_us() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
+std::string colour_of(const std::string& state) {
+  if (state == "failed" || state == "cancelled") return "31";
+  if (state == "succeeded" || state == "recovered" || state == "already_done") return "32";
+  return "33";
+}
+
+// `12.3 of 200.0 MB`; other units are counted.
+std::string amount(int64_t done, int64_t total, std::string_view unit) {
+  char text[96];
+  if (unit == "bytes") {
+    double mb = 1e6;
+    if (total > 0) {
+      std::snprintf(text, sizeof text, "%.1f of %.1f MB", static_cast<double>(done) / mb, static_cast<double>(total) / mb);
+    } else {
+      std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(done) / mb);
+    }
+    return text;
+  }
+  std::string out = std::to_string(done);
+  if (total > 0) out += " of " + std::to_string(total);
+  return out + (unit.empty() ? "" : " " + std::string(unit));
+}
+
+std::string speed(double rate, std::string_view unit) {
+  char text[64];
+  if (unit == "bytes") {
+    std::snprintf(text, sizeof text, "%.1f MB/s", rate / 1e6);
+  } else {
+    std::snprintf(text, sizeof text, rate < 10 ? "%.1f/s" : "%.0f/s", rate);
+  }
+  return text;
 }
 
 }  // namespace
 
-std::string spent(Duration duration) {
-  char buffer[48];
-  double s = duration.as_seconds();
-  if (s < 60) {
-    std::snprintf(buffer, sizeof buffer, s < 0.1 ? "%.3f s" : "%.1f s", s);
-  } else {
-    std::snprintf(buffer, sizeof buffer, "%d min %d s", static_cast<int>(s) / 60, static_cast<int>(s) % 60);
-  }
-  return buffer;
-}
-
-std::string gate_panel(const std::string& run, const OpRecord& op, const Terminal& terminal) {
-  const Map& shown = op.gate.shown;
-  RulesOfGate rules = rules_of(op.gate);
-  std::string out = painted("gate " + op.op.path, "1", terminal) + "  of run " + run + "\n";
-  std::string message = text_of(shown, "message");
-  if (!message.empty()) out += "  " + safe(message) + "\n";
-  out += "  what would be done:\n";
-  if (const Value* guarded = member(shown, "guarded"); guarded && guarded->is<List>()) {
-    for (const Value& item : guarded->get<List>()) {
-      const Map* step = item.find<Map>();
-      if (!step) continue;
-      std::string effect = text_of(*step, "effect");
-      out += "    " + safe(text_of(*step, "op")) + "  " + text_of(*step, "action") + (effect.empty() ? "" : " (" + effect + ")") + "\n";
-      if (const Value* lines = member(*step, "lines"); lines && lines->is<List>())
-        for (const Value& line : lines->get<List>()) out += "      " + safe(to_text(line)) + "\n";
-      std::string undo = text_of(*step, "rollback");
-      if (!undo.empty()) out += "      undone, if a later step fails: " + undo + "\n";
-    }
-  }
-  std::string who;
-  for (const RulesOfGate::Place& place : rules.places) who += (who.empty() ? "" : ", and ") + (place.count > 1 ? std::to_string(place.count) + " of " : "") + place.label;
-  out += "  approvers: " + (who.empty() ? "anybody" : who) + "\n";
-  if (rules.self_approval_lifted) out += "  the starter may approve: the configuration is that of a team of one\n";
-  if (op.gate.expires_at) out += "  expires:   " + to_text(*op.gate.expires_at) + "\n";
-  out += "  digest:    " + op.gate.digest.substr(0, 16) + "\n";
-  return out;
-}
-
-std::string LiveView::label(const OpId& op) const {
+std::string LiveView::name(const OpId& op) const {
   const Node* node = graph_.find(op);
-  if (!node) return op.path;
-  std::string title = label_of(*node);
-  return title == op.path ? op.path : op.path + "  " + title;
+  std::string title = node ? label_of(*node) : "";
+  std::string path = safe_line(op.path);
+  return title.empty() || title == op.path.substr(op.path.rfind('/') + 1) ? path : path + "  " + safe_line(title);
 }
 
 void LiveView::clear() {
-  if (status_shown_) tell("\r\x1b[K");
-  status_shown_ = false;
+  if (drawn_lines_ == 0 && !drawn_question_) return;
+  std::string out = "\r";
+  size_t up = drawn_lines_ == 0 ? 0 : drawn_lines_ - 1;
+  if (settings_.terminal.live) {
+    if (up > 0) out += "\x1b[" + std::to_string(up) + "A";
+    settings_.write(out + "\x1b[J");
+  } else {
+    settings_.write("\n");  // the question stays where it was asked
+  }
+  drawn_lines_ = 0;
+  drawn_question_ = false;
+}
+
+std::string LiveView::tree() {
+  int64_t now = settings_.now_us();
+  drawn_us_ = now;
+  TerminalSize size = settings_.size();
+  FrameStyle style{std::min(size.columns, widest_tree) - 1, size.rows > 6 ? size.rows - 2 : 4, settings_.terminal.colour, [&](const std::string& op) {
+                     Progressing& p = progressing_[op];
+                     if (p.first_seen_us == 0) p.first_seen_us = now;
+                     return spent(Duration{now - p.first_seen_us}) + (p.text.empty() ? "" : "  " + p.text);
+                   }};
+  std::string out;
+  drawn_lines_ = 0;
+  for (const std::string& row : frame(graph_, *history_, run_, style)) {
+    out += (out.empty() ? "" : "\n") + row;
+    ++drawn_lines_;
+  }
+  return out;
+}
+
+// In a run of many fast steps the tree is drawn ten times a second, not after each of them.
+void LiveView::draw() {
+  std::string out;
+  if (draws_tree() && history_ && question_.empty() && settings_.now_us() - drawn_us_ >= redraw_every_us) out = tree();
+  if (!question_.empty()) {
+    out += question_;
+    drawn_question_ = true;
+  }
+  if (!out.empty()) settings_.write(out);
+}
+
+void LiveView::leave_tree() {
+  clear();
+  if (!draws_tree() || !history_) return;
+  settings_.write(tree() + "\n");
+  drawn_lines_ = 0;
+}
+
+void LiveView::finish() {
+  question_.clear();
+  leave_tree();
+}
+
+void LiveView::tick() {
+  if (!draws_tree() || !history_ || !question_.empty() || settings_.now_us() - drawn_us_ < redraw_every_us) return;
+  clear();
+  draw();
 }
 
 void LiveView::line(const std::string& text) {
-  if (terminal_.quiet) return;
-  clear();
-  tell(text + "\n");
+  if (!settings_.terminal.quiet) say(text);
 }
 
-void LiveView::status(const std::string& text) {
-  if (terminal_.quiet || !terminal_.live) return;
+void LiveView::say(const std::string& text) {
   clear();
-  tell(text);
-  status_shown_ = true;
+  settings_.write(text + "\n");
+  draw();
+}
+
+void LiveView::ask(std::string question) {
+  clear();
+  question_ = std::move(question);
+  draw();
+}
+
+void LiveView::heard() {
+  drawn_lines_ = 0;
+  drawn_question_ = false;
+  question_.clear();
+}
+
+void LiveView::show_gate(const OpRecord& gate, bool with_commands) {
+  leave_tree();
+  std::string panel = gate_panel(run_, gate, {settings_.terminal.live ? Colour::off : settings_.terminal.colour, settings_.terminal.tty});
+  if (settings_.terminal.live) panel = boxed(panel, std::min(settings_.size().columns, widest_tree) - 1);
+  settings_.write((settings_.terminal.live ? "" : "\n") + panel + (with_commands ? "  to decide, type one of\n" + gate_commands(settings_.muster, run_, gate) : "") + "\n");
+  draw();
 }
 
 void LiveView::progress(const OpId& op, int64_t done, int64_t total, std::string_view unit) {
-  int64_t now = monotonic_us();
-  if (op != progress_of_) {
-    progress_of_ = op;
-    progress_began_.us = now;
-    last_progress_us_ = 0;
+  Progressing& p = progressing_[op.path];
+  int64_t now = settings_.now_us();
+  if (p.first_seen_us == 0) p.first_seen_us = now;
+  if (p.began_us == 0 || done < p.first_done) {
+    p.began_us = now;
+    p.first_done = done;
   }
-  int64_t every = terminal_.live ? 100'000 : 5'000'000;
-  if (last_progress_us_ != 0 && now - last_progress_us_ < every && done < total) return;
-  last_progress_us_ = now;
-  double elapsed = static_cast<double>(now - progress_began_.us) / 1e6;
-  double rate = elapsed > 0 ? static_cast<double>(done) / elapsed : 0;
-  char text[160];
-  if (total > 0 && rate > 0) {
-    std::snprintf(text, sizeof text, "  %s  %lld of %lld %.*s (%d %%), %.0f/s, %s left", op.path.c_str(), static_cast<long long>(done), static_cast<long long>(total),
-                  static_cast<int>(unit.size()), unit.data(), static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total)), rate,
-                  spent(Duration{static_cast<int64_t>(static_cast<double>(total - done) / rate * 1e6)}).c_str());
+  bool live = draws_tree();
+  if (p.told_us != 0 && now - p.told_us < (live ? redraw_every_us : progress_line_every_us) && done < total) return;
+  p.told_us = now;
+  double elapsed = static_cast<double>(now - p.began_us) / 1e6;
+  double rate = elapsed > 0 ? static_cast<double>(done - p.first_done) / elapsed : 0;
+  p.text = amount(done, total, safe_line(unit));
+  if (total > 0) p.text += " (" + std::to_string(static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total))) + " %)";
+  if (rate > 0) p.text += ", " + speed(rate, unit);
+  if (rate > 0 && total > done) p.text += ", " + spent(Duration{static_cast<int64_t>(static_cast<double>(total - done) / rate * 1e6)}) + " left";
+  if (live) {
+    tick();
   } else {
-    std::snprintf(text, sizeof text, "  %s  %lld %.*s", op.path.c_str(), static_cast<long long>(done), static_cast<int>(unit.size()), unit.data());
-  }
-  if (terminal_.live) {
-    status(text);
-  } else {
-    line(text);
+    line("            " + safe_line(op.path) + "  " + p.text);
   }
 }
 
 void LiveView::happened(const Event& event, const RunHistory& history) {
-  const OpRecord* op = history.find(event.op);
-  std::string at = clock_of(event.at) + "  ";
-  Map body;
-  if (!event.body.empty()) {
-    Result<Value> decoded = decode_value(event.body);
-    if (decoded && decoded->is<Map>()) body = std::move(*decoded->find<Map>());
+  history_ = &history;
+  Map body = body_of(event);
+  if (text_of(body, "state") != "running") progressing_.erase(event.op.path);
+  told(event, body, history);
+  if (settings_.terminal.verbose) verbose(event, body);
+}
+
+void LiveView::tell_ending_of_step(const Event& event, const Map& body, const OpRecord& op) {
+  std::string state = text_of(body, "state");
+  std::string took = op.started_at && op.ended_at ? " in " + spent(*op.ended_at - *op.started_at) : "";
+  bool has_words = member(body, "error") || member(body, "notes");
+  if (draws_tree() && !has_words) return;  // the tree tells it
+  line(clock_of(event.at) + "   " + name(event.op) + "  " + styled(state, colour_of(state)) + took);
+  constexpr std::string_view below = "            ";
+  const Value* error = member(body, "error");
+  if (const Map* map = error ? error->find<Map>() : nullptr) {
+    std::string drawn = text_of(*map, "diagnostic"), hint = text_of(*map, "hint");
+    std::string text = indented(drawn.empty() ? text_of(*map, "message") : drawn, below);
+    if (!hint.empty()) text += std::string(below) + "= help: " + safe_line(hint) + "\n";
+    if (!text.empty()) text.pop_back();
+    line(text);
   }
+  if (const Value* notes = member(body, "notes"); notes && notes->is<List>())
+    for (const Value& note : notes->get<List>()) line(std::string(below) + short_line(to_text(note), 400));
+}
+
+void LiveView::told(const Event& event, const Map& body, const RunHistory& history) {
+  const OpRecord* op = history.find(event.op);
   const Node* node = graph_.find(event.op);
+  bool is_group = node && node->is_group();
+  std::string at = clock_of(event.at) + " ", what = name(event.op), state = text_of(body, "state");
   switch (event.kind) {
     case EventKind::evaluated:
-      if (member(body, "entered") && node && node->kind == NodeKind::phase) line(at + painted(label(event.op), "1", terminal_));
+      if (member(body, "entered") && node && node->kind == NodeKind::phase && !draws_tree()) line(at + styled(what, "1"));
+      if (member(body, "timed_out")) line(at + styled("the time of " + what + " was up", "31"));
       break;
-    case EventKind::intent: status("  " + event.op.path + " …"); break;
     case EventKind::skipped:
-      if (node && !node->is_group()) line(at + "  - " + label(event.op) + "  " + text_of(body, "state") + ": " + safe(text_of(body, "reason")));
-      if (node && node->is_group()) line(at + label(event.op) + "  " + text_of(body, "state") + ": " + safe(text_of(body, "reason")));
+      if (!draws_tree()) line(at + (is_group ? "" : "  ") + with_reason(what + "  " + state, body));
       break;
     case EventKind::outcome:
-    case EventKind::verified: {
-      if (!op || (node && node->is_group())) break;
-      std::string state = text_of(body, "state");
-      if (state == "running") {
-        status("  " + event.op.path + " verifying …");
-        break;
-      }
-      const Map* error = map_in(member(body, "error"));
-      std::string took = op->started_at && op->ended_at ? "  " + spent(*op->ended_at - *op->started_at) : "";
-      std::string mark = error ? painted("✗", "31", terminal_) : painted("✓", "32", terminal_);
-      line(at + "  " + mark + " " + label(event.op) + (state == "succeeded" ? "" : "  " + state) + took);
-      if (error) {
-        std::string drawn = text_of(*error, "diagnostic");
-        line(drawn.empty() ? "               " + safe(text_of(*error, "message")) : escape_for_terminal(drawn, true));
-        std::string hint = text_of(*error, "hint");
-        if (!hint.empty()) line("               = help: " + safe(hint));
-      }
-      for (const std::string& note : op->notes)
-        if (member(body, "notes")) line("               " + safe(note));
+    case EventKind::verified:
+      if (op && !is_group && state != "running") tell_ending_of_step(event, body, *op);
+      break;
+    case EventKind::in_doubt: line(at + "  " + with_reason(what + "  " + styled("in doubt", "33"), body)); break;
+    case EventKind::resolved:
+      line(at + "  " + with_reason(what + "  " + safe_line(text_of(body, "person")) + " settles it as " + text_of(body, "choice"), body));
+      break;
+    case EventKind::vote: line(at + with_reason("gate " + event.op.path + "  " + safe_line(text_of(body, "person")) + " says " + safe_line(text_of(body, "verdict")), body)); break;
+    case EventKind::gate_closed: {
+      std::string verdict = text_of(body, "verdict");
+      line(at + "gate " + event.op.path + "  " + styled(verdict, verdict == "approved" ? "32" : "33") + (verdict == "voided" || verdict == "expired" ? ": " + safe_line(text_of(body, "reason")) : ""));
       break;
     }
-    case EventKind::in_doubt:
-      line(at + "  " + painted("?", "33", terminal_) + " " + label(event.op) + "  in doubt: " + safe(text_of(body, "reason")));
-      break;
-    case EventKind::gate_opened:
-      clear();
-      if (op) tell("\n" + gate_panel(run_, *op, terminal_) + "\n");
-      break;
-    case EventKind::vote: line(at + "gate " + event.op.path + ": " + safe(text_of(body, "person")) + " says " + text_of(body, "verdict") + (text_of(body, "reason").empty() ? "" : ": " + safe(text_of(body, "reason")))); break;
-    case EventKind::gate_closed: line(at + "gate " + event.op.path + " " + painted(text_of(body, "verdict"), "1", terminal_)); break;
     case EventKind::wait_started:
-      if (op && op->due_at) line(at + "  … " + label(event.op) + "  " + (text_of(body, "reason") == "retry" ? "tries again at " : "waits until ") + clock_of(*op->due_at));
+      if (op && op->due_at && !draws_tree()) line(at + "  " + what + (text_of(body, "reason") == "retry" ? "  tries again at " : "  waits until ") + clock_of(*op->due_at));
       break;
     case EventKind::rollback_started:
-      if (member(body, "steps")) line(at + painted("rolling back", "1", terminal_) + " " + label(event.op));
+      if (member(body, "steps")) line(at + styled("rolling back " + what, "1"));
       break;
     case EventKind::rollback_ended:
       if (const Value* undone = member(body, "undone"); undone && undone->is<bool>())
-        line(at + "  " + (undone->get<bool>() ? "↶ undone: " : painted("✗ not undone: ", "31", terminal_)) + label(event.op));
+        line(at + "  " + what + "  " + (undone->get<bool>() ? styled("undone", "32") : styled("not undone", "31")));
       break;
-    case EventKind::cancel_asked: line(at + "cancelled by " + safe(text_of(body, "person")) + ": running steps are stopped"); break;
+    case EventKind::owned:
+      if (!text_of(body, "before").empty()) line(at + "taken over from " + safe_line(text_of(body, "before")));
+      break;
+    case EventKind::cancel_asked:
+      line(at + with_reason(safe_line(text_of(body, "person")) + " cancels the run", body));
+      break;
+    case EventKind::audit: line(at + "  audit " + safe_line(text_of(body, "event"))); break;
+    case EventKind::clock_stepped: line(at + "the clock was set back"); break;
     default: break;
   }
+}
+
+// With -v: every event, with what it says, beside the lines for people.
+void LiveView::verbose(const Event& event, const Map& body) {
+  std::string text = "            " + std::to_string(event.seq) + " " + event.kind_text + (event.op.path.empty() ? "" : " " + safe_line(event.op.path));
+  if (event.attempt > 0) text += " attempt " + std::to_string(event.attempt);
+  if (!body.empty()) text += " " + short_line(print_json(Value(body)), 300);
+  line(styled(text, "2"));
 }
 
 }  // namespace muster

@@ -48,82 +48,144 @@ const std::vector<Flag>& global_flags() {
   static const std::vector<Flag> flags = {
       {"--store", "STORE", "where runs are recorded: a path or sqlite:PATH", 0},
       {"--config", "FILE", "the organisation's configuration", 0},
-      {"--output", "text|json|jsonl", "how the answer is written", 0},
-      {"--no-color", "", "no colours (as NO_COLOR says, too)", 0},
-      {"--quiet", "", "no progress on stderr", 'q'},
-      {"--verbose", "", "more on stderr", 'v'},
-      {"--help", "", "what a command does", 'h'},
+      {"--output", "text|json|jsonl", "how the answer is written; text unless said", 0},
+      {"--no-color", "", "no colours; a NO_COLOR that is set says so, too", 0},
+      {"--quiet", "", "no progress on stderr; gates and errors are still shown", 'q'},
+      {"--verbose", "", "every event of the run on stderr", 'v'},
+      {"--help", "", "what a command does and takes", 'h'},
       {"--version", "", "the version of muster", 0},
   };
   return flags;
 }
 
-tl::expected<Options, std::string> parse_options(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms) {
-  Options out;
-  const CommandForm* form = nullptr;
-  bool only_words = false;
-  std::vector<std::string> before;  // flags of a command that stand in front of its name are looked at once it is known
-  auto known_flags = [&] {
+namespace {
+
+class Parser {
+ public:
+  Parser(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms) : arguments_(arguments), forms_(forms) {}
+
+  tl::expected<Options, std::string> parse() {
+    bool only_words = false;
+    for (at_ = 0; at_ < arguments_.size(); ++at_) {
+      const std::string& word = arguments_[at_];
+      std::string problem;
+      if (!only_words && word == "--") {
+        only_words = true;
+      } else if (only_words || word.size() < 2 || word[0] != '-') {
+        problem = take_word(word);
+      } else if (word[1] == '-') {
+        problem = take_long(word);
+      } else {
+        problem = take_letters(word);
+      }
+      if (!problem.empty()) return tl::unexpected(std::move(problem));
+    }
+    std::string problem = out_.has("--help") || out_.has("--version") ? "" : whole();
+    if (!problem.empty()) return tl::unexpected(std::move(problem));
+    return std::move(out_);
+  }
+
+ private:
+  std::string take_word(const std::string& word) {
+    if (form_) {
+      out_.words.push_back(word);
+      return {};
+    }
+    for (const CommandForm& form : forms_)
+      if (form.name == word) form_ = &form;
+    if (form_) {
+      out_.command = word;
+      return {};
+    }
+    std::vector<std::string_view> names;
+    for (const CommandForm& form : forms_) names.push_back(form.name);
+    return "no command is called `" + word + "`" + did_you_mean(word, names);
+  }
+
+  const Flag* find(std::string_view name) const {
+    const Flag* flag = find_flag(global_flags(), name);
+    return flag || !form_ ? flag : find_flag(form_->flags, name);
+  }
+
+  std::string unknown(const std::string& name) const {
     std::vector<std::string_view> names;
     for (const Flag& flag : global_flags()) names.push_back(flag.name);
-    if (form)
-      for (const Flag& flag : form->flags) names.push_back(flag.name);
-    return names;
-  };
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& word = arguments[i];
-    if (!only_words && word == "--") {
-      only_words = true;
-      continue;
-    }
-    if (only_words || word.size() < 2 || word[0] != '-') {
-      if (form) {
-        out.words.push_back(word);
-        continue;
-      }
-      auto found = std::find_if(forms.begin(), forms.end(), [&](const CommandForm& f) { return f.name == word; });
-      if (found == forms.end()) {
-        std::vector<std::string_view> names;
-        for (const CommandForm& f : forms) names.push_back(f.name);
-        return tl::unexpected("no command is called `" + word + "`" + did_you_mean(word, names));
-      }
-      form = &*found;
-      out.command = word;
-      continue;
-    }
-    size_t equals = word.rfind("--", 0) == 0 ? word.find('=') : std::string::npos;
-    std::string name = word.substr(0, equals);
-    const Flag* flag = find_flag(global_flags(), name);
-    if (!flag && form) flag = find_flag(form->flags, name);
-    if (!flag && name.size() > 2 && name[1] != '-' && form) {  // -iNAME=VALUE
-      flag = find_flag(form->flags, name.substr(0, 2));
-      if (flag && !flag->value.empty()) {
-        out.flags[std::string(flag->name)].push_back(word.substr(2));
-        continue;
-      }
-      flag = nullptr;
-    }
-    if (!flag) return tl::unexpected("no option is called `" + name + "`" + (form ? " in `muster " + out.command + "`" : "") + did_you_mean(name, known_flags()));
-    std::vector<std::string>& values = out.flags[std::string(flag->name)];
-    if (flag->value.empty()) {
-      if (equals != std::string::npos) return tl::unexpected("`" + name + "` takes no value");
-      values.emplace_back();
-    } else if (equals != std::string::npos) {
-      values.push_back(word.substr(equals + 1));
-    } else if (i + 1 < arguments.size()) {
-      values.push_back(arguments[++i]);
-    } else {
-      return tl::unexpected("`" + name + "` wants " + std::string(flag->value));
-    }
+    for (const CommandForm& form : forms_)
+      if (form_ == &form)
+        for (const Flag& flag : form.flags) names.push_back(flag.name);
+    std::string near = did_you_mean(name, names);
+    if (near.empty() && !form_)
+      for (const CommandForm& form : forms_)
+        if (find_flag(form.flags, name)) return "`" + name + "` stands before the command; a command's own options stand after it";
+    return "no option is called `" + name + "`" + (form_ ? " in `muster " + out_.command + "`" : "") + near;
   }
-  if (out.has("--help") || out.has("--version")) return out;
-  if (!form) return tl::unexpected(std::string("a command is expected; `muster --help` lists them"));
-  auto count = static_cast<int>(out.words.size());
-  if (count < form->least) return tl::unexpected("`muster " + out.command + "` wants " + std::string(form->words));
-  if (form->most >= 0 && count > form->most) return tl::unexpected("`muster " + out.command + "` takes no further word than " + (form->words.empty() ? "its options" : std::string(form->words)) + ", and `" + out.words.back() + "` stands there");
-  std::string output = out.last("--output");
-  if (!output.empty() && output != "text" && output != "json" && output != "jsonl") return tl::unexpected("`--output` is text, json or jsonl, and not `" + output + "`");
-  return out;
+
+  std::string take_long(const std::string& word) {
+    size_t equals = word.find('=');
+    std::string name = word.substr(0, equals);
+    const Flag* flag = find(name);
+    if (!flag) return unknown(name);
+    if (equals == std::string::npos) return take_value_of(*flag, name);
+    if (flag->value.empty()) return "`" + name + "` takes no value";
+    return keep(*flag, word.substr(equals + 1));
+  }
+
+  // `-q`, `-qv`, `-i NAME=VALUE`, `-iNAME=VALUE`
+  std::string take_letters(const std::string& word) {
+    for (size_t i = 1; i < word.size(); ++i) {
+      std::string name = std::string("-") + word[i];
+      const Flag* flag = find(name);
+      if (!flag) return unknown(i == 1 ? word : name);
+      if (!flag->value.empty() && i + 1 < word.size()) return keep(*flag, word.substr(i + 1));
+      std::string problem = take_value_of(*flag, name);
+      if (!problem.empty()) return problem;
+    }
+    return {};
+  }
+
+  std::string take_value_of(const Flag& flag, const std::string& name) {
+    if (flag.value.empty()) return keep(flag, "");
+    if (at_ + 1 >= arguments_.size()) return "`" + name + "` wants " + std::string(flag.value);
+    return keep(flag, arguments_[++at_]);
+  }
+
+  std::string keep(const Flag& flag, std::string value) {
+    if (flag.value.find('|') != std::string_view::npos) {
+      bool known = false;
+      std::string choices;
+      for (size_t begin = 0; begin <= flag.value.size();) {
+        size_t end = std::min(flag.value.find('|', begin), flag.value.size());
+        std::string_view choice = flag.value.substr(begin, end - begin);
+        known = known || choice == value;
+        choices += (choices.empty() ? "" : end == flag.value.size() ? " or " : ", ") + std::string(choice);
+        begin = end + 1;
+      }
+      if (!known) return "`" + std::string(flag.name) + "` is " + choices + ", and not `" + value + "`";
+    }
+    out_.flags[std::string(flag.name)].push_back(std::move(value));
+    return {};
+  }
+
+  std::string whole() const {
+    if (!form_) return "a command is expected; `muster --help` lists them";
+    auto count = static_cast<int>(out_.words.size());
+    std::string us = "`muster " + out_.command + "`", words(form_->words);
+    if (count < form_->least) return us + " wants " + words;
+    if (form_->most < 0 || count <= form_->most) return {};
+    return us + (form_->most == 0 ? " takes no words" : " takes " + words) + ", and `" + out_.words[static_cast<size_t>(form_->most)] + "` stands there, too";
+  }
+
+  const std::vector<std::string>& arguments_;
+  const std::vector<CommandForm>& forms_;
+  const CommandForm* form_ = nullptr;
+  size_t at_ = 0;
+  Options out_;
+};
+
+}  // namespace
+
+tl::expected<Options, std::string> parse_options(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms) {
+  return Parser(arguments, forms).parse();
 }
 
 std::string help_of(const CommandForm& form) {

@@ -1,6 +1,6 @@
 // The words of a command line, read by one table: the parser and the help text are made from the same rows.
 //
-// Errors: a message for people and a nearest name; exit code 2.
+// Errors: a message for people, with the nearest name; exit code 2.
 // Source: docs/cli.md.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace muster {
 
 struct Flag {
   std::string_view name;   // `--inputs`
-  std::string_view value;  // what it takes, for the help; empty: nothing
+  std::string_view value;  // what it takes: `FILE`; `text|json`: one of these; empty: nothing
   std::string_view meaning;
   char letter = 0;  // `-i`
 };
@@ -36,7 +36,7 @@ struct Options {
   [[nodiscard]] const std::vector<std::string>& all(std::string_view flag) const;
 };
 
-// The flags that every command takes.
+// The flags that every command takes, before or after its name; a command's own stand after it.
 [[nodiscard]] const std::vector<Flag>& global_flags();
 // `--help` and `--version` are flags here, too; with them no words are asked for.
 [[nodiscard]] tl::expected<Options, std::string> parse_options(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms);

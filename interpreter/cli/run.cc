@@ -1,12 +1,13 @@
 // `muster run PLAYBOOK`
 #include "interpreter/base/digest.h"
 #include "interpreter/checker/checker.h"
-#include "interpreter/cli/command.h"
+#include "interpreter/cli/carry.h"
 #include "interpreter/reader/reader.h"
 
 namespace muster {
 namespace {
 
+// What `--inputs` and then each `-i` say; nothing: the problem was told.
 std::optional<Map> given_inputs(const Invocation& invocation) {
   Map given;
   if (std::string path = invocation.options.last("--inputs"); !path.empty()) {
@@ -38,29 +39,21 @@ std::optional<Map> given_inputs(const Invocation& invocation) {
 }  // namespace
 
 int run_command(Invocation& invocation) {
-  const std::string& path = invocation.options.words[0];
-  tl::expected<std::string, std::string> bytes = read_source(path);
-  if (!bytes) {
-    tell("muster: " + bytes.error() + "\n");
-    return exit_code::usage;
-  }
-  std::optional<Configuration> configuration = configuration_of(invocation);
-  if (!configuration) return exit_code::usage;
-  Loaded loaded;
-  std::string digest = sha256_hex(*bytes);
-  loaded.files.add({path, std::move(*bytes), digest});
-  bool warnings = false;
-  loaded.graph = load_graph(loaded.files, &invocation, false, warnings);
-  if (!loaded.graph) return exit_code::invalid;
+  Result<Loaded> loaded = load_playbook(invocation, invocation.options.words[0]);
+  if (!loaded) return complain(loaded.error());
+  if (!loaded->graph) return exit_code::invalid;
+  Result<Configuration> configuration = configuration_of(invocation);
+  if (!configuration) return complain(configuration.error());
   std::optional<Map> given = given_inputs(invocation);
   if (!given) return exit_code::usage;
   Diagnostics problems;
-  std::optional<Map> inputs = bind_inputs(loaded.graph->playbook(), *given, problems);
-  if (!problems.empty()) tell(render_all(problems, loaded.files, invocation.terminal.colour));
+  std::optional<Map> inputs = bind_inputs(loaded->graph->playbook(), *given, problems);
+  if (!problems.empty()) tell(render_all(problems, loaded->files, invocation.terminal.colour));
   if (!inputs) return exit_code::usage;
   Result<std::unique_ptr<Journal>> journal = open_journal(store_of(invocation, *configuration), true);
   if (!journal) return complain(journal.error());
-  return carry_on(invocation, **journal, *configuration, std::move(loaded), "", *inputs, {invocation.options.has("--detach")});
+  Session session{std::move(*configuration), std::move(*journal)};
+  return carry_on(invocation, session, std::move(*loaded), "", *inputs, {invocation.options.has("--detach"), false});
 }
 
 }  // namespace muster

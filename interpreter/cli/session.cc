@@ -1,11 +1,12 @@
-// What commands share: the store, the configuration, playbooks and runs by their names.
-#include <fcntl.h>
+#include "interpreter/cli/session.h"
+
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
-#include "interpreter/cli/command.h"
+#include "interpreter/engine/engine.h"
 #include "interpreter/reader/reader.h"
 #include "steps/steps.h"
 
@@ -17,11 +18,20 @@ std::string variable(const Invocation& invocation, const char* name) {
   return it == invocation.environment.end() ? std::string() : it->second;
 }
 
+// A folder of the XDG rules: relative values of the variable count as not set.
 std::string home(const Invocation& invocation, const char* xdg, const char* fallback) {
   std::string folder = variable(invocation, xdg);
-  if (!folder.empty()) return folder;
+  if (!folder.empty() && folder[0] == '/') return folder;
   std::string home_folder = variable(invocation, "HOME");
   return (home_folder.empty() ? "." : home_folder) + "/" + fallback;
+}
+
+std::shared_ptr<const StepGraph> graph_of(SourceFiles& files, Diagnostics& problems) {
+  std::optional<Playbook> playbook = read_playbook(files, 0, problems);
+  std::optional<CheckedPlaybook> checked;
+  if (playbook) checked = check(std::move(*playbook), builtin_actions(), problems);
+  if (!checked || has_errors(problems)) return nullptr;
+  return std::make_shared<StepGraph>(std::make_shared<const Playbook>(checked->playbook()));
 }
 
 }  // namespace
@@ -36,6 +46,15 @@ int complain(const Error& error) {
   }
 }
 
+void answer_rows(const Invocation& invocation, const List& rows) {
+  if (!invocation.lines()) return answer(print_json(Value(rows)) + "\n");
+  for (const Value& row : rows) answer(print_json(row) + "\n");
+}
+
+void answer_object(const Invocation& invocation, const Value& object) {
+  answer((invocation.lines() ? print_json(object) : print_json_pretty(object)) + "\n");
+}
+
 std::string store_of(const Invocation& invocation, const Configuration& configuration) {
   std::string named = invocation.options.last("--store");
   if (named.empty()) named = variable(invocation, "MUSTER_STORE");
@@ -44,64 +63,63 @@ std::string store_of(const Invocation& invocation, const Configuration& configur
   return named;
 }
 
-std::optional<Configuration> configuration_of(const Invocation& invocation) {
+Result<Configuration> configuration_of(const Invocation& invocation) {
   std::string named = invocation.options.last("--config");
   std::string path = named.empty() ? home(invocation, "XDG_CONFIG_HOME", ".config") + "/muster/config.yaml" : named;
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     if (named.empty()) return Configuration();
-    tell("muster: the configuration `" + path + "` is not there\n");
-    return std::nullopt;
+    return fail(ErrorCode::invalid, "the configuration `" + path + "` is not there");
   }
-  if ((status.st_mode & 022) != 0) {
-    tell("muster: the configuration `" + path + "` may be changed by others\n  = help: chmod go-w " + path + "\n");
-    return std::nullopt;
-  }
+  // Whoever can write it decides who may approve.
+  if ((status.st_mode & 022) != 0) return fail(ErrorCode::invalid, "the configuration `" + path + "` may be changed by others", "chmod go-w " + path);
+  if (status.st_uid != ::geteuid() && status.st_uid != 0)
+    return fail(ErrorCode::invalid, "the configuration `" + path + "` belongs to somebody else", "it must be yours, or root's");
   tl::expected<std::string, std::string> bytes = read_source(path);
-  if (!bytes) {
-    tell("muster: " + bytes.error() + "\n");
-    return std::nullopt;
-  }
+  if (!bytes) return fail(ErrorCode::invalid, bytes.error());
   SourceFiles files;
   std::string digest = sha256_hex(*bytes);
   uint32_t file = files.add({path, std::move(*bytes), digest});
   Diagnostics problems;
   std::optional<Configuration> configuration = read_configuration(files, file, problems);
   if (!problems.empty()) tell(render_all(problems, files, invocation.terminal.colour));
-  if (has_errors(problems)) return std::nullopt;
-  return configuration;
+  if (has_errors(problems) || !configuration) return fail(ErrorCode::invalid, "the configuration `" + path + "` cannot be used");
+  return std::move(*configuration);
 }
 
-Result<std::unique_ptr<Journal>> journal_of(const Invocation& invocation, bool create) {
-  std::optional<Configuration> configuration = configuration_of(invocation);
-  if (!configuration) return fail(ErrorCode::invalid, "the configuration cannot be used");
-  return open_journal(store_of(invocation, *configuration), create);
+Result<Session> open_session(const Invocation& invocation) {
+  Result<Configuration> configuration = configuration_of(invocation);
+  if (!configuration) return pass(configuration.error());
+  Result<std::unique_ptr<Journal>> journal = open_journal(store_of(invocation, *configuration), false);
+  if (!journal) return pass(journal.error());
+  return Session{std::move(*configuration), std::move(*journal)};
 }
 
 Result<std::string> run_named(Journal& journal, const std::string& word) {
+  if (word.empty()) return fail(ErrorCode::invalid, "a run is named by its id, the beginning of it, or `last`");
   RunQuery query;
   if (word != "last") query.id_prefix = word;
   query.limit = word == "last" ? 1 : 2;
   Result<std::vector<RunRow>> rows = journal.find(query);
   if (!rows) return pass(rows.error());
-  if (rows->empty()) {
-    if (word == "last") return fail(ErrorCode::not_found, "no run is recorded yet", "`muster run PLAYBOOK` makes one");
-    return fail(ErrorCode::not_found, "no run is called `" + word + "`", "`muster runs` lists them");
-  }
-  if (rows->size() > 1 && rows->front().id != word)
-    return fail(ErrorCode::invalid, "several runs begin with `" + word + "`", "write more of its id; `muster runs` lists them");
+  if (rows->empty() && word == "last") return fail(ErrorCode::not_found, "no run is recorded yet", "`muster run PLAYBOOK` makes one");
+  if (rows->empty()) return fail(ErrorCode::not_found, "no run is called `" + word + "`", "`muster runs` lists them");
+  for (const RunRow& row : *rows)
+    if (row.id == word) return row.id;
+  if (rows->size() > 1) return fail(ErrorCode::invalid, "several runs begin with `" + word + "`", "write more of its id; `muster runs` lists them");
   return rows->front().id;
 }
 
-std::shared_ptr<const StepGraph> load_graph(SourceFiles& files, const Invocation* invocation, bool strict, bool& had_warnings) {
+Result<Loaded> load_playbook(const Invocation& invocation, const std::string& path) {
+  tl::expected<std::string, std::string> bytes = read_source(path);
+  if (!bytes) return fail(ErrorCode::invalid, bytes.error());
+  Loaded loaded;
+  std::string digest = sha256_hex(*bytes);
+  loaded.files.add({path, std::move(*bytes), digest});
   Diagnostics problems;
-  std::optional<Playbook> playbook = read_playbook(files, 0, problems);
-  std::optional<CheckedPlaybook> checked;
-  if (playbook) checked = check(std::move(*playbook), builtin_actions(), problems);
-  if (invocation && !problems.empty()) tell(render_all(problems, files, invocation->terminal.colour));
-  had_warnings = !problems.empty();
-  if (!checked || has_errors(problems) || (strict && !problems.empty())) return nullptr;
-  return std::make_shared<StepGraph>(std::make_shared<const Playbook>(checked->playbook()));
+  loaded.graph = graph_of(loaded.files, problems);
+  if (!problems.empty()) tell(render_all(problems, loaded.files, invocation.terminal.colour));
+  return loaded;
 }
 
 Result<OpenRun> open_run(Journal& journal, const std::string& id) {
@@ -113,29 +131,58 @@ Result<OpenRun> open_run(Journal& journal, const std::string& id) {
   if (!history) return pass(history.error());
   out.history = std::move(*history);
   const Value* files = member(out.history.created, "files");
-  if (!files || !files->is<List>()) return fail(ErrorCode::corrupt, "run " + id + " does not say which files it was made of");
-  for (const Value& entry : files->get<List>()) {
-    const Map* map = entry.find<Map>();
-    if (!map) return fail(ErrorCode::corrupt, "run " + id + " does not say which files it was made of");
-    std::string digest = text_of(*map, "digest");
+  const List* list = files ? files->find<List>() : nullptr;
+  if (!list || list->empty()) return fail(ErrorCode::corrupt, "run " + id + " does not say which files it was made of");
+  for (const Value& entry : *list) {
+    const Map* file = entry.find<Map>();
+    if (!file) return fail(ErrorCode::corrupt, "run " + id + " does not say which files it was made of");
+    std::string digest = text_of(*file, "digest");
     Result<std::string> bytes = journal.file(digest);
     if (!bytes) return pass(bytes.error());
-    out.loaded.files.add({text_of(*map, "path"), std::move(*bytes), digest});
+    out.loaded.files.add({text_of(*file, "path"), std::move(*bytes), digest});
   }
-  bool warnings = false;
-  out.loaded.graph = load_graph(out.loaded.files, nullptr, false, warnings);
-  if (!out.loaded.graph) return fail(ErrorCode::refused, "the playbook of run " + id + " is not valid for this version of muster", "resume it with the version that started it");
+  Diagnostics problems;
+  out.loaded.graph = graph_of(out.loaded.files, problems);
   return out;
 }
 
+Result<Opened> open_named(const Invocation& invocation, bool needs_graph) {
+  Result<Session> session = open_session(invocation);
+  if (!session) return pass(session.error());
+  Result<std::string> id = run_named(*session->journal, invocation.options.words[0]);
+  if (!id) return pass(id.error());
+  Result<OpenRun> run = open_run(*session->journal, *id);
+  if (!run) return pass(run.error());
+  if (needs_graph && !run->loaded.graph)
+    return fail(ErrorCode::refused, "the playbook of run " + *id + " is not valid for this version of muster", "use the version that started it");
+  return Opened{std::move(*session), std::move(*run)};
+}
+
 const Node* node_named(const StepGraph& graph, const std::string& word, bool gate) {
-  if (const Node* node = graph.find(OpId{word}); node && word.find('/') != std::string::npos) return node;
+  if (word.find('/') != std::string::npos) return graph.find(OpId{word});
   const Node* phase = graph.find_phase(word);
   const Node* step = graph.find_step(word);
-  const Node* first = gate ? phase : step;
-  if (first) return first;
+  if (phase && step) return gate ? phase : step;
   if (phase || step) return phase ? phase : step;
   return graph.find(OpId{word});
+}
+
+Result<const OpRecord*> gate_named(const OpenRun& run, const std::string& word) {
+  std::vector<const OpRecord*> open = open_gates(run.history);
+  std::string names;
+  for (const OpRecord* op : open) names += (names.empty() ? "`" : ", `") + op->op.path + "`";
+  if (word.empty()) {
+    if (open.size() == 1) return open[0];
+    if (open.empty()) return fail(ErrorCode::refused, "no gate of run " + run.id() + " waits for a decision", "`muster show " + run.id() + "` tells where it stands");
+    return fail(ErrorCode::invalid, "several gates are open: " + names, "name one");
+  }
+  const Node* node = word == "playbook" ? &run.loaded.graph->root() : node_named(*run.loaded.graph, word, true);
+  if (!node) return fail(ErrorCode::not_found, "no phase or step of the run is called `" + word + "`", open.empty() ? "no gate is open" : "open: " + names);
+  for (const OpRecord* op : open)
+    if (op->op == node->op) return op;
+  const OpRecord* op = run.history.find(node->op);
+  std::string state = op && op->gate.state != GateState::none ? "is " + std::string(name_of(op->gate.state)) : "is not open";
+  return fail(ErrorCode::refused, "the gate of `" + node->op.path + "` " + state, open.empty() ? "no gate of the run waits" : "open: " + names);
 }
 
 }  // namespace muster

@@ -1,8 +1,10 @@
 #include "interpreter/cli/terminal.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 
 namespace muster {
 namespace {
@@ -21,9 +23,23 @@ void write_all(int fd, std::string_view text) {
 void answer(std::string_view text) { write_all(STDOUT_FILENO, text); }
 void tell(std::string_view text) { write_all(STDERR_FILENO, text); }
 
-std::string painted(std::string_view text, std::string_view ansi, const Terminal& terminal) {
-  if (terminal.colour == Colour::off) return std::string(text);
+std::string painted(std::string_view text, std::string_view ansi, Colour colour) {
+  if (colour == Colour::off) return std::string(text);
   return "\x1b[" + std::string(ansi) + "m" + std::string(text) + "\x1b[0m";
+}
+
+TerminalSize terminal_size() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {};
+  return {size.ws_col, size.ws_row};
+}
+
+std::string local_clock(Timestamp at) {
+  std::time_t seconds = static_cast<std::time_t>(at.us / 1'000'000);
+  std::tm local{};
+  char buffer[64];
+  if (!::localtime_r(&seconds, &local) || std::strftime(buffer, sizeof buffer, "%H:%M:%S %Z", &local) == 0) return {};
+  return buffer;
 }
 
 }  // namespace muster

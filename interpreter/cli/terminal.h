@@ -1,22 +1,35 @@
-// Writing to people: stdout for answers, stderr for progress and diagnostics.
+// Writing to people: stdout for answers, stderr for progress and diagnostics. The only file that writes to either.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "interpreter/base/diagnostic.h"
+#include "interpreter/base/time.h"
 
 namespace muster {
 
 struct Terminal {
-  bool tty = false;  // stdin and stderr are one: somebody can be asked
-  bool live = false;  // stderr is one, and not dumb: lines may be redrawn
-  Colour colour = Colour::off;
+  bool tty = false;              // stdin and stderr are one: somebody can be asked
+  bool live = false;             // stderr is one that lines may be redrawn on
+  Colour colour = Colour::off;   // of stderr
+  Colour answers = Colour::off;  // of stdout
   bool quiet = false;
+  bool verbose = false;
 };
 
 void answer(std::string_view text);  // to stdout, all of it
 void tell(std::string_view text);    // to stderr
-[[nodiscard]] std::string painted(std::string_view text, std::string_view ansi, const Terminal& terminal);
+
+// `ansi` is the number of a style: 1 bold, 2 faint, 31 red, 32 green, 33 yellow.
+[[nodiscard]] std::string painted(std::string_view text, std::string_view ansi, Colour colour);
+struct TerminalSize {
+  size_t columns = 80, rows = 24;
+};
+// Of stderr; the usual size where nobody knows.
+[[nodiscard]] TerminalSize terminal_size();
+// The moment in this machine's own time zone, `13:30:00 CET`: beside UTC, for somebody at a terminal.
+[[nodiscard]] std::string local_clock(Timestamp at);
 
 }  // namespace muster

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "interpreter/base/json.h"
-#include "interpreter/base/utf8.h"
 #include "interpreter/expression/helpers.h"
 #include "interpreter/expression/operators.h"
 #include "interpreter/expression/tree.h"
@@ -19,120 +18,178 @@ constexpr int call_depth = 50;  // functions handed to helpers that call helpers
 
 std::string shown(const Value& value) {
   std::string text = value.is<std::string>() ? print_json(value) : to_text(value);
-  if (text.size() <= shown_characters) return text;
-  size_t cut = shown_characters;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
-  return text.substr(0, cut) + "…";
+  size_t characters = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) == 0x80) continue;
+    if (characters++ == shown_characters) return text.substr(0, i) + "…";
+  }
+  return text;
 }
 
 // What keeps a value in memory, about.
 int64_t weight(const Value& value) {
-  if (const auto* text = value.find<std::string>()) return static_cast<int64_t>(text->size()) + 16;
+  constexpr int64_t slot = sizeof(Value);
+  if (const auto* text = value.find<std::string>()) return static_cast<int64_t>(text->size()) + slot;
   if (const auto* list = value.find<List>()) {
-    int64_t sum = 16;
+    int64_t sum = slot;
     for (const Value& item : *list) sum += weight(item);
     return sum;
   }
   if (const auto* map = value.find<Map>()) {
-    int64_t sum = 16;
-    for (const auto& [name, item] : *map) sum += weight(item) + static_cast<int64_t>(name.size()) + 48;
+    int64_t sum = slot;
+    for (const auto& [name, item] : *map) sum += weight(item) + static_cast<int64_t>(name.size()) + slot;
     return sum;
   }
-  return 16;
+  return slot;
 }
+
+// Bytes that may be copied or read for one operation, so that the budget of operations bounds time.
+constexpr int64_t bytes_per_operation = 256;
+
+// What must be known of a value before it is handed on, found in one walk, and what it costs to read all of it.
+struct Inside {
+  const Unknown* unknown = nullptr;
+  bool secret = false;
+
+  explicit Inside(const Value& value) { look(value); }
+  [[nodiscard]] int64_t cost() const { return nodes_ / 16 + bytes_ / bytes_per_operation; }
+
+ private:
+  void look(const Value& value) {
+    ++nodes_;
+    if (const auto* found = value.find<Unknown>()) {
+      if (!unknown) unknown = found;
+    } else if (value.is<Secret>()) {
+      secret = true;
+    } else if (const auto* text = value.find<std::string>()) {
+      bytes_ += static_cast<int64_t>(text->size());
+    } else if (const auto* list = value.find<List>()) {
+      for (const Value& item : *list) look(item);
+    } else if (const auto* map = value.find<Map>()) {
+      for (const auto& [name, item] : *map) look(item);
+    }
+  }
+
+  int64_t nodes_ = 0, bytes_ = 0;
+};
 
 class Evaluator {
  public:
   using Got = tl::expected<const Value*, Diagnostic>;
 
-  Evaluator(const std::string& text, const Environment& names, Budget budget) : text_(text), names_(names), left_(budget) {}
+  Evaluator(const std::string& text, const Environment& names, Budget budget) : text_(text), names_(names), left_(budget), parts_left_(budget.bytes) {}
 
   Got value(const ExpressionNode& node) {
-    if (--left_.operations < 0) return raise(node, "this expression takes more steps than it may");
+    if (!spend(1)) return spent(node);
     switch (node.kind) {
       case ExpressionNode::Kind::constant: return &node.constant;
       case ExpressionNode::Kind::name: return name(node);
       case ExpressionNode::Kind::parameter: return parameters_.at(node.text);
       case ExpressionNode::Kind::index: return index(node);
-      case ExpressionNode::Kind::call: return call(node);
+      case ExpressionNode::Kind::call: return node.text == "cond" && node.children.size() == 3 ? cond(node) : call(node);
       case ExpressionNode::Kind::unary: return unary(node);
       case ExpressionNode::Kind::binary: return binary(node);
       case ExpressionNode::Kind::table: return table(node);
-      case ExpressionNode::Kind::function: return raise(node, "a function can only be handed to a helper: `map(list, function(x) return x end)`");
+      case ExpressionNode::Kind::function: break;  // the parser allows it as a helper's argument only
     }
-    return raise(node, "this cannot be evaluated");
+    return raise(node, "a function can only be handed to a helper: `map(list, function(x) return x end)`");
   }
 
   std::vector<Part> parts() && { return std::move(parts_); }
 
  private:
-  tl::unexpected<Diagnostic> raise(const ExpressionNode& node, std::string message, std::string help = {}) {
+  bool spend(int64_t operations) {
+    left_.operations -= operations;
+    return left_.operations >= 0;
+  }
+  tl::unexpected<Diagnostic> spent(const ExpressionNode& node) {
+    if (left_.operations < 0) return raise(node, "this expression takes more steps than it may");
+    return raise(node, "this expression needs more memory than it may");
+  }
+
+  tl::unexpected<Diagnostic> raise(const ExpressionNode& node, std::string message, std::string help = {}) { return raise(node, node.at, std::move(message), std::move(help)); }
+
+  // `node` is what failed, `at` the part of it to point at.
+  tl::unexpected<Diagnostic> raise(const ExpressionNode& node, Span at, std::string message, std::string help = {}) {
     Diagnostic problem;
     problem.code = "expression-failed";
-    problem.at = node.at;
+    problem.at = at;
     problem.message = std::move(message);
     problem.help = std::move(help);
-    for (const Part& part : parts_) {
-      if (problem.notes.size() >= shown_parts) break;
-      problem.notes.push_back({part.at, part.text + " = " + shown(part.value)});
-    }
+    for (const auto& [word, value] : parameters_)
+      if (problem.notes.size() < shown_parts) problem.notes.push_back({at, word + " = " + shown(*value)});
+    // The parts of what failed come first when not all can be shown.
+    for (bool inside : {true, false})
+      for (const Part& part : parts_) {
+        bool is_inside = part.at.begin >= node.at.begin && part.at.end <= node.at.end;
+        if (is_inside == inside && problem.notes.size() < shown_parts) problem.notes.push_back({part.at, part.text + " = " + shown(part.value)});
+      }
+    std::stable_sort(problem.notes.begin(), problem.notes.end(), [](const Note& a, const Note& b) { return a.at.begin < b.at.begin; });
     return tl::unexpected(std::move(problem));
   }
 
   std::string written(const ExpressionNode& node) const { return text_.substr(node.text_begin, node.text_end - node.text_begin); }
 
   Got keep(const ExpressionNode& node, Value made) {
-    left_.bytes -= weight(made);
-    if (left_.bytes < 0) return raise(node, "this expression needs more memory than it may");
+    int64_t bytes = weight(made);
+    left_.bytes -= bytes;
+    if (!spend(bytes / bytes_per_operation) || left_.bytes < 0) return spent(node);
     kept_.push_back(std::move(made));
     return &kept_.back();
   }
 
   // Remembers the value of a part for claims and errors.
   const Value* part(const ExpressionNode& node, const Value* got) {
-    if (inside_function_ > 0) return got;
+    if (inside_function_ > 0 || parts_left_ < 0) return got;
     std::string text = written(node);
+    Span at = node.at;
+    while (text.front() == '(' && text.back() == ')') text = text.substr(1, text.size() - 2);
+    if (node.kind == ExpressionNode::Kind::name) at = {at.file, node.pieces.front().begin, node.pieces.back().end};
     for (const Part& known : parts_)
       if (known.text == text) return got;
-    parts_.push_back({node.at, std::move(text), *got});
+    parts_left_ -= weight(*got);
+    if (parts_left_ >= 0) parts_.push_back({at, std::move(text), *got});
     return got;
   }
 
-  Got step(const ExpressionNode& node, const Value& what, const Value& key, const std::string& what_text) {
+  // `at` and `what_text` are the place and the text of `what`.
+  Got step(const ExpressionNode& node, const Value& what, const Value& key, Span at, const std::string& what_text) {
+    if (key.is<Secret>()) return raise(node, std::string(rule_of_secrets()));
     if (what.is<Unknown>()) return &what;
     if (key.is<Unknown>()) return keep(node, key);
     if (const auto* map = what.find<Map>()) {
       const auto* text = key.find<std::string>();
-      if (!text) return &nil_;
-      const Value* found = member(*map, *text);
+      const Value* found = text ? member(*map, *text) : nullptr;
       return found ? found : &nil_;
     }
     if (const auto* list = what.find<List>()) {
       Value number = as_number(key, false);
-      double at = number.is<int64_t>() ? static_cast<double>(number.get<int64_t>()) : number.is<double>() ? number.get<double>() : 0;
-      if (at == 0 && number.is<int64_t>()) return raise(node, "lists are counted from 1: `[0]` is never there", "the first one is `[1]`");
-      if (at >= 1 && at <= static_cast<double>(list->size()) && static_cast<double>(static_cast<size_t>(at)) == at)
-        return &(*list)[static_cast<size_t>(at) - 1];
+      double n = number.is<int64_t>() ? static_cast<double>(number.get<int64_t>()) : number.is<double>() ? number.get<double>() : 0;
+      if (n >= 1 && n <= static_cast<double>(list->size()) && static_cast<double>(static_cast<size_t>(n)) == n) return &(*list)[static_cast<size_t>(n) - 1];
       return &nil_;
     }
-    if (what.is<Secret>()) return raise(node, "a secret has no fields");
-    return raise(node, what.is_null() ? "`" + what_text + "` is nil" : "`" + what_text + "` is a " + std::string(type_name(what)) + " and has no fields");
+    if (what.is<Secret>()) return raise(node, at, std::string(rule_of_secrets()));
+    return raise(node, at, what.is_null() ? "`" + what_text + "` is nil" : "`" + what_text + "` is " + article_and_type(what) + " and has no fields");
   }
 
   Got name(const ExpressionNode& node) {
     tl::expected<Environment::Found, std::string> found = names_.find(node.path);
-    if (!found) return raise(node, found.error());
+    if (!found) return raise(node, Span{node.at.file, node.pieces.front().begin, node.pieces.back().end}, found.error());
     const Value* at = found->value;
-    std::string so_far;
-    for (size_t i = 0; i < node.path.size(); ++i) {
-      if (i >= found->used) {
-        Got next = step(node, *at, Value(node.path[i]), so_far);
-        if (!next) return next;
-        at = *next;
-      }
-      so_far += (i == 0 ? "" : ".") + node.path[i];
+    for (size_t i = found->used; i < node.path.size(); ++i) {
+      bool deep = !at->is<Map>();  // the words of an error cost more than the step
+      Span place{node.at.file, node.pieces.front().begin, node.pieces[i == 0 ? 0 : i - 1].end};
+      Got next = step(node, *at, Value(node.path[i]), place, deep ? joined(node.path, i) : std::string());
+      if (!next) return next;
+      at = *next;
     }
     return part(node, at);
+  }
+
+  static std::string joined(const std::vector<std::string>& path, size_t count) {
+    std::string out;
+    for (size_t i = 0; i < count; ++i) out += (i == 0 ? "" : ".") + path[i];
+    return out;
   }
 
   Got index(const ExpressionNode& node) {
@@ -140,8 +197,21 @@ class Evaluator {
     if (!what) return what;
     Got key = value(*node.children[1]);
     if (!key) return key;
-    Got got = step(node, **what, **key, written(*node.children[0]));
+    Got got = step(node, **what, **key, node.children[0]->at, written(*node.children[0]));
     if (!got) return got;
+    return part(node, *got);
+  }
+
+  // Only the side that is chosen is evaluated: `cond(x == nil, 0, x.size)` is what it is for.
+  Got cond(const ExpressionNode& node) {
+    Got test = value(*node.children[0]);
+    if (!test) return test;
+    if ((*test)->is<Unknown>()) return test;
+    if ((*test)->is<Secret>()) return raise(*node.children[0], std::string(rule_of_secrets()));
+    const ExpressionNode& side = *node.children[is_true(**test) ? 1 : 2];
+    Got got = value(side);
+    if (!got) return got;
+    if (holds_secret(**got)) return raise(side, std::string(rule_of_secrets()));
     return part(node, *got);
   }
 
@@ -162,44 +232,60 @@ class Evaluator {
       }
       Got got = value(*child);
       if (!got) return got;
-      if (const Unknown* found = find_unknown(**got)) unknown = found;
-      if (holds_secret(**got) && node.text != "is_set")
-        return raise(*child, "a secret may be joined with text, and nothing else; `is_set(…)` is the one question");
+      Inside inside(**got);
+      if (!spend(inside.cost())) return spent(node);
+      if (inside.unknown) unknown = inside.unknown;
+      if (inside.secret && node.text != "is_set") return raise(*child, std::string(rule_of_secrets()));
       values.push_back(*got);
       functions.emplace_back();
     }
     if (unknown) return keep(node, Value(*unknown));
     failed_inside_.reset();
+    int64_t bytes_before = left_.bytes;
     HelperCall asked{values, functions, names_.now(), [this](int64_t operations, int64_t bytes) {
-                       left_.operations -= operations;
                        left_.bytes -= bytes;
-                       return left_.operations >= 0 && left_.bytes >= 0;
+                       return spend(operations) && left_.bytes >= 0;
                      }};
     tl::expected<Value, std::string> answer = helper->call(asked);
     if (!answer) {
       if (failed_inside_) return tl::unexpected(std::move(*failed_inside_));
-      if (left_.operations < 0) return raise(node, "this expression takes more steps than it may");
-      if (left_.bytes < 0) return raise(node, "this expression needs more memory than it may");
+      if (left_.operations < 0 || left_.bytes < 0) return spent(node);
       return raise(node, answer.error());
     }
+    left_.bytes = bytes_before;  // what the helper held meanwhile is gone, or part of its answer
     Got kept = keep(node, std::move(*answer));
     if (!kept) return kept;
     return part(node, *kept);
   }
 
   Callback callback(const ExpressionNode& function) {
-    return [this, &function](const std::vector<Value>& arguments) -> tl::expected<Value, std::string> {
+    return [this, &function](std::span<const Value* const> arguments) -> tl::expected<Value, std::string> {
       if (inside_function_ >= call_depth) return tl::unexpected(std::string("functions are nested too deep"));
       std::map<std::string, const Value*> outer = parameters_;
-      const Value none;
-      for (size_t i = 0; i < function.parameters.size(); ++i) parameters_[function.parameters[i]] = i < arguments.size() ? &arguments[i] : &none;
+      for (size_t i = 0; i < function.parameters.size(); ++i) parameters_[function.parameters[i]] = i < arguments.size() ? arguments[i] : &nil_;
+      size_t kept_before = kept_.size();
+      int64_t bytes_before = left_.bytes;
       ++inside_function_;
-      Got got = value(*function.children[0]);
+      const ExpressionNode& body = *function.children[0];
+      Got got = value(body);
+      if (got && holds_secret(**got)) got = raise(body, std::string(rule_of_secrets()));
+      Value said;
+      if (got) {
+        // The value outlives what was made on the way to it.
+        int64_t bytes = weight(**got) - weight(nil_);  // a plain value costs its step only
+        left_.bytes = bytes_before - bytes;
+        if (!spend(bytes / bytes_per_operation) || left_.bytes < 0) {
+          got = spent(body);
+        } else {
+          said = **got;
+        }
+      }
       --inside_function_;
       parameters_ = std::move(outer);
-      if (got) return **got;
-      failed_inside_ = got.error();
-      return tl::unexpected(got.error().message);
+      while (kept_.size() > kept_before) kept_.pop_back();
+      if (got) return said;
+      failed_inside_ = std::move(got.error());
+      return tl::unexpected(failed_inside_->message);
     };
   }
 
@@ -215,130 +301,76 @@ class Evaluator {
   Got binary(const ExpressionNode& node) {
     Got left = value(*node.children[0]);
     if (!left) return left;
-    if (node.op == Operator::and_ || node.op == Operator::or_) {
-      bool decides = node.op == Operator::and_;
-      if (!(*left)->is<Unknown>()) {
-        if (is_true(**left) != decides) return left;
-        return value(*node.children[1]);
-      }
-      // Unknown on the left: the right side alone may decide, and what it raises is not known to happen.
-      Got right = value(*node.children[1]);
-      if (right && !(*right)->is<Unknown>() && is_true(**right) != decides) {
-        // `unknown and x` yields x only when the left is true; a false right side makes it false either way.
-        return keep(node, Value(!decides));
-      }
-      return left;
-    }
+    if (node.op == Operator::and_ || node.op == Operator::or_) return decide(node, *left);
     Got right = value(*node.children[1]);
     if (!right) return right;
     if ((*left)->is<Unknown>()) return left;
     if ((*right)->is<Unknown>()) return right;
+    if (node.op == Operator::equal || node.op == Operator::unequal) {
+      Inside a(**left), b(**right);
+      if (!spend(a.cost() + b.cost())) return spent(node);
+      if (a.unknown || b.unknown) return keep(node, Value(a.unknown ? *a.unknown : *b.unknown));
+    }
     tl::expected<Value, std::string> got = apply_binary(node.op, **left, **right);
     if (!got) return raise(node, got.error() + " (`" + written(node) + "`)");
     return keep(node, std::move(*got));
   }
 
+  // `and`, `or`: `unknown and false` is false, `unknown or true` is true, everything else that reads an unknown is
+  // unknown. What the right side raises behind an unknown left one is not known to happen, and so is unknown, too.
+  Got decide(const ExpressionNode& node, const Value* left) {
+    if (left->is<Secret>()) return raise(*node.children[0], std::string(rule_of_secrets()));
+    bool is_and = node.op == Operator::and_;
+    if (!left->is<Unknown>()) {
+      if (is_true(*left) != is_and) return left;
+      return value(*node.children[1]);
+    }
+    Got right = value(*node.children[1]);
+    if (left_.operations < 0 || left_.bytes < 0) return spent(node);
+    const bool* known = right ? (*right)->find<bool>() : nullptr;
+    return known && *known != is_and ? right : left;
+  }
+
   Got table(const ExpressionNode& node) {
     List list;
     Map map;
+    bool has_keys = false;
     for (size_t i = 0; i < node.children.size(); ++i) {
-      Got item = value(*node.children[i]);
-      if (!item) return item;
       if (!node.keys[i]) {
+        Got item = value(*node.children[i]);
+        if (!item) return item;
         list.push_back(**item);
         continue;
       }
+      has_keys = true;
       Got key = value(*node.keys[i]);
       if (!key) return key;
+      Got item = value(*node.children[i]);
+      if (!item) return item;
       if ((*key)->is<Unknown>()) return key;
-      if (const auto* text = (*key)->find<std::string>()) {
-        if ((*item)->is_null()) {
-          map.erase(*text);  // as in Lua: a field that is nil is not there
-        } else {
-          map[*text] = **item;
-        }
+      const auto* text = (*key)->find<std::string>();
+      if (!text) return raise(*node.keys[i], "a key of a table must be text here, and is " + article_and_type(**key));
+      if ((*item)->is_null()) {
+        map.erase(*text);  // as in Lua: a field that is nil is not there
       } else {
-        return raise(*node.keys[i], "a key of a table must be text here, and is a " + std::string(type_name(**key)));
+        map[*text] = **item;
       }
     }
-    if (!list.empty() && !map.empty()) return raise(node, "a table is a list or a map here, not both");
-    if (!map.empty() || (node.children.size() > 0 && list.empty())) return keep(node, Value(std::move(map)));
-    return keep(node, Value(std::move(list)));
+    if (has_keys && !list.empty()) return raise(node, "a table is a list or a map here, not both");
+    return has_keys ? keep(node, Value(std::move(map))) : keep(node, Value(std::move(list)));
   }
 
   const std::string& text_;
   const Environment& names_;
   Budget left_;
   std::deque<Value> kept_;
+  int64_t parts_left_;  // bytes; an expression over large data keeps its first parts only
   std::vector<Part> parts_;
   std::map<std::string, const Value*> parameters_;
   std::optional<Diagnostic> failed_inside_;
   int inside_function_ = 0;
   const Value nil_;
 };
-
-bool is_unreserved(unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-std::string percent_encode(std::string_view text) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (is_unreserved(byte)) {
-      out.push_back(c);
-    } else {
-      out += {'%', digits[byte >> 4], digits[byte & 15]};
-    }
-  }
-  return out;
-}
-
-tl::expected<Value, Diagnostic> fill(const Template& text, const Environment& names, Budget budget, bool url) {
-  if (const Expression* only = text.whole()) {
-    tl::expected<Evaluation, Diagnostic> got = evaluate(*only, names, budget);
-    if (!got) return tl::unexpected(std::move(got.error()));
-    return std::move(got->value);
-  }
-  std::string out;
-  std::string secret_name;
-  std::optional<Unknown> unknown;
-  for (size_t i = 0; i < text.pieces.size(); ++i) {
-    if (const auto* plain = std::get_if<std::string>(&text.pieces[i])) {
-      out += *plain;
-      continue;
-    }
-    const Expression& expression = std::get<Expression>(text.pieces[i]);
-    tl::expected<Evaluation, Diagnostic> got = evaluate(expression, names, budget);
-    if (!got) return tl::unexpected(std::move(got.error()));
-    const Value& value = got->value;
-    if (value.is_null()) {
-      Diagnostic problem;
-      problem.code = "expression-failed";
-      problem.at = expression.at;
-      problem.message = "`" + expression.text + "` is nil, and nil cannot stand inside text";
-      problem.help = "give a default: `" + expression.text + " or \"\"`";
-      return tl::unexpected(std::move(problem));
-    }
-    if (const auto* found = value.find<Unknown>()) {
-      unknown = *found;
-      continue;
-    }
-    std::string piece;
-    if (const auto* secret = value.find<Secret>()) {
-      secret_name = secret->name();
-      piece = std::string(secret->reveal(SecretSink::concatenation));
-    } else {
-      piece = to_text(value);
-    }
-    bool leading = i == 0;
-    out += url && !leading ? percent_encode(piece) : piece;
-  }
-  if (unknown) return Value(*unknown);
-  if (!secret_name.empty()) return Value(Secret(secret_name, std::move(out)));
-  return Value(std::move(out));
-}
 
 }  // namespace
 
@@ -351,9 +383,5 @@ tl::expected<Evaluation, Diagnostic> evaluate(const Expression& expression, cons
   out.parts = std::move(evaluator).parts();
   return out;
 }
-
-tl::expected<Value, Diagnostic> evaluate(const Template& text, const Environment& names, Budget budget) { return fill(text, names, budget, false); }
-
-tl::expected<Value, Diagnostic> evaluate_url(const Template& text, const Environment& names, Budget budget) { return fill(text, names, budget, true); }
 
 }  // namespace muster

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -12,8 +13,8 @@
 
 namespace muster {
 
-// A `function(x) return e end` that was handed to a helper; absent for plain values.
-using Callback = std::function<tl::expected<Value, std::string>(const std::vector<Value>&)>;
+// A `function(x) return e end` that was handed to a helper; absent for plain values. Missing arguments are nil.
+using Callback = std::function<tl::expected<Value, std::string>(std::span<const Value* const>)>;
 
 struct HelperCall {
   const std::vector<const Value*>& values;  // a function stands as nil here ...
@@ -27,6 +28,7 @@ struct Helper {
   int least, most;  // arguments; most < 0: any number
   std::string_view form;  // `contains(text or list, item)`
   tl::expected<Value, std::string> (*call)(const HelperCall&);
+  int function_at = -1;  // the argument that is a function, from 0; -1: none
 };
 
 [[nodiscard]] const Helper* find_helper(std::string_view name);

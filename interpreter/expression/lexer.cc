@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
+#include <cstdlib>
 
 #include "interpreter/base/utf8.h"
 
@@ -15,6 +15,28 @@ constexpr std::array<std::string_view, 22> keywords = {"and",   "break", "do",  
 // Longest first.
 constexpr std::array<std::string_view, 33> symbols = {"...", "<<", ">>", "//", "==", "~=", "<=", ">=", "::", "..", "+", "-", "*", "/", "%", "^", "#",
                                                       "&",   "~",  "|",  "<",  ">",  "=",  "(",  ")",  "{",  "}",  "[", "]", ";", ":", ",", "."};
+
+// What word processors, chats and web pages make of the characters of an expression.
+struct Strange {
+  std::string_view bytes, name, instead;
+};
+constexpr std::string_view a_space = "an ordinary space", a_quote = "a straight `\"`", an_apostrophe = "a straight `'`";
+constexpr std::array<Strange, 27> strange_characters = {{
+    {"\xC2\xA0", "a no-break space", a_space},         {"\xE2\x80\xAF", "a narrow no-break space", a_space},
+    {"\xE2\x80\x87", "a figure space", a_space},       {"\xE2\x80\x83", "a wide space", a_space},
+    {"\xE2\x80\x89", "a thin space", a_space},         {"\xE3\x80\x80", "an ideographic space", a_space},
+    {"\xE2\x80\x8B", "an invisible space", "nothing"}, {"\xE2\x80\x8C", "an invisible mark", "nothing"},
+    {"\xE2\x80\x8D", "an invisible mark", "nothing"},  {"\xE2\x81\xA0", "an invisible mark", "nothing"},
+    {"\xEF\xBB\xBF", "a byte order mark", "nothing"},  {"\xE2\x80\x9C", "a curly quote", a_quote},
+    {"\xE2\x80\x9D", "a curly quote", a_quote},        {"\xE2\x80\x9E", "a curly quote", a_quote},
+    {"\xC2\xAB", "a curly quote", a_quote},            {"\xC2\xBB", "a curly quote", a_quote},
+    {"\xE2\x80\x98", "a curly quote", an_apostrophe},  {"\xE2\x80\x99", "a curly quote", an_apostrophe},
+    {"\xE2\x80\x9A", "a curly quote", an_apostrophe},  {"\xE2\x80\x93", "a dash", "`-`"},
+    {"\xE2\x80\x94", "a dash", "`-`"},                 {"\xE2\x88\x92", "a typographic minus", "`-`"},
+    {"\xE2\x80\xA6", "an ellipsis", "`..`"},           {"\xE2\x89\xA0", "a typographic `~=`", "`~=`"},
+    {"\xE2\x89\xA4", "a typographic `<=`", "`<=`"},    {"\xE2\x89\xA5", "a typographic `>=`", "`>=`"},
+    {"\xC3\x97", "a multiplication sign", "`*`"},
+}};
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -103,12 +125,8 @@ class Lexer {
   }
 
   bool strange() {
-    auto is = [&](std::string_view bytes) { return starts(bytes); };
-    if (is("\xC2\xA0") || is("\xE2\x80\xAF")) return refuse(at_, at_ + (is("\xC2\xA0") ? 2 : 3), "a no-break space stands here", "write an ordinary space");
-    for (std::string_view curly : {"\xE2\x80\x9C", "\xE2\x80\x9D", "\xE2\x80\x9E"})
-      if (is(curly)) return refuse(at_, at_ + 3, "a curly quote stands here", "write a straight `\"`");
-    for (std::string_view curly : {"\xE2\x80\x98", "\xE2\x80\x99"})
-      if (is(curly)) return refuse(at_, at_ + 3, "a curly quote stands here", "write a straight `'`");
+    for (const Strange& known : strange_characters)
+      if (starts(known.bytes)) return refuse(at_, at_ + known.bytes.size(), std::string(known.name) + " stands here", "write " + std::string(known.instead));
     size_t length = 1;
     while (at_ + length < text_.size() && (static_cast<unsigned char>(text_[at_ + length]) & 0xC0) == 0x80) ++length;
     return refuse(at_, at_ + length, "`" + escape_for_terminal(text_.substr(at_, length), false) + "` cannot stand in an expression");
@@ -120,7 +138,6 @@ class Lexer {
     if (hex) at_ += 2;
     while (at_ < text_.size()) {
       char c = text_[at_];
-      if (c == '.' && starts("..")) break;
       bool exponent = hex ? (c == 'p' || c == 'P') : (c == 'e' || c == 'E');
       if (exponent && at_ + 1 < text_.size() && (text_[at_ + 1] == '+' || text_[at_ + 1] == '-')) {
         at_ += 2;
@@ -225,6 +242,20 @@ class Lexer {
 
 }  // namespace
 
+namespace {
+
+// strtod, since from_chars does not tell too large from too small; nobody calls setlocale, so the point is `.`.
+Value read_float(std::string_view text) {
+  if (text.find_first_not_of("0123456789abcdefABCDEFxXpP.+-") != std::string_view::npos) return {};
+  std::string copy(text);
+  char* end = nullptr;
+  double value = std::strtod(copy.c_str(), &end);
+  if (end != copy.c_str() + copy.size()) return {};
+  return Value(value);
+}
+
+}  // namespace
+
 Value read_number(std::string_view text) {
   if (text.empty()) return {};
   bool hex = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -236,23 +267,16 @@ Value read_number(std::string_view text) {
       for (char c : digits) value = value << 4 | static_cast<uint64_t>(hex_value(c));  // wraps around, as in Lua
       return Value(static_cast<int64_t>(value));
     }
-    // from_chars reads hexadecimal floats without the prefix; the exponent is optional there as it is in Lua.
-    double value = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::hex);
-    if (error != std::errc() || end != digits.data() + digits.size()) return {};
-    return Value(value);
+    if (digits.find_first_not_of("0123456789abcdefABCDEF.pP+-") != std::string_view::npos || digits.front() == '+' || digits.front() == '-') return {};
+    return read_float(text);
   }
   if (std::all_of(text.begin(), text.end(), is_digit)) {
     int64_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc()) return Value(value);
   }
-  double value = 0;
   if (!is_digit(text[0]) && text[0] != '.') return {};
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc::result_out_of_range) return Value(text.find("e-") == std::string_view::npos && text.find("E-") == std::string_view::npos ? HUGE_VAL : 0.0);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return Value(value);
+  return read_float(text);
 }
 
 bool lex(std::string_view text, std::vector<Token>& tokens, LexProblem& problem) { return Lexer(text, tokens, problem).run(); }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "interpreter/expression/lexer.h"
 
@@ -64,25 +65,33 @@ Value float_arithmetic(Operator op, double a, double b) {
   }
 }
 
-std::string what(const Value& value) { return value.is_null() ? "nil" : "a " + std::string(type_name(value)); }
+std::string what(const Value& value) { return article_and_type(value); }
 
 tl::unexpected<std::string> no(std::string message) { return tl::unexpected(std::move(message)); }
+
+constexpr std::string_view secret_rule = "a secret may be joined with text, and nothing else; `is_set(…)` is the one question";
+
+// A moment and seconds. The years 0 to 9999 are what RFC 3339 can write.
+tl::expected<Value, std::string> moved(Timestamp moment, const Value& seconds, bool back) {
+  double us = as_double(seconds) * (back ? -1e6 : 1e6);
+  if (std::fabs(us) < 1e18) {
+    std::optional<Timestamp> there = timestamp_at(moment, static_cast<int64_t>(std::llround(us)));
+    if (there) return Value(*there);
+  }
+  return no("a moment outside the years 0 to 9999");
+}
 
 tl::expected<Value, std::string> arithmetic(Operator op, const Value& left, const Value& right) {
   const auto* ta = left.find<Timestamp>();
   const auto* tb = right.find<Timestamp>();
   if (ta || tb) {
     if (ta && tb && op == Operator::subtract) {
-      int64_t us = ta->us - tb->us;
-      if (us % 1'000'000 == 0) return Value(us / 1'000'000);
-      return Value(static_cast<double>(us) / 1e6);
+      int64_t us = 0;
+      if (__builtin_sub_overflow(ta->us, tb->us, &us)) return no("two moments that are too far apart");
+      return as_number(Value(Duration{us}), false);
     }
     Value other = as_number(ta ? right : left, false);
-    if (!other.is_null() && (op == Operator::add || (op == Operator::subtract && ta))) {
-      auto us = static_cast<int64_t>(std::llround(as_double(other) * 1e6));
-      const Timestamp& moment = ta ? *ta : *tb;
-      return Value(op == Operator::add ? moment + Duration{us} : moment - Duration{us});
-    }
+    if (!other.is_null() && (op == Operator::add || (op == Operator::subtract && ta))) return moved(ta ? *ta : *tb, other, op == Operator::subtract);
     return no("`" + std::string(name_of(op)) + "` of " + what(left) + " and " + what(right) + " has no meaning");
   }
   Value a = as_number(left, true), b = as_number(right, true);
@@ -97,7 +106,8 @@ tl::expected<Value, std::string> arithmetic(Operator op, const Value& left, cons
 }
 
 tl::expected<Value, std::string> bits(Operator op, const Value& left, const Value& right) {
-  Value a = as_number(left, true), b = as_number(right, true);
+  // Lua turns texts into numbers for arithmetic only.
+  Value a = as_number(left, false), b = as_number(right, false);
   if (a.is_null() || b.is_null()) return no("bit operation on " + what(a.is_null() ? left : right));
   int64_t x = 0, y = 0;
   if (!as_bits(a, x) || !as_bits(b, y)) return no("a number without a whole value has no bits");
@@ -131,6 +141,14 @@ tl::expected<Value, std::string> concat(const Value& a, const Value& b) {
 }
 
 }  // namespace
+
+std::string article_and_type(const Value& value) {
+  if (value.is_null()) return "nil";
+  std::string_view type = type_name(value);
+  return (type.front() == 'i' || type.front() == 'u' ? "an " : "a ") + std::string(type);
+}
+
+std::string_view rule_of_secrets() { return secret_rule; }
 
 bool is_true(const Value& value) {
   if (value.is_null()) return false;
@@ -169,6 +187,7 @@ tl::expected<int, std::string> compare(const Value& left, const Value& right) {
   if (left.is<std::string>() && right.is<std::string>()) return order(left.get<std::string>().compare(right.get<std::string>()), 0);
   Value a = as_number(left, false), b = as_number(right, false);
   if (a.is_null() || b.is_null()) {
+    if (left.is<Secret>() || right.is<Secret>()) return no(std::string(secret_rule));
     return no(type_name(left) == type_name(right) ? "two values of type " + std::string(type_name(left)) + " have no order"
                                                   : what(left) + " and " + what(right) + " have no order");
   }
@@ -191,12 +210,25 @@ tl::expected<int, std::string> compare(const Value& left, const Value& right) {
   return swapped ? -result : result;
 }
 
+tl::expected<bool, std::string> equals(const Value& a, const Value& b) {
+  if (holds_secret(a) || holds_secret(b)) return no(std::string(secret_rule));
+  // A moment never equals text, which is hardly what somebody asks who writes the moment down.
+  if (a.is<Timestamp>() != b.is<Timestamp>()) {
+    const auto* text = (a.is<Timestamp>() ? b : a).find<std::string>();
+    if (text && parse_timestamp(*text)) return no("a timestamp never equals a string: write `timestamp(\"" + *text + "\")`");
+  }
+  return same(a, b);
+}
+
 tl::expected<Value, std::string> apply_binary(Operator op, const Value& a, const Value& b) {
-  bool secret = a.is<Secret>() || b.is<Secret>();
-  if (secret && op != Operator::concat) return no("a secret may be joined with text, and nothing else; `is_set(…)` is the one question");
+  if ((a.is<Secret>() || b.is<Secret>()) && op != Operator::concat) return no(std::string(secret_rule));
   switch (op) {
-    case Operator::equal: return Value(same(a, b));
-    case Operator::unequal: return Value(!same(a, b));
+    case Operator::equal:
+    case Operator::unequal: {
+      tl::expected<bool, std::string> equal = equals(a, b);
+      if (!equal) return no(equal.error());
+      return Value(*equal == (op == Operator::equal));
+    }
     case Operator::less:
     case Operator::greater:
     case Operator::less_equal:
@@ -219,7 +251,7 @@ tl::expected<Value, std::string> apply_binary(Operator op, const Value& a, const
 }
 
 tl::expected<Value, std::string> apply_unary(Operator op, const Value& a) {
-  if (a.is<Secret>()) return no("a secret may be joined with text, and nothing else; `is_set(…)` is the one question");
+  if (a.is<Secret>()) return no(std::string(secret_rule));
   switch (op) {
     case Operator::length:
       if (const auto* text = a.find<std::string>()) return Value(static_cast<int64_t>(text->size()));
@@ -233,7 +265,7 @@ tl::expected<Value, std::string> apply_unary(Operator op, const Value& a) {
       return Value(-number.get<double>());
     }
     case Operator::bit_not: {
-      Value number = as_number(a, true);
+      Value number = as_number(a, false);
       int64_t x = 0;
       if (number.is_null()) return no("bit operation on " + what(a));
       if (!as_bits(number, x)) return no("a number without a whole value has no bits");

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 
 #include "interpreter/expression/expression.h"
@@ -12,7 +11,6 @@ namespace muster {
 namespace {
 
 constexpr int depth_limit = 200;
-// Operators of one rank nest to the left without end; the tree is walked by recursion.
 constexpr size_t token_limit = 4000;
 
 struct BinaryRule {
@@ -44,7 +42,7 @@ class Parser {
       return std::nullopt;
     }
     if (tokens_.size() == 1) {
-      refuse(0, static_cast<uint32_t>(text_.text.size()), "an expression was expected here, and nothing stands here");
+      refuse_at(text_.at, "an expression was expected here, and nothing stands here");
       return std::nullopt;
     }
     if (tokens_.size() > token_limit) {
@@ -52,7 +50,7 @@ class Parser {
       return std::nullopt;
     }
     NodePtr root = binary(0);
-    if (!root) return std::nullopt;
+    if (!root || too_high(*root)) return std::nullopt;
     if (now().kind != Token::Kind::end) {
       trailing();
       return std::nullopt;
@@ -80,11 +78,14 @@ class Parser {
     if (now().kind == Token::Kind::end) return "the expression ends";
     return "`" + text_.text.substr(now().begin, now().end - now().begin) + "` stands";
   }
-  NodePtr refuse(uint32_t begin, uint32_t end, std::string message, std::string help = {}) {
+  std::nullptr_t refuse(uint32_t begin, uint32_t end, std::string message, std::string help = {}) {
+    return refuse_at(text_.span(begin, end), std::move(message), std::move(help));
+  }
+  std::nullptr_t refuse_at(Span at, std::string message, std::string help = {}) {
     if (!refused_) {
       Diagnostic problem;
       problem.code = "expression-syntax";
-      problem.at = text_.span(begin, end);
+      problem.at = at;
       problem.message = std::move(message);
       problem.help = std::move(help);
       problems_.push_back(std::move(problem));
@@ -92,17 +93,23 @@ class Parser {
     refused_ = true;
     return nullptr;
   }
-  NodePtr refuse_here(std::string message, std::string help = {}) { return refuse(now().begin, now().end, std::move(message), std::move(help)); }
+  std::nullptr_t refuse_here(std::string message, std::string help = {}) {
+    return refuse(now().begin, now().end, std::move(message), std::move(help));
+  }
+  // Something else was expected: a comparison written with one `=`, a method, or what stands here.
+  std::nullptr_t unexpected(const std::string& expected) {
+    if (is("=")) return refuse_here("`=` is no comparison", "write `==`");
+    if (is(":")) return refuse_here("methods cannot be called in expressions", "the helpers are functions: `len(x)`, `contains(x, y)`");
+    return refuse_here(expected + " was expected, and " + found() + (now().kind == Token::Kind::end ? "" : " here"));
+  }
 
   void trailing() {
-    if (is("=")) {
-      refuse_here("`=` is no comparison", "write `==`");
-    } else if (is(":")) {
-      refuse_here("methods cannot be called in expressions", "the helpers are functions: `len(x)`, `contains(x, y)`");
-    } else if (is(";") || is(",")) {
+    if (is(";") || is(",")) {
       refuse_here("one expression was expected, and another follows", "a comma ends a value inside brackets of YAML: quote the whole");
+    } else if ((is("[") || is(".") || is("(")) && at_ > 0 && !is_indexable_) {
+      refuse_here("only names and what stands in parentheses can be followed by " + found().substr(0, found().find(' ')), "write `(…)` around what stands before it");
     } else {
-      refuse_here("an operator or the end was expected, and " + found() + " here");
+      unexpected("an operator or the end");
     }
   }
 
@@ -115,8 +122,21 @@ class Parser {
     return node;
   }
 
+  static void adopt(ExpressionNode& parent, std::vector<NodePtr> children) {
+    for (const NodePtr& child : children) parent.height = std::max(parent.height, child->height + 1);
+    parent.children = std::move(children);
+  }
+
+  // Operators of one rank nest to the left without recursion in the parser, so the tree's height is asked, too.
+  bool too_high(const ExpressionNode& node) {
+    if (node.height <= depth_limit) return false;
+    refuse(node.text_begin, node.text_end, "this expression is nested deeper than " + std::to_string(depth_limit), "split it over several steps with `set`");
+    return true;
+  }
+
   NodePtr binary(int limit) {
-    if (++depth_ > depth_limit) return refuse_here("this expression is nested deeper than " + std::to_string(depth_limit));
+    if (++depth_ > depth_limit)
+      return refuse_here("this expression is nested deeper than " + std::to_string(depth_limit), "split it over several steps with `set`");
     NodePtr left = unary();
     while (left) {
       auto rule = std::find_if(binary_rules.begin(), binary_rules.end(), [&](const BinaryRule& r) { return is(r.word); });
@@ -126,7 +146,7 @@ class Parser {
       if (!right) return nullptr;
       auto node = make(ExpressionNode::Kind::binary, left->text_begin, right->text_end);
       node->op = rule->op;
-      node->children = {left, right};
+      adopt(*node, {left, right});
       left = node;
     }
     --depth_;
@@ -152,92 +172,100 @@ class Parser {
     if (!operand) return nullptr;
     auto node = make(ExpressionNode::Kind::unary, begin, operand->text_end);
     node->op = op;
-    node->children = {operand};
+    adopt(*node, {operand});
     return node;
   }
 
+  // As in Lua, only names and parentheses can be indexed and called.
   NodePtr postfix() {
-    NodePtr node = primary();
-    while (node) {
+    is_indexable_ = now().kind == Token::Kind::name || is("(");
+    bool indexable = is_indexable_;
+    std::shared_ptr<ExpressionNode> node = primary();
+    is_indexable_ = indexable;
+    while (node && indexable) {
       if (take(".")) {
-        if (now().kind != Token::Kind::name) return refuse_here("a field's name was expected behind `.`, and " + found() + " here");
-        node = field(node, now().word, now().end);
+        if (now().kind != Token::Kind::name) return unexpected("a field's name behind `.`");
+        node = field(node, now().word, now().begin, now().end, now().end);
         ++at_;
       } else if (is("[")) {
-        ++at_;
-        uint32_t key_begin = now().begin;
-        NodePtr key = binary(0);
-        if (!key) return nullptr;
-        if (!is("]")) return refuse_here("`]` was expected, and " + found() + " here");
-        uint32_t end = now().end;
-        ++at_;
-        if (key->kind == ExpressionNode::Kind::constant && key->constant.is<int64_t>() && key->constant.get<int64_t>() == 0)
-          return refuse(key_begin, key->text_end, "lists are counted from 1: `[0]` is never there", "the first one is `[1]`");
-        if (key->kind == ExpressionNode::Kind::constant && key->constant.is<std::string>()) {
-          node = field(node, key->constant.get<std::string>(), end);
-          continue;
-        }
-        auto index = make(ExpressionNode::Kind::index, node->text_begin, end);
-        index->children = {node, key};
-        node = index;
+        node = index(node);
       } else if (is("(")) {
         node = call(node);
       } else if (is(":")) {
-        return refuse_here("methods cannot be called in expressions", "the helpers are functions: `len(x)`, `contains(x, y)`");
+        return unexpected("an operator or the end");
       } else if (now().kind == Token::Kind::text || is("{")) {
         return refuse_here("a helper's arguments stand in parentheses, and " + found() + " here");
       } else {
         break;
       }
+      is_indexable_ = true;
     }
     return node;
   }
 
-  // `a.b`: part of the name's path where everything before it is constant.
-  NodePtr field(const NodePtr& what, const std::string& name, uint32_t end) {
-    if (what->kind == ExpressionNode::Kind::name) {
-      auto longer = std::make_shared<ExpressionNode>(*what);
-      longer->path.push_back(name);
-      longer->text_end = end;
-      longer->at = text_.span(longer->text_begin, end);
-      longer->children.clear();
-      piece_ends_[longer.get()] = piece_ends_[what.get()];
-      piece_ends_[longer.get()].push_back({end - static_cast<uint32_t>(name.size()), end});
-      return longer;
-    }
-    auto index = make(ExpressionNode::Kind::index, what->text_begin, end);
-    auto key = make(ExpressionNode::Kind::constant, end - static_cast<uint32_t>(name.size()), end);
-    key->constant = Value(name);
-    index->children = {what, key};
-    return index;
+  std::shared_ptr<ExpressionNode> index(const std::shared_ptr<ExpressionNode>& what) {
+    uint32_t open = now().begin;
+    ++at_;
+    NodePtr key = binary(0);
+    if (!key) return nullptr;
+    if (!is("]")) return unexpected("`]`");
+    uint32_t end = now().end;
+    ++at_;
+    if (key->kind == ExpressionNode::Kind::constant && key->constant.is<int64_t>() && key->constant.get<int64_t>() == 0)
+      return refuse(key->text_begin, key->text_end, "lists are counted from 1: `[0]` is never there", "the first one is `[1]`");
+    if (key->kind == ExpressionNode::Kind::constant && key->constant.is<std::string>())
+      return field(what, key->constant.get<std::string>(), open, end, end);
+    auto node = make(ExpressionNode::Kind::index, what->text_begin, end);
+    adopt(*node, {what, key});
+    return node;
   }
 
-  NodePtr call(const NodePtr& what) {
+  // `a.b` and `a["b"]`: part of the name's path where everything before it is constant. `what` is ours alone until it
+  // becomes a child, so a name grows in place.
+  std::shared_ptr<ExpressionNode> field(const std::shared_ptr<ExpressionNode>& what, const std::string& name, uint32_t key_begin, uint32_t key_end, uint32_t end) {
+    if (what->kind == ExpressionNode::Kind::name) {
+      what->path.push_back(name);
+      what->pieces.push_back(text_.span(key_begin, key_end));
+      what->text_end = end;
+      what->at = text_.span(what->text_begin, end);
+      return what;
+    }
+    auto node = make(ExpressionNode::Kind::index, what->text_begin, end);
+    auto key = make(ExpressionNode::Kind::constant, key_begin, key_end);
+    key->constant = Value(name);
+    adopt(*node, {what, key});
+    return node;
+  }
+
+  std::shared_ptr<ExpressionNode> call(const std::shared_ptr<ExpressionNode>& what) {
+    bool is_helper = what->kind == ExpressionNode::Kind::name && what->path.size() == 1 && text_.text[what->text_begin] != '(';
+    if (!is_helper) return refuse(what->text_begin, what->text_end, "only helpers can be called: `len(x)`, `contains(x, y)`, ...");
+    const Helper* helper = find_helper(what->path[0]);
     ++at_;
     std::vector<NodePtr> arguments;
     if (!is(")")) {
       while (true) {
-        NodePtr argument = binary(0);
-        if (!argument) return nullptr;
-        arguments.push_back(std::move(argument));
+        if (is("function")) {
+          if (helper && helper->function_at != static_cast<int>(arguments.size()))
+            return refuse_here("`" + what->path[0] + "` takes no function here", "it is called as `" + std::string(helper->form) + "`");
+          arguments.push_back(function());
+        } else {
+          arguments.push_back(binary(0));
+        }
+        if (!arguments.back()) return nullptr;
         if (!take(",")) break;
       }
     }
-    if (!is(")")) {
-      if (is("=")) return refuse_here("`=` is no comparison", "write `==`");
-      return refuse_here("`,` or `)` was expected, and " + found() + " here");
-    }
+    if (!is(")")) return unexpected("`,` or `)`");
     uint32_t end = now().end;
     ++at_;
-    bool is_helper = what->kind == ExpressionNode::Kind::name && what->path.size() == 1;
-    if (!is_helper) return refuse(what->text_begin, end, "only helpers can be called: `len(x)`, `contains(x, y)`, ...");
     auto node = make(ExpressionNode::Kind::call, what->text_begin, end);
     node->text = what->path[0];
-    node->children = std::move(arguments);
+    adopt(*node, std::move(arguments));
     return node;
   }
 
-  NodePtr primary() {
+  std::shared_ptr<ExpressionNode> primary() {
     const Token token = now();
     switch (token.kind) {
       case Token::Kind::number:
@@ -255,7 +283,7 @@ class Parser {
           node->text = token.word;
         } else {
           node->path = {token.word};
-          piece_ends_[node.get()] = {{token.begin, token.end}};
+          node->pieces = {node->at};
         }
         return node;
       }
@@ -266,57 +294,62 @@ class Parser {
           if (token.word != "nil") node->constant = Value(token.word == "true");
           return node;
         }
-        if (token.word == "function") return function();
-        return refuse_here("`" + token.word + "` is a statement: only expressions can stand here");
+        if (token.word == "function")
+          return refuse_here("a function can only be handed to a helper", "as in `map(list, function(x) return x end)`");
+        return refuse_here("`" + token.word + "` cannot begin a value: only expressions can stand here");
       case Token::Kind::symbol:
         if (token.word == "(") {
           ++at_;
           NodePtr inner = binary(0);
           if (!inner) return nullptr;
-          if (!take(")")) return refuse_here("`)` was expected, and " + found() + " here");
-          // A copy with the parentheses' span: `(a).b` is an index, not a longer name.
+          if (!is(")")) return unexpected("`)`");
+          // A copy whose place includes the parentheses, so that what is built around it is cut from the text whole.
           auto node = std::make_shared<ExpressionNode>(*inner);
-          if (inner->kind == ExpressionNode::Kind::name) piece_ends_[node.get()] = piece_ends_[inner.get()];
+          node->text_begin = token.begin;
+          node->text_end = now().end;
+          node->at = text_.span(token.begin, now().end);
+          ++at_;
           return node;
         }
         if (token.word == "{") return table();
         if (token.word == "...") return refuse_here("`...` has no meaning in expressions");
-        return refuse_here("a value was expected, and " + found() + " here");
+        return unexpected("a value");
       case Token::Kind::end: break;
     }
-    return refuse_here("a value was expected, and " + found());
+    return unexpected("a value");
   }
 
-  NodePtr function() {
+  std::shared_ptr<ExpressionNode> function() {
     uint32_t begin = now().begin;
     ++at_;
-    if (!take("(")) return refuse_here("`(` was expected behind `function`, and " + found() + " here");
+    if (!take("(")) return unexpected("`(` behind `function`");
     std::vector<std::string> parameters;
-    while (!is(")")) {
-      if (now().kind != Token::Kind::name) return refuse_here("a parameter's name was expected, and " + found() + " here");
+    while (!is(")") || !parameters.empty()) {
+      if (now().kind != Token::Kind::name) return unexpected("a parameter's name");
       parameters.push_back(now().word);
       ++at_;
       if (!take(",")) break;
     }
-    if (!take(")")) return refuse_here("`)` was expected, and " + found() + " here");
+    if (!take(")")) return unexpected("`)`");
     if (!take("return")) return refuse_here("a function here is `function(x) return e end`: `return` was expected, and " + found());
     size_t outer = bound_.size();
     bound_.insert(bound_.end(), parameters.begin(), parameters.end());
     NodePtr body = binary(0);
     bound_.resize(outer);
     if (!body) return nullptr;
-    if (!is("end")) return refuse_here("`end` was expected, and " + found() + " here");
+    if (!is("end")) return unexpected("`end`");
     auto node = make(ExpressionNode::Kind::function, begin, now().end);
     ++at_;
     node->parameters = std::move(parameters);
-    node->children = {body};
+    adopt(*node, {body});
     return node;
   }
 
-  NodePtr table() {
+  std::shared_ptr<ExpressionNode> table() {
     uint32_t begin = now().begin;
     ++at_;
     std::vector<NodePtr> values, keys;
+    int height = 1;
     while (!is("}")) {
       NodePtr key;
       if (now().kind == Token::Kind::name && tokens_[at_ + 1].word == "=" && tokens_[at_ + 1].kind == Token::Kind::symbol) {
@@ -327,18 +360,21 @@ class Parser {
       } else if (take("[")) {
         key = binary(0);
         if (!key) return nullptr;
-        if (!take("]") || !take("=")) return refuse_here("`] =` was expected, and " + found() + " here");
+        if (!take("]")) return unexpected("`]`");
+        if (!take("=")) return unexpected("`=`");
       }
       NodePtr value = binary(0);
       if (!value) return nullptr;
+      if (key) height = std::max(height, key->height + 1);
       keys.push_back(std::move(key));
       values.push_back(std::move(value));
       if (!take(",") && !take(";")) break;
     }
-    if (!is("}")) return refuse_here("`,` or `}` was expected, and " + found() + " here");
+    if (!is("}")) return unexpected("`,` or `}`");
     auto node = make(ExpressionNode::Kind::table, begin, now().end);
     ++at_;
-    node->children = std::move(values);
+    node->height = height;
+    adopt(*node, std::move(values));
     node->keys = std::move(keys);
     return node;
   }
@@ -348,8 +384,8 @@ class Parser {
     if (node.kind == ExpressionNode::Kind::name) {
       Read read;
       read.path = node.path;
-      read.at = node.at;
-      for (auto [begin, end] : piece_ends_[&node]) read.pieces.push_back(text_.span(begin, end));
+      read.pieces = node.pieces;
+      read.at = {node.at.file, node.pieces.front().begin, node.pieces.back().end};
       read.is_whole = !indexed;
       reads_.push_back(std::move(read));
     }
@@ -374,8 +410,8 @@ class Parser {
   size_t at_ = 0;
   int depth_ = 0;
   bool refused_ = false;
+  bool is_indexable_ = true;  // what was just read may be followed by `.`, `[`, `(`
   std::vector<std::string> bound_;
-  std::map<const ExpressionNode*, std::vector<std::pair<uint32_t, uint32_t>>> piece_ends_;
   std::vector<Read> reads_;
 };
 

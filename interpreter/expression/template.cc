@@ -3,14 +3,22 @@
 namespace muster {
 namespace {
 
-// The `}}` that ends the expression which begins at `at`, or npos: one where no bracket of Lua is open and no text.
-size_t end_of_expression(std::string_view text, size_t at) {
-  std::string open;
+bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
+// Where the expression that begins at `at` ends: the place of its `}}`, or npos and what kept it from ending.
+struct End {
+  size_t at = std::string_view::npos;
+  size_t open_at = std::string_view::npos;  // the text or bracket that was never closed
+};
+
+End end_of_expression(std::string_view text, size_t at) {
+  std::vector<size_t> open;
   while (at < text.size()) {
     char c = text[at];
     if (c == '"' || c == '\'') {
       size_t i = at + 1;
       while (i < text.size() && text[i] != c && text[i] != '\n') i += text[i] == '\\' ? 2 : 1;
+      if (i >= text.size() || text[i] == '\n') return {std::string_view::npos, at};
       at = i + 1;
       continue;
     }
@@ -20,20 +28,18 @@ size_t end_of_expression(std::string_view text, size_t at) {
       if (level < text.size() && text[level] == '[') {
         std::string close = "]" + std::string(level - at - 1, '=') + "]";
         size_t end = text.find(close, level + 1);
-        if (end == std::string_view::npos) return end;
+        if (end == std::string_view::npos) return {end, at};
         at = end + close.size();
         continue;
       }
     }
-    if (c == '(' || c == '[' || c == '{') open.push_back(c);
-    if (c == '}' && open.empty()) {
-      if (at + 1 < text.size() && text[at + 1] == '}') return at;
-      return std::string_view::npos;
-    }
+    if (c == '(' || c == '[' || c == '{') open.push_back(at);
+    // `}}` ends it also behind an open `(` or `[`: the parser says better what is missing there.
+    if (c == '}' && text.substr(at, 2) == "}}" && (open.empty() || text[open.back()] != '{')) return {at, at};
     if ((c == ')' || c == ']' || c == '}') && !open.empty()) open.pop_back();
     ++at;
   }
-  return std::string_view::npos;
+  return {std::string_view::npos, open.empty() ? std::string_view::npos : open.back()};
 }
 
 }  // namespace
@@ -71,20 +77,21 @@ std::optional<Template> parse_template(const LocatedText& text, Diagnostics& pro
       plain.push_back(all[at++]);
       continue;
     }
-    size_t end = end_of_expression(all, at + 3);
+    auto [end, open_at] = end_of_expression(all, at + 3);
     if (end == std::string_view::npos) {
       Diagnostic problem;
       problem.code = "template-unclosed";
       problem.at = text.span(at, at + 3);
       problem.message = "`${{` has no `}}` that ends it";
       problem.help = "close it, or write `$${{` for the literal";
+      if (open_at != std::string_view::npos) problem.notes.push_back({text.span(open_at, open_at + 1), "what begins here has no end"});
       problems.push_back(std::move(problem));
       return std::nullopt;
     }
     size_t begin = at + 3;
     size_t stop = end;
-    while (begin < stop && (all[begin] == ' ' || all[begin] == '\n' || all[begin] == '\t')) ++begin;
-    while (stop > begin && (all[stop - 1] == ' ' || all[stop - 1] == '\n' || all[stop - 1] == '\t')) --stop;
+    while (begin < stop && is_blank(all[begin])) ++begin;
+    while (stop > begin && is_blank(all[stop - 1])) --stop;
     LocatedText inner;
     inner.text = std::string(all.substr(begin, stop - begin));
     inner.at = begin < stop ? text.span(begin, stop) : text.span(at, end + 2);

@@ -1,6 +1,7 @@
 // The tree of an expression: what parser, evaluator and checker share.
 //
-// Immutable once parsed. Spans are places in the file; `text_begin`, `text_end` are bytes of Expression::text.
+// Immutable once parsed. Spans are places in the file; `text_begin`, `text_end` are bytes of Expression::text. Both
+// include the parentheses around a node; `pieces` do not.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ enum class Operator {
 struct ExpressionNode {
   enum class Kind {
     constant,   // a literal: nil, boolean, number, text
-    name,       // a free name with constant fields: `steps.points.latest`
+    name,       // a free name with constant fields: `steps.points.latest`; `pieces` are the places of the names
     parameter,  // a parameter of a function around it
     index,      // children: what, key
     call,       // `text` is the helper; children: arguments
@@ -42,9 +43,11 @@ struct ExpressionNode {
   Operator op = Operator::and_;
   std::string text;
   std::vector<std::string> path;        // of a name
+  std::vector<Span> pieces;             // of a name: the place of each name of `path`
   std::vector<std::string> parameters;  // of a function
   std::vector<std::shared_ptr<const ExpressionNode>> children;
   std::vector<std::shared_ptr<const ExpressionNode>> keys;
+  int height = 1;  // nodes from here to the deepest one below: at most 200, so that everybody may walk by recursion
 };
 
 using NodePtr = std::shared_ptr<const ExpressionNode>;

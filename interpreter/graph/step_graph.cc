@@ -163,7 +163,7 @@ std::string label_of(const Node& node) {
   if (node.step) title = &node.step->title;
   if (node.phase) title = &node.phase->title;
   if (title && *title && (*title)->is_constant()) return (*title)->constant_text();
-  return node.op.path;
+  return node.op.path.substr(node.op.path.rfind('/') + 1);  // npos + 1 is 0: all of it
 }
 
 }  // namespace muster

@@ -85,7 +85,7 @@ class StepGraph {
 [[nodiscard]] const std::optional<Expression>* when_of(const Node& node);  // nullptr: the playbook has none
 [[nodiscard]] const std::optional<DurationText>& timeout_of(const StepGraph& graph, const Node& node);
 [[nodiscard]] const std::vector<Output>& outputs_of(const StepGraph& graph, const Node& node);
-// The title as text for people, where it has no `${{ }}`; otherwise the id.
+// The title as text for people, where it has no `${{ }}`; otherwise the last name of its path.
 [[nodiscard]] std::string label_of(const Node& node);
 
 }  // namespace muster

@@ -69,6 +69,7 @@ class SqliteJournal final : public Journal {
   Result<void> verify_run(const RunRow& row, const LedgerHeads& ledger, VerifyReport& report);
   Result<void> verify_outputs(const std::string& run, VerifyReport& report);
   Result<void> verify_files(VerifyReport& report);
+  Result<void> verify_pages(VerifyReport& report);
 
   std::unique_ptr<SqliteStore> store_;
   std::optional<SigningKey> key_;

@@ -192,7 +192,9 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
     if (note && (run.empty() || run == note->run))
       if (std::optional<std::string> missing = store_->missing_since(note)) report.findings.push_back({note->run, note->seq, *missing});
     if (!run.empty()) return {};
-    return verify_files(report);
+    Result<void> files = verify_files(report);
+    if (!files) return files;
+    return verify_pages(report);
   });
   if (!done) return pass(done.error());
   return report;
@@ -253,6 +255,14 @@ Result<void> SqliteJournal::verify_files(VerifyReport& report) {
   while ((code = all.step()) == SQLITE_ROW)
     if (sha256_hex(all.text(1)) != all.text(0)) report.findings.push_back({"", 0, "the stored file " + all.text(0) + " was changed"});
   if (code != SQLITE_DONE) return pass(store_->error("reading files"));
+  return {};
+}
+
+// Pages that hold no chain: indexes, caches, free ones.
+Result<void> SqliteJournal::verify_pages(VerifyReport& report) {
+  StoreStatement check = store_->prepare("PRAGMA integrity_check(1)");
+  if (check.step() != SQLITE_ROW) return pass(store_->error("checking its pages"));
+  if (check.text(0) != "ok") report.findings.push_back({"", 0, "the store's file is damaged: " + check.text(0)});
   return {};
 }
 

@@ -68,7 +68,6 @@ void describe(Phase& p, V& visit) {
   visit.part(p.group);
   visit("rollback", p.rollback, Need::optional, "steps that undo the phase, instead of those of its steps");
   visit("outputs", p.group.outputs, Need::optional, "named results of the phase");
-  visit.later({"needs", "evidence", "notify"});
 }
 
 template <class V>

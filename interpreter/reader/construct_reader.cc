@@ -232,10 +232,10 @@ bool ConstructReader::read(const YamlNode& node, Expression& out, std::string_vi
            "leave out `${{` and `}}`");
     return false;
   }
-  constexpr size_t kLongest = 64 << 10;
-  if (text.size() > kLongest) {
+  constexpr size_t longest = 64 << 10;
+  if (text.size() > longest) {
     refuse(tree_.span(node.begin, node.begin + 1), "too-large",
-           "an expression of " + std::to_string(text.size()) + " bytes: " + std::to_string(kLongest) + " are the most",
+           "an expression of " + std::to_string(text.size()) + " bytes: " + std::to_string(longest) + " are the most",
            "prepare the value in a step");
     return false;
   }

@@ -56,7 +56,7 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<Requirement>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Step>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Phase>& out, std::string_view key) { return read_list(node, out, key); }
-  bool read(const YamlNode& node, std::vector<Lock>& out, std::string_view key) { return read_list(node, out, key); }
+  bool read(const YamlNode& node, std::vector<Lock>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Argument>& out, std::string_view key) {
     return read_list(node, out, key);
   }

@@ -96,7 +96,7 @@ Value value_of(const YamlTree& tree, const YamlNode& node) {
 }  // namespace
 
 tl::expected<std::string, std::string> read_source(const std::string& path) {
-  constexpr size_t kLimit = YamlLimits{}.bytes;
+  constexpr size_t most_bytes = YamlLimits{}.bytes;
   // Without blocking: a named pipe would wait for a writer before we could see what it is.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return tl::unexpected(path + ": " + std::strerror(errno));
@@ -106,15 +106,16 @@ tl::expected<std::string, std::string> read_source(const std::string& path) {
   if (!S_ISREG(about.st_mode)) return tl::unexpected(path + " is not a regular file");
   std::string text;
   size_t expected = static_cast<size_t>(std::max<off_t>(about.st_size, 0));
-  if (expected > kLimit)
-    return tl::unexpected(path + " has " + std::to_string(expected) + " bytes, more than " + std::to_string(kLimit));
+  if (expected > most_bytes)
+    return tl::unexpected(path + " has " + std::to_string(expected) + " bytes, more than " +
+                          std::to_string(most_bytes));
   text.resize(expected + 1);  // one more, so that a file that grows is noticed
   size_t got = 0;
   while (true) {
     if (got == text.size()) {
-      if (got > kLimit)
-        return tl::unexpected(path + " grew beyond " + std::to_string(kLimit) + " bytes while it was read");
-      text.resize(std::min(text.size() * 2, kLimit + 1));
+      if (got > most_bytes)
+        return tl::unexpected(path + " grew beyond " + std::to_string(most_bytes) + " bytes while it was read");
+      text.resize(std::min(text.size() * 2, most_bytes + 1));
     }
     ssize_t n = ::read(fd.get(), text.data() + got, text.size() - got);
     if (n < 0 && errno == EINTR) continue;

@@ -1,4 +1,8 @@
-#include "interpreter/report/report.h"
+#include "interpreter/report/timeline.h"
+
+#include <algorithm>
+
+#include "interpreter/base/json.h"
 
 namespace muster {
 namespace {
@@ -19,99 +23,251 @@ std::string kind_of(const Node& node) {
 }
 
 bool is_true(const Map& map, std::string_view name) {
-  const Value* v = member(map, name);
-  return v && v->is<bool>() && v->get<bool>();
+  const Value* value = member(map, name);
+  return value && value->is<bool>() && value->get<bool>();
 }
 
 List list_in(const Map& map, std::string_view name) {
-  const Value* v = member(map, name);
-  return v && v->is<List>() ? v->get<List>() : List{};
+  const Value* value = member(map, name);
+  return value && value->is<List>() ? value->get<List>() : List{};
 }
 
-TimelineStep step_of(const Node& node, const OpRecord* op) {
+Map map_in(const Map& map, std::string_view name) {
+  const Value* value = member(map, name);
+  return value && value->is<Map>() ? value->get<Map>() : Map{};
+}
+
+std::optional<Timestamp> moment_in(const Map& map, std::string_view name) {
+  const Value* value = member(map, name);
+  if (!value || !value->is<Timestamp>()) return std::nullopt;
+  return value->get<Timestamp>();
+}
+
+Map body_of(const Event& event) {
+  if (event.body.empty()) return {};
+  Result<Value> decoded = decode_value(event.body);
+  return decoded && decoded->is<Map>() ? *decoded->find<Map>() : Map{};
+}
+
+std::string with_reason(std::string text, const Map& body) {
+  std::string reason = text_of(body, "reason");
+  return reason.empty() ? text : text + ": " + reason;
+}
+
+std::string joined(const List& list) {
+  std::string out;
+  for (const Value& item : list) out += (out.empty() ? "`" : ", `") + to_text(item) + "`";
+  return out;
+}
+
+TimelineStep step_of(const OpRecord& op) {
   TimelineStep step;
-  step.op = node.op.path;
-  step.id = node.step && node.step->id ? node.step->id->text : node.phase && node.phase->id ? node.phase->id->text : "";
-  step.title = label_of(node);
-  step.kind = kind_of(node);
-  step.is_group = node.is_group();
-  step.state = std::string(name_of(op ? op->state : StepState::pending));
-  if (!op) return step;
-  step.attempts = op->attempt;
-  step.started_at = op->started_at;
-  step.ended_at = op->ended_at;
-  if (op->error) step.error = *op->error;
-  if (op->result) step.result = *op->result;
-  if (op->verified) step.claims = list_in(*op->verified, "claims");
-  step.notes = op->notes;
-  step.doubt = op->state == StepState::in_doubt ? op->doubt : "";
-  step.undone = op->rolled_back;
+  step.op = op.op.path;
+  step.id = op.op.path;
+  step.title = op.op.path;
+  step.kind = "step";
+  step.state = std::string(name_of(op.state));
+  step.effect = op.effect == "read" ? "" : op.effect;
+  step.attempts = op.attempt;
+  step.started_at = op.started_at;
+  step.ended_at = op.ended_at;
+  if (op.error) step.error = *op.error;
+  if (op.result) step.result = *op.result;
+  if (op.verified) step.claims = list_in(*op.verified, "claims");
+  step.notes = op.notes;
+  step.doubt = op.state == StepState::in_doubt ? op.doubt : "";
+  step.undone = op.rolled_back;
   return step;
 }
 
-TimelineGate gate_of(const OpRecord& op) {
+TimelineStep step_of(const Node& node, const OpRecord* op) {
+  OpRecord pending;
+  pending.op = node.op;
+  TimelineStep step = step_of(op ? *op : pending);
+  if (node.step && node.step->id) step.id = node.step->id->text;
+  if (node.phase && node.phase->id) step.id = node.phase->id->text;
+  step.title = label_of(node);
+  step.kind = kind_of(node);
+  step.is_group = node.is_group();
+  return step;
+}
+
+TimelineGate gate_of(const Event& event, const Map& shown) {
   TimelineGate gate;
-  gate.op = op.op.path;
-  gate.state = std::string(name_of(op.gate.state));
-  gate.message = text_of(op.gate.shown, "message");
-  gate.reason = op.gate.reason;
-  gate.digest = op.gate.digest;
-  gate.opened_at = op.gate.opened_at;
-  gate.closed_at = op.gate.closed_at;
-  gate.expires_at = op.gate.expires_at;
-  gate.votes = op.gate.votes;
-  gate.guarded = list_in(op.gate.shown, "guarded");
-  gate.places = list_in(op.gate.shown, "places");
-  gate.self_approval_lifted = is_true(op.gate.shown, "self_approval_lifted");
-  gate.require_reason = is_true(op.gate.shown, "require_reason");
+  gate.op = event.op.path;
+  gate.opening = event.attempt;
+  gate.state = std::string(name_of(GateState::open));
+  gate.title = text_of(shown, "title");
+  gate.message = text_of(shown, "message");
+  gate.digest = text_of(shown, "digest");
+  gate.opened_at = event.at;
+  gate.expires_at = moment_in(shown, "expires_at");
+  gate.guarded = list_in(shown, "guarded");
+  gate.places = list_in(shown, "places");
+  gate.self_approval_lifted = is_true(shown, "self_approval_lifted");
+  gate.require_reason = is_true(shown, "require_reason");
   return gate;
+}
+
+// Events that say something which no step's or gate's own lines say.
+std::optional<std::string> told(const Event& event, const Map& body) {
+  switch (event.kind) {
+    case EventKind::owned: {
+      std::string before = text_of(body, "before"), person = text_of(body, "person");
+      if (before.empty()) return person.empty() ? "taken up again" : "taken up again by " + person;
+      return "taken over from " + before + (person.empty() ? "" : " by " + person);
+    }
+    case EventKind::in_doubt: return with_reason("in doubt", body);
+    case EventKind::resolved: return with_reason(text_of(body, "person") + " settled it as " + text_of(body, "choice"), body);
+    case EventKind::cancel_asked:
+      return with_reason(text_of(body, "person") + " cancelled the run" + (is_true(body, "now") ? " at once" : "") +
+                             (is_true(body, "rollback") ? " and asked for its rollback" : ""),
+                         body);
+    case EventKind::rollback_started: {
+      List steps = list_in(body, "steps");
+      if (!member(body, "steps")) return std::nullopt;
+      return steps.empty() ? "nothing of it can be rolled back" : "rolling back " + joined(steps);
+    }
+    case EventKind::rollback_ended:
+      if (!member(body, "complete")) return std::nullopt;
+      return is_true(body, "complete") ? "rolled back" : "the rollback is incomplete";
+    case EventKind::audit: {
+      Map fields = map_in(body, "fields");
+      return "audit: " + text_of(body, "event") + (fields.empty() ? "" : " " + print_json(Value(std::move(fields))));
+    }
+    case EventKind::clock_stepped: return "the clock was set back";
+    case EventKind::lock_taken_over: return "took over the lock `" + text_of(body, "name") + "`";
+    case EventKind::unknown: return "an event of a later version: " + event.kind_text;
+    default: return std::nullopt;
+  }
+}
+
+void read_events(const std::vector<Event>& events, Timeline& out) {
+  for (const Event& event : events) {
+    Map body = body_of(event);
+    auto last = std::find_if(out.gates.rbegin(), out.gates.rend(), [&](const TimelineGate& gate) { return gate.op == event.op.path; });
+    bool is_open = last != out.gates.rend() && last->state == name_of(GateState::open);
+    switch (event.kind) {
+      case EventKind::gate_opened: out.gates.push_back(gate_of(event, body)); break;
+      case EventKind::vote: {
+        const Value* opening = member(body, "opening");
+        if (is_open && opening && opening->is<int64_t>() && opening->get<int64_t>() == last->opening)
+          last->votes.push_back({text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"), text_of(body, "digest"),
+                                 text_of(body, "how"), event.at});
+        break;
+      }
+      case EventKind::gate_closed:
+        if (is_open) {
+          last->state = text_of(body, "verdict");
+          last->reason = text_of(body, "reason");
+          last->closed_at = event.at;
+        }
+        break;
+      case EventKind::rollback_started:
+        for (const Value& op : list_in(body, "without")) out.not_undone.push_back(to_text(op));
+        break;
+      default: break;
+    }
+    std::optional<std::string> text = told(event, body);
+    if (text) out.moments.push_back({event.at, event.op.path == "playbook" ? "" : event.op.path, std::move(*text)});
+  }
+}
+
+// An automatic undo is an op of its own that no node stands for.
+std::optional<TimelineStep> automatic_undo(const Node& node, const RunHistory& history) {
+  const OpRecord* undo = history.find(node.op.rollback().child("auto"));
+  if (!undo) return std::nullopt;
+  TimelineStep step = step_of(*undo);
+  step.title = "put back what `" + node.op.path + "` did";
+  step.kind = "rollback";
+  return step;
+}
+
+void read_steps(const StepGraph& graph, const RunHistory& history, Timeline& out) {
+  for (const Node& node : graph.nodes()) {
+    if (node.kind == NodeKind::playbook) continue;
+    const OpRecord* op = history.find(node.op);
+    // Undo and rescue steps that were never needed are no part of the story.
+    bool spare = node.place == Place::rollback || node.place == Place::rescue;
+    if (spare && (!op || (op->state == StepState::pending && op->attempt == 0))) continue;
+    out.steps.push_back(step_of(node, op));
+    if (std::optional<TimelineStep> undo = automatic_undo(node, history)) out.steps.push_back(std::move(*undo));
+  }
+}
+
+void measure(const Objectives& objectives, Timeline& out) {
+  if (objectives.rto && objectives.rto->known) {
+    TimelineObjective rto{"rto", *objectives.rto->known, {}, {}};
+    bool recovered = out.state == name_of(RunState::succeeded);
+    if (out.ended_at && recovered) rto.measured = *out.ended_at - out.created_at;
+    if (out.ended_at) rto.met = recovered && *rto.measured <= rto.limit;
+    out.objectives.push_back(rto);
+  }
+  if (objectives.rpo && objectives.rpo->known) {
+    // What was lost is as long as the oldest data that was put in place is old.
+    TimelineObjective rpo{"rpo", *objectives.rpo->known, {}, {}};
+    for (const TimelineStep& step : out.steps) {
+      if (step.kind != "restore" || step.effect.empty() || step.state != name_of(StepState::succeeded)) continue;
+      const Value* age = member(step.result, "age");
+      if (age && age->is<Duration>()) rpo.measured = std::max(rpo.measured.value_or(Duration{0}), age->get<Duration>());
+    }
+    if (rpo.measured) rpo.met = *rpo.measured <= rpo.limit;
+    out.objectives.push_back(rpo);
+  }
 }
 
 }  // namespace
 
-Timeline make_timeline(const RunRow& row, const RunHistory& history, const StepGraph& graph) {
+std::optional<Duration> TimelineStep::took() const {
+  if (!started_at || !ended_at) return std::nullopt;
+  return *ended_at - *started_at;
+}
+
+TimelineGate timeline_gate(const OpRecord& op) {
+  Event opened;
+  opened.op = op.op;
+  opened.attempt = op.gate.opening;
+  opened.at = op.gate.opened_at;
+  TimelineGate gate = gate_of(opened, op.gate.shown);
+  gate.state = std::string(name_of(op.gate.state));
+  gate.reason = op.gate.reason;
+  gate.closed_at = op.gate.closed_at;
+  gate.votes = op.gate.votes;
+  return gate;
+}
+
+Timeline make_timeline(const RunRecord& record, const RunHistory& history, const StepGraph* graph) {
   Timeline out;
-  out.row = row;
+  const RunRow& row = record.row;
+  out.run = row.id;
+  out.playbook = row.playbook;
+  out.version = row.version;
+  out.parent = row.parent;
+  out.owner = row.owner;
   out.title = text_of(history.created, "title");
   out.started_by = text_of(history.created, "starter");
   out.host = text_of(history.created, "host");
   out.muster = text_of(history.created, "muster");
+  out.inputs = map_in(history.created, "inputs");
   out.created_at = history.created_at;
   out.waited_at_gates = history.waited_at_gates;
-  out.team_of_one = is_true(history.created, "self_approval_allowed");
-  if (const Value* inputs = member(history.created, "inputs"); inputs && inputs->is<Map>()) out.inputs = inputs->get<Map>();
-  out.status = std::string(name_of(row.state));
+  out.self_approval_allowed = is_true(history.created, "self_approval_allowed");
+  out.state = std::string(name_of(row.state));
   if (history.ended) {
-    out.status = text_of(*history.ended, "status");
+    out.state = text_of(*history.ended, "status");
     out.reason = text_of(*history.ended, "reason");
     out.ended_at = history.last_at;
+    out.outputs = map_in(*history.ended, "outputs");
     if (const Value* code = member(*history.ended, "exit_code"); code && code->is<int64_t>()) out.exit_code = code->get<int64_t>();
-    if (const Value* outputs = member(*history.ended, "outputs"); outputs && outputs->is<Map>()) out.outputs = outputs->get<Map>();
   }
-  for (const Node& node : graph.nodes()) {
-    const OpRecord* op = history.find(node.op);
-    if (op && op->gate.state != GateState::none) out.gates.push_back(gate_of(*op));
-    if (node.kind == NodeKind::playbook) continue;
-    // Undo steps that were never needed are no part of the story.
-    if (node.place == Place::rollback && (!op || (op->state == StepState::pending && op->attempt == 0))) continue;
-    out.steps.push_back(step_of(node, op));
-    const OpRecord* undo = history.find(node.op.rollback().child("auto"));
-    if (undo) {
-      TimelineStep step;
-      step.op = undo->op.path;
-      step.title = "put back what `" + node.op.path + "` did";
-      step.kind = "rollback";
-      step.state = std::string(name_of(undo->state));
-      step.attempts = undo->attempt;
-      step.started_at = undo->started_at;
-      step.ended_at = undo->ended_at;
-      if (undo->error) step.error = *undo->error;
-      step.notes = undo->notes;
-      out.steps.push_back(std::move(step));
-    }
+  read_events(record.events, out);
+  if (graph) {
+    read_steps(*graph, history, out);
+    if (graph->playbook().objectives) measure(*graph->playbook().objectives, out);
+  } else {
+    for (const OpRecord* op : history.in_order())
+      if (op->op.path != "playbook") out.steps.push_back(step_of(*op));
   }
-  const std::optional<Objectives>& objectives = graph.playbook().objectives;
-  if (objectives && objectives->rto) out.rto = objectives->rto->known;
   return out;
 }
 

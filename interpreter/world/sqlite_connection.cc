@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -118,6 +119,7 @@ struct SqliteConnection::State {
   std::optional<Moment> waiting_since;  // for the locks of others
   bool is_fenced = false;               // the author's statements are running
   std::string refused;                  // what the fence stopped
+  bool is_pragma = false;               // the fence saw a PRAGMA in the statement, and nothing else
   std::atomic<bool> may_interrupt = true;
   int writes = 0;
   Use use;
@@ -146,6 +148,7 @@ int SqliteConnection::State::authorize(void* self, int action, const char* first
   State& state = *static_cast<State*>(self);
   if (!state.is_fenced) return SQLITE_OK;
   std::optional<std::string> refused = refused_by(state.fence, action, first, second);
+  state.is_pragma = action == SQLITE_PRAGMA;
   if (!refused) return SQLITE_OK;
   if (state.refused.empty()) state.refused = std::move(*refused);
   return SQLITE_DENY;
@@ -173,7 +176,9 @@ int SqliteConnection::State::open_file(bool is_immutable) {
   db.reset(raw);  // there even when opening fails
   if (rc != SQLITE_OK) return rc;
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  // Where we write the schema stays trusted: the application's own triggers may feed full-text tables. What they could
+  // misuse is refused by the fence, which stands around triggers too.
+  if (is_read) sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
   // A trial that is the last to leave would otherwise carry somebody's log into his database.
   if (fence == SqlFence::trial) sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -202,7 +207,10 @@ Error SqliteConnection::State::error_of(int rc, size_t line) const {
   error.cause = db && sqlite3_extended_errcode(db.get()) == rc ? sqlite3_errmsg(db.get()) : sqlite3_errstr(rc);
   std::string place = line > 0 ? "line " + std::to_string(line) + ": " : "`" + path + "`: ";
   error.message = place + error.cause;
-  switch (rc & 0xff) {
+  // SQLite calls what the fence stopped SQLITE_AUTH, SQLITE_ERROR (functions) or SQLITE_SCHEMA (CREATE).
+  int kind = rc & 0xff;
+  bool is_refused = !refused.empty() && (kind == SQLITE_ERROR || kind == SQLITE_SCHEMA);
+  switch (is_refused ? SQLITE_AUTH : kind) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       error.code = ErrorCode::busy;
@@ -228,8 +236,6 @@ Error SqliteConnection::State::error_of(int rc, size_t line) const {
         error.message =
             place + "a writer was killed, and its journal must be rolled back before the database can be read";
         error.hint = "start the service that owns it, or run an `execute` of `SELECT 1` on it";
-      } else if (rc == SQLITE_READONLY_RECOVERY || rc == SQLITE_READONLY_CANTINIT || rc == SQLITE_READONLY_DIRECTORY) {
-        error.message = place + "its write-ahead log cannot be read without rights to write in its folder";
       } else if (fence == SqlFence::query) {
         error.hint = "`query` only reads; `execute` writes";
       }
@@ -350,9 +356,12 @@ Result<SqliteConnection> SqliteConnection::open(const std::string& path, SqlFenc
   // A database in WAL mode in a folder without rights to write: SQLite cannot make the files beside it. Where there is
   // no log with content, the file alone is the whole database and may be read as it stands.
   bool cannot_write_beside = kind == SQLITE_CANTOPEN || (kind == SQLITE_READONLY && rc != SQLITE_READONLY_ROLLBACK);
-  if (fence == SqlFence::query && cannot_write_beside && !has_content(path + "-wal") &&
-      !has_content(path + "-journal")) {
-    rc = state->open_file(true);
+  if (fence == SqlFence::query && cannot_write_beside && ::access(path.c_str(), R_OK) == 0) {
+    if (has_content(path + "-wal")) {
+      return fail(ErrorCode::refused,
+                  "`" + path + "`: its write-ahead log cannot be read without rights to write in its folder");
+    }
+    if (!has_content(path + "-journal")) rc = state->open_file(true);
   }
   if (rc != SQLITE_OK) return pass(state->error_of(rc, 0));
   if (fence != SqlFence::query && sqlite3_db_readonly(state->db.get(), "main") == 1) {
@@ -373,6 +382,7 @@ Result<SqlResult> SqliteConnection::run(const FilledSql& sql, const Map& bind, c
     const char* tail = end;
     state.is_fenced = true;
     state.refused.clear();
+    state.is_pragma = false;
     int rc = sqlite3_prepare_v3(state.db.get(), at, static_cast<int>(end - at), 0, &raw, &tail);
     state.is_fenced = false;
     Statement statement(raw);
@@ -384,7 +394,9 @@ Result<SqlResult> SqliteConnection::run(const FilledSql& sql, const Map& bind, c
     at = tail;
     if (!statement) continue;  // a comment
     size_t line = line_of(sql.text, offset);
-    bool is_write = sqlite3_stmt_readonly(raw) == 0;
+    // SQLite calls an EXPLAIN of a writing statement, and `PRAGMA journal_mode` without a value, writing ones.
+    bool is_question = sqlite3_stmt_isexplain(raw) != 0 || (state.is_pragma && state.fence == SqlFence::query);
+    bool is_write = sqlite3_stmt_readonly(raw) == 0 && !is_question;
     if (is_write && state.fence == SqlFence::query) {
       return fail(ErrorCode::refused, "line " + std::to_string(line) + ": the statement writes",
                   "`query` only reads; `execute` writes");

@@ -21,7 +21,8 @@ Error in_file(Error error, const std::string& where, const std::string& path) {
 }
 
 std::string where(const BackupChoice& choice, const Segment& segment) {
-  return "generation " + choice.generation + ", log " + hex_name(segment.index) + ", offset " + hex_name(segment.offset);
+  return "generation " + choice.generation + ", log " + hex_name(segment.index) + ", offset " +
+         hex_name(segment.offset);
 }
 
 Error stopped() { return fail(ErrorCode::interrupted, "the restore was stopped").value(); }
@@ -103,8 +104,8 @@ class LogChain {
     std::string file = segment_file_name(found.index, expected);
     return fail(ErrorCode::corrupt,
                 "generation " + choice_.generation + ", log " + hex_name(found.index) + ": the segment at offset " +
-                    hex_name(expected) + " (" + std::to_string(expected) + ") is missing: no `" + file +
-                    "` before `" + segment_file_name(found.index, found.offset) + "`",
+                    hex_name(expected) + " (" + std::to_string(expected) + ") is missing: no `" + file + "` before `" +
+                    segment_file_name(found.index, found.offset) + "`",
                 "bring the file back from another copy of the replica, or restore to a moment before it with `at`");
   }
 
@@ -112,8 +113,8 @@ class LogChain {
     if (segment.offset == decoder_->bytes()) return {};
     if (segment.offset > decoder_->bytes()) return missing(segment, decoder_->bytes());
     return fail(ErrorCode::corrupt, where(choice_, segment) + " (`" + segment.path +
-                                        "`): the segments before it already hold " +
-                                        std::to_string(decoder_->bytes()) + " bytes of this log");
+                                        "`): the segments before it already hold " + std::to_string(decoder_->bytes()) +
+                                        " bytes of this log");
   }
 
   Result<void> end_log(const End& end, bool is_last) {
@@ -122,10 +123,11 @@ class LogChain {
       return pass(in_file(fail(ErrorCode::corrupt, "the log is cut within a frame").value(), place, last_->path));
     }
     if (!is_last && decoder_->committed_frames() != decoder_->frames()) {
-      return pass(in_file(fail(ErrorCode::corrupt,
-                               "the log ends in an open transaction though another log follows: its last segment is missing")
-                              .value(),
-                          place, last_->path));
+      return pass(
+          in_file(fail(ErrorCode::corrupt,
+                       "the log ends in an open transaction though another log follows: its last segment is missing")
+                      .value(),
+                  place, last_->path));
     }
     Result<void> ended = end(index_, *decoder_, is_last);
     decoder_.reset();
@@ -169,7 +171,8 @@ Result<Survey> survey(FilesRead& files, const BackupChoice& choice, std::stop_to
   found.header = *header;
   uint64_t page_size = header->page_size;
   // A header written by a very old SQLite has no page count; no database is smaller than its packed form by much.
-  found.size_bytes = std::max<uint64_t>(header->page_count * page_size, header->page_count == 0 ? choice.snapshot.size_bytes : 0);
+  found.size_bytes =
+      std::max<uint64_t>(header->page_count * page_size, header->page_count == 0 ? choice.snapshot.size_bytes : 0);
   found.peak_bytes = found.size_bytes;
   Decoder decoder(files, std::move(stop));
   LogChain chain(decoder, choice, header->page_size);
@@ -212,8 +215,8 @@ Result<uint64_t> write_database(FilesRead& files, const BackupChoice& choice, co
   if (!snapshot) return pass(in_snapshot(snapshot.error(), choice));
   uint32_t page_size = found.header.page_size;
   if (written == 0 || written % page_size != 0) {
-    return pass(in_snapshot(fail(ErrorCode::corrupt, "its " + std::to_string(written) + " bytes are not whole pages of " +
-                                                         std::to_string(page_size))
+    return pass(in_snapshot(fail(ErrorCode::corrupt, "its " + std::to_string(written) +
+                                                         " bytes are not whole pages of " + std::to_string(page_size))
                                 .value(),
                             choice));
   }
@@ -228,8 +231,8 @@ Result<uint64_t> write_database(FilesRead& files, const BackupChoice& choice, co
       [&](uint32_t index, const WalDecoder& log, bool) -> Result<void> {
         auto committed = found.committed.find(index);
         if (committed != found.committed.end() && committed->second == log.committed_frames()) return {};
-        return fail(ErrorCode::corrupt, "generation " + choice.generation + ", log " + hex_name(index) +
-                                            " changed while it was read");
+        return fail(ErrorCode::corrupt,
+                    "generation " + choice.generation + ", log " + hex_name(index) + " changed while it was read");
       },
       consumed);
   if (!applied) return pass(applied.error());

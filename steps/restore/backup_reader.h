@@ -21,11 +21,11 @@
 namespace muster {
 
 struct Survey {
-  DatabaseHeader header;                      // of the snapshot
-  uint64_t size_bytes = 0;                    // of the database that will come back
-  uint64_t peak_bytes = 0;                    // while it is being written
-  std::map<uint32_t, uint64_t> committed;     // by log: frames up to its last commit
-  uint64_t frames = 0;                        // of all logs
+  DatabaseHeader header;                   // of the snapshot
+  uint64_t size_bytes = 0;                 // of the database that will come back
+  uint64_t peak_bytes = 0;                 // while it is being written
+  std::map<uint32_t, uint64_t> committed;  // by log: frames up to its last commit
+  uint64_t frames = 0;                     // of all logs
   std::vector<std::string> notes;
 };
 

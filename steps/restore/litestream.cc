@@ -99,9 +99,10 @@ bool all_times_equal(const Replica& replica) {
 }
 
 tl::unexpected<Error> ambiguous(std::string message) {
-  return fail(ErrorCode::refused, std::move(message),
-              "a replica in a directory knows its moments by file times only: copy it with `cp -a`, `rsync -t` or `tar`, "
-              "which keep them, or leave `at` out to restore the newest state");
+  return fail(
+      ErrorCode::refused, std::move(message),
+      "a replica in a directory knows its moments by file times only: copy it with `cp -a`, `rsync -t` or `tar`, "
+      "which keep them, or leave `at` out to restore the newest state");
 }
 
 struct Candidate {
@@ -214,8 +215,8 @@ Result<void> check_times(const BackupChoice& choice, const Generation& generatio
     }
   }
   if (choice.at > now || choice.snapshot.at > now) {
-    return ambiguous("generation " + generation.name + " has files of " + to_text(std::max(choice.at, choice.snapshot.at)) +
-                     ", which lies in the future");
+    return ambiguous("generation " + generation.name + " has files of " +
+                     to_text(std::max(choice.at, choice.snapshot.at)) + ", which lies in the future");
   }
   return {};
 }
@@ -272,8 +273,9 @@ Result<Replica> list_replica(FilesRead& files, const std::string& root) {
 Result<BackupChoice> choose_backup(const Replica& replica, std::optional<Timestamp> at, Timestamp now) {
   const Snapshot* oldest = oldest_snapshot(replica);
   if (!oldest) {
-    std::string hint = "check that the path is the replica's own directory (it holds `generations`) and that Litestream "
-                       "has made a snapshot";
+    std::string hint =
+        "check that the path is the replica's own directory (it holds `generations`) and that Litestream "
+        "has made a snapshot";
     if (replica.is_newer_format) {
       hint = "this is a replica of Litestream 0.5 (`ltx`); replicas of Litestream 0.3 are read in this version";
     }
@@ -311,8 +313,7 @@ ChoiceRecord record_of(const BackupChoice& choice) {
   return record;
 }
 
-Result<BackupChoice> find_choice(const Replica& replica, const ChoiceRecord& record,
-                                  std::optional<Timestamp> at) {
+Result<BackupChoice> find_choice(const Replica& replica, const ChoiceRecord& record, std::optional<Timestamp> at) {
   BackupChoice choice;
   choice.generation = record.generation;
   auto generation = std::ranges::find(replica.generations, record.generation, &Generation::name);

@@ -1,6 +1,7 @@
 // A Litestream 0.3 replica in a directory: what it holds, and which of its files give the database at a moment.
 //
-// Layout: generations/<16 hex>/snapshots/<index>.snapshot.lz4 and .../wal/<index>_<offset>.wal.lz4. Index and offset are
+// Layout: generations/<16 hex>/snapshots/<index>.snapshot.lz4 and .../wal/<index>_<offset>.wal.lz4. Index and offset
+// are
 //         hexadecimal; an index counts write-ahead logs, an offset the uncompressed bytes of one log.
 // Units:  bytes. A moment is a file's modification time (the replica records no other): the time of its upload.
 // Errors: `not_found` when the directory is missing; `no_backup` when nothing fits; `refused` where file times leave it

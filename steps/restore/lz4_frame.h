@@ -2,8 +2,8 @@
 //
 // Memory: bounded by the frame's block size (at most 4 MB) and our two buffers, whatever the file's length.
 // Errors: `corrupt` for a file that is no LZ4 frame, is cut, carries no content checksum, fails one of its checksums or
-//         goes on after its end; what the file's own read said. Bytes handed out before the end are not yet proven: only
-//         an empty answer of next() says that the content checksum fits.
+//         goes on after its end; what the file's own read said. Bytes handed out before the end are not yet proven:
+//         only an empty answer of next() says that the content checksum fits.
 #pragma once
 
 #include <memory>

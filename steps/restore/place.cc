@@ -34,13 +34,16 @@ Result<Place> find_place(FilesRead& files, const std::string& target, const Step
     const FileStatus& old = **status;
     if (old.kind == FileKind::symlink) {
       Result<std::string> real = files.canonical(place.target);
-      return fail(ErrorCode::refused, "the target `" + place.target + "` is a symbolic link",
-                  real ? "name the file itself: `" + *real + "`" : "it points at nothing; remove it or name the file itself");
+      return fail(
+          ErrorCode::refused, "the target `" + place.target + "` is a symbolic link",
+          real ? "name the file itself: `" + *real + "`" : "it points at nothing; remove it or name the file itself");
     }
-    if (old.kind != FileKind::file) return fail(ErrorCode::refused, "the target `" + place.target + "` is not a plain file");
+    if (old.kind != FileKind::file)
+      return fail(ErrorCode::refused, "the target `" + place.target + "` is not a plain file");
     if (old.links > 1) {
-      return fail(ErrorCode::refused, "the target `" + place.target + "` has " + std::to_string(old.links) +
-                                          " names (hard links): the others would go on showing the old database",
+      return fail(ErrorCode::refused,
+                  "the target `" + place.target + "` has " + std::to_string(old.links) +
+                      " names (hard links): the others would go on showing the old database",
                   "remove the other names, or restore to a path of its own");
     }
     place.has_old = true;

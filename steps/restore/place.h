@@ -12,12 +12,12 @@
 namespace muster {
 
 struct Place {
-  std::string target;     // with every symlink of its directory resolved
+  std::string target;  // with every symlink of its directory resolved
   std::string directory;
-  std::string work;       // of this attempt alone; ours, removed at the end
-  std::string ready;      // the new database while it is made
-  std::string outgoing;   // the old database's later name
-  Map first_seen;         // identity_of() the target
+  std::string work;      // of this attempt alone; ours, removed at the end
+  std::string ready;     // the new database while it is made
+  std::string outgoing;  // the old database's later name
+  Map first_seen;        // identity_of() the target
   // Of the old file, for the new one; a new database without an old one belongs to us, 0600.
   bool has_old = false;
   uint32_t uid = 0, gid = 0, mode = 0600;

@@ -29,7 +29,8 @@ Result<std::string> target_path(const Value& target) {
     if (const Value* path = member(*connection, "path"); path && path->is<std::string>()) {
       return path->get<std::string>();
     }
-    return fail(ErrorCode::invalid, "the target's connection has no path: only SQLite databases are restored in this version");
+    return fail(ErrorCode::invalid,
+                "the target's connection has no path: only SQLite databases are restored in this version");
   }
   if (const Value* path = member(target, "sqlite"); path && path->is<std::string>()) return path->get<std::string>();
   return fail(ErrorCode::invalid, "`target` names neither `connection` nor `sqlite`");
@@ -58,8 +59,9 @@ void read_expectation(const Value& value, Expectation& out) {
 std::vector<Field> restore_fields() {
   Field connection = field("connection", FieldType::connection, "a SQLite connection whose file is replaced");
   connection.kinds = {"sqlite"};
-  Field target = object("target", "the database that is replaced",
-                        {connection, field("sqlite", FieldType::path, "path of a SQLite database file; it may be missing")});
+  Field target =
+      object("target", "the database that is replaced",
+             {connection, field("sqlite", FieldType::path, "path of a SQLite database file; it may be missing")});
   target.one_of = {{"connection", "sqlite"}};
 
   Field tables = field("tables", FieldType::list, "tables that must be there");
@@ -67,9 +69,10 @@ std::vector<Field> restore_fields() {
   rows.items = {field("rows", FieldType::integer, "least number of rows")};
   Field integrity = field("integrity", FieldType::choice, "how deep SQLite checks the copy; full by default");
   integrity.choices = {"full", "quick"};
-  Field expect = object("expect", "what the backup must be before it may replace the target",
-                        {tables, rows, field("schema_version", FieldType::integer, "the database's user_version"),
-                         field("max_age", FieldType::duration, "how old the restored moment may be at most"), integrity});
+  Field expect =
+      object("expect", "what the backup must be before it may replace the target",
+             {tables, rows, field("schema_version", FieldType::integer, "the database's user_version"),
+              field("max_age", FieldType::duration, "how old the restored moment may be at most"), integrity});
   return {
       target,
       object("from", "where the backup is", {litestream_field()}),
@@ -85,12 +88,14 @@ bool is_listing(const Map& args) { return member(args, "list") != nullptr; }
 Result<std::string> replica_of(const Map& args, std::string_view name) {
   const Value* source = member(args, name);
   std::string path = source && source->is<Map>() ? text_of(source->get<Map>(), "litestream") : "";
-  if (path.empty()) return fail(ErrorCode::invalid, "`" + std::string(name) + "` needs `litestream`: a replica's directory");
+  if (path.empty())
+    return fail(ErrorCode::invalid, "`" + std::string(name) + "` needs `litestream`: a replica's directory");
   constexpr std::string_view file_url = "file://";
   if (path.starts_with(file_url)) return path.substr(file_url.size());
   if (size_t colon = path.find("://"); colon != std::string::npos) {
-    return fail(ErrorCode::invalid, "`" + path + "` is a URL of kind `" + path.substr(0, colon) +
-                                        "`: replicas in directories are read in this version",
+    return fail(ErrorCode::invalid,
+                "`" + path + "` is a URL of kind `" + path.substr(0, colon) +
+                    "`: replicas in directories are read in this version",
                 "copy the replica to a directory with a tool that keeps file times, and name that directory");
   }
   return path;

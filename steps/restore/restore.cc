@@ -8,7 +8,10 @@ namespace muster {
 namespace {
 
 Value point_value(const RestorePoint& point) {
-  return Map{{"id", point.id}, {"at", point.at}, {"source", point.source}, {"kind", point.is_snapshot ? "snapshot" : "segment"}};
+  return Map{{"id", point.id},
+             {"at", point.at},
+             {"source", point.source},
+             {"kind", point.is_snapshot ? "snapshot" : "segment"}};
 }
 
 Result<StepOutput> list_points(const StepInput& input, Look& look) {
@@ -36,7 +39,8 @@ Result<StepOutput> list_points(const StepInput& input, Look& look) {
     }
   }
   if (replica->is_newer_format) {
-    output.notes.push_back("`" + replica->root + "/ltx` belongs to Litestream 0.5, whose files are not read in this version");
+    output.notes.push_back("`" + replica->root +
+                           "/ltx` belongs to Litestream 0.5, whose files are not read in this version");
   }
   return output;
 }

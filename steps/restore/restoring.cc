@@ -36,7 +36,10 @@ std::string megabytes(uint64_t bytes) {
 }
 
 Map as_map(const Error& error) {
-  return {{"code", std::string(name_of(error.code))}, {"message", error.message}, {"hint", error.hint}, {"cause", error.cause}};
+  return {{"code", std::string(name_of(error.code))},
+          {"message", error.message},
+          {"hint", error.hint},
+          {"cause", error.cause}};
 }
 
 Error as_error(const Map& map) {
@@ -62,7 +65,8 @@ Result<Replica> list_for_restore(FilesRead& files, const std::string& path) {
 std::string note_of_ignored(const Replica& replica) {
   if (replica.ignored.empty()) return "";
   std::string note = std::to_string(replica.ignored.size()) + " files that are no part of a replica were ignored: ";
-  for (size_t i = 0; i < replica.ignored.size() && i < 5; ++i) note += (i == 0 ? "`" : ", `") + replica.ignored[i] + "`";
+  for (size_t i = 0; i < replica.ignored.size() && i < 5; ++i)
+    note += (i == 0 ? "`" : ", `") + replica.ignored[i] + "`";
   return note + (replica.ignored.size() > 5 ? ", ..." : "");
 }
 
@@ -78,9 +82,9 @@ Result<void> check_space(FilesRead& files, const std::string& directory, uint64_
   if (!free_now) return pass(free_now.error());
   uint64_t needed = needed_bytes + std::max(mebibyte, needed_bytes / 50);  // journals of folding and checking
   if (*free_now >= needed) return {};
-  return fail(ErrorCode::storage, "not enough space in `" + directory + "`: " + megabytes(needed) + " needed (" +
-                                      std::to_string(needed) + " bytes), " + megabytes(*free_now) + " free (" +
-                                      std::to_string(*free_now) + " bytes)",
+  return fail(ErrorCode::storage,
+              "not enough space in `" + directory + "`: " + megabytes(needed) + " needed (" + std::to_string(needed) +
+                  " bytes), " + megabytes(*free_now) + " free (" + std::to_string(*free_now) + " bytes)",
               "the new database is made beside the old one, which is kept until the new one has proven itself");
 }
 
@@ -88,7 +92,8 @@ Result<Value> Restoring::choose_once() {
   FilesRead& files = touch_.look.files;
   Result<Place> place = find_place(files, request_.target, input_);
   if (!place) return pass(place.error());
-  if (Result<void> free_now = check_not_in_use(touch_.look, place->target, true); !free_now) return pass(free_now.error());
+  if (Result<void> free_now = check_not_in_use(touch_.look, place->target, true); !free_now)
+    return pass(free_now.error());
   Result<Replica> replica = list_for_restore(files, request_.replica);
   if (!replica) return pass(replica.error());
   Timestamp now = touch_.look.clock.now();
@@ -96,8 +101,8 @@ Result<Value> Restoring::choose_once() {
   if (!choice) return pass(choice.error());
   if (request_.expect.max_age && now - choice->at > *request_.expect.max_age) {
     return fail(ErrorCode::too_old, "the newest state that can be restored is of " + to_text(choice->at) + ", " +
-                                        to_text(now - choice->at) + " ago; at most " + to_text(*request_.expect.max_age) +
-                                        " is allowed");
+                                        to_text(now - choice->at) + " ago; at most " +
+                                        to_text(*request_.expect.max_age) + " is allowed");
   }
   ChoiceRecord record = record_of(*choice);
   List notes(choice->notes.begin(), choice->notes.end());
@@ -147,7 +152,8 @@ Result<void> Restoring::choose() {
   place_.gid = static_cast<uint32_t>(integer_of(chosen_, "gid"));
   place_.mode = static_cast<uint32_t>(integer_of(chosen_, "mode"));
   record_ = {text_of(chosen_, "generation"), static_cast<uint32_t>(integer_of(chosen_, "snapshot")),
-             static_cast<size_t>(integer_of(chosen_, "segments")), static_cast<uint32_t>(integer_of(chosen_, "last_index")),
+             static_cast<size_t>(integer_of(chosen_, "segments")),
+             static_cast<uint32_t>(integer_of(chosen_, "last_index")),
              static_cast<uint64_t>(integer_of(chosen_, "last_offset"))};
   return {};
 }
@@ -168,9 +174,10 @@ Result<Value> Restoring::fetch_once() {
   if (Result<void> made = files.make_directory(place_.work); !made) return pass(made.error());
   Result<std::unique_ptr<WriteFile>> file = files.create(place_.ready);
   if (!file) return pass(file.error());
-  Result<uint64_t> size = write_database(files, *choice_, *seen, **file, input_.stop, [&](uint64_t done, uint64_t total) {
-    input_.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
-  });
+  Result<uint64_t> size =
+      write_database(files, *choice_, *seen, **file, input_.stop, [&](uint64_t done, uint64_t total) {
+        input_.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
+      });
   if (!size) return pass(size.error());
   file->reset();
   return Map{{"size", *size}, {"frames", seen->frames}, {"notes", List(seen->notes.begin(), seen->notes.end())}};
@@ -189,8 +196,8 @@ Result<Value> Restoring::fold_once() {
   if (!left) return pass(left.error());
   for (const char* suffix : {"-wal", "-journal"}) {
     if (integer_of(map_of(*left, suffix), "size") > 0) {
-      return fail(ErrorCode::corrupt, "the restored database cannot be brought into one file: `" + place_.ready + suffix +
-                                          "` stays behind");
+      return fail(ErrorCode::corrupt, "the restored database cannot be brought into one file: `" + place_.ready +
+                                          suffix + "` stays behind");
     }
   }
   if (place_.has_old) {
@@ -208,16 +215,17 @@ Result<Value> Restoring::validate_once() {
     lost_copy_ = true;
     return fail(ErrorCode::not_found, "the copy `" + place_.ready + "` is gone");
   }
-  Result<Validated> good =
-      validate(touch_.look.sql, touch_.look.files, place_.ready, request_.expect, input_.stop);
+  Result<Validated> good = validate(touch_.look.sql, touch_.look.files, place_.ready, request_.expect, input_.stop);
   if (!good) return pass(good.error());
   return Map{{"records", std::move(good->records)}, {"sha256", std::move(good->sha256)}};
 }
 
 Result<void> Restoring::prepare() {
-  Result<Value> fetched = stages_.once("fetch", Effect::write, [&] { return fetch_once(); }, Stages::run_again);
+  Result<Value> fetched = stages_.once(
+      "fetch", Effect::write, [&] { return fetch_once(); }, Stages::run_again);
   if (!fetched) return pass(fetched.error());
-  Result<Value> folded = stages_.once("fold", Effect::write, [&] { return fold_once(); }, Stages::run_again);
+  Result<Value> folded = stages_.once(
+      "fold", Effect::write, [&] { return fold_once(); }, Stages::run_again);
   if (!folded) return pass(folded.error());
   copy_inode_ = folded->is<Map>() ? integer_of(folded->get<Map>(), "inode") : 0;
   Result<Value> validated = stages_.once("validate", Effect::read, [&] { return validate_once(); });
@@ -239,10 +247,11 @@ Result<void> Restoring::judge(const Swap& swap) {
     Result<bool> switched = swap.is_switched();
     if (!switched) return pass(switched.error());
     if (!*switched) {
-      return fail(ErrorCode::failed, "somebody put another file in the place of `" + place_.target + "`", {}, Certainty::done);
+      return fail(ErrorCode::failed, "somebody put another file in the place of `" + place_.target + "`", {},
+                  Certainty::done);
     }
-    Result<CheckResult> check = touch_.look.sql.check(sqlite_at(place_.target), CheckKind::quick,
-                                                      SqlLimits{Duration::seconds(24 * 3600)}, {});
+    Result<CheckResult> check =
+        touch_.look.sql.check(sqlite_at(place_.target), CheckKind::quick, SqlLimits{Duration::seconds(24 * 3600)}, {});
     if (!check) return pass(check.error());
     std::string problems;
     for (const std::string& problem : check->problems) problems += (problems.empty() ? "" : "; ") + problem;
@@ -312,8 +321,8 @@ Error Restoring::give_up(Error error, Swap* swap) {
   if (stages_.journal_failed() || error.code == ErrorCode::in_doubt) return error;
   if (swap) {
     // The reason goes first, so that a kill while putting back does not lose it.
-    Result<Value> reason = stages_.once("give_up", Effect::write, [&]() -> Result<Value> { return as_map(error); },
-                                        Stages::run_again);
+    Result<Value> reason = stages_.once(
+        "give_up", Effect::write, [&]() -> Result<Value> { return as_map(error); }, Stages::run_again);
     if (!reason) return reason.error();
     if (reason->is<Map>()) error = as_error(reason->get<Map>());
     if (Result<void> back = swap->put_back(); !back) {

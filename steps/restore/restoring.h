@@ -1,9 +1,9 @@
 // One restore from beginning to end, and its undoing.
 //
-// Stages, each a Mark: choose, fetch, fold, validate, identity, fold_old, sidecars, switch, aside, verdict, cleanup and,
-// where the old database is not kept, discard. Until `switch` nothing but the work directory is new; a failure before or
-// in it leaves the target as it was and removes the work directory.
-// Source: docs/actions/restore.md, "The order of a restore".
+// Stages, each a Mark: choose, fetch, fold, validate, identity, fold_old, sidecars, switch, aside, verdict, cleanup
+// and, where the old database is not kept, discard. Until `switch` nothing but the work directory is new; a failure
+// before or in it leaves the target as it was and removes the work directory. Source: docs/actions/restore.md, "The
+// order of a restore".
 #pragma once
 
 #include <optional>

@@ -239,15 +239,16 @@ Result<Value> Swap::switch_once() {
 }
 
 Result<void> Swap::exchange_names() {
-  Result<Value> switched = stages_.once("switch", Effect::destructive, [&] { return switch_once(); },
-                                        [&]() -> Result<Settled> {
-                                          Result<std::optional<int64_t>> now = inode_at(plan_.target);
-                                          if (!now) return pass(now.error());
-                                          using enum Settled::Answer;
-                                          if (*now == new_inode_) return Settled{happened, true};
-                                          if (*now == old_inode_) return Settled{did_not_happen, {}};
-                                          return Settled{cannot_tell, {}};
-                                        });
+  Result<Value> switched = stages_.once(
+      "switch", Effect::destructive, [&] { return switch_once(); },
+      [&]() -> Result<Settled> {
+        Result<std::optional<int64_t>> now = inode_at(plan_.target);
+        if (!now) return pass(now.error());
+        using enum Settled::Answer;
+        if (*now == new_inode_) return Settled{happened, true};
+        if (*now == old_inode_) return Settled{did_not_happen, {}};
+        return Settled{cannot_tell, {}};
+      });
   if (!switched) return pass(switched.error());
   return {};
 }
@@ -349,7 +350,8 @@ Result<void> Swap::put_back() {
   Result<std::optional<int64_t>> now = inode_at(plan_.target);
   if (!now) return pass(now.error());
   if (*now != old_inode_) {
-    return fail(ErrorCode::in_doubt, "`" + plan_.target + "` is neither the old nor the new database", {}, Certainty::maybe);
+    return fail(ErrorCode::in_doubt, "`" + plan_.target + "` is neither the old nor the new database", {},
+                Certainty::maybe);
   }
   for (const std::string& suffix : old_sidecars_) {
     Result<std::optional<int64_t>> aside = inode_at(plan_.outgoing + suffix);

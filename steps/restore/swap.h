@@ -1,9 +1,9 @@
 // The switch of a database file: another file takes its name, and it goes aside with its -wal, -shm and -journal.
 //
-// Order: identity recorded, nobody has it open, the old database folded into one file if it is sound, its sidecars aside,
-// names exchanged, the incoming file's own sidecars after it, the old file to its place beside. Each is a Mark, and each
-// can be entered again after a kill: what stands where is told by the inode numbers recorded before.
-// Errors: `target_in_use` with who has it open, or when it changed since it was first seen; what files said. After an
+// Order: identity recorded, nobody has it open, the old database folded into one file if it is sound, its sidecars
+// aside, names exchanged, the incoming file's own sidecars after it, the old file to its place beside. Each is a Mark,
+// and each can be entered again after a kill: what stands where is told by the inode numbers recorded before. Errors:
+// `target_in_use` with who has it open, or when it changed since it was first seen; what files said. After an
 //         error put_back() restores the names as they were. `in_doubt` when neither file has the name.
 // Source: docs/actions/restore.md, "The order of a restore".
 #pragma once

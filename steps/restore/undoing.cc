@@ -31,8 +31,9 @@ Result<StepOutput> undo_without_result(const StepInput& input, Touch& touch) {
   if (!entries) return pass(entries.error());
   for (const DirectoryEntry& entry : *entries) {
     if (!entry.name.starts_with(name)) continue;
-    return fail(ErrorCode::refused, "the restore left `" + directory + "/" + entry.name + "` beside `" + request->target +
-                                        "`, and it is not recorded which of them is which",
+    return fail(ErrorCode::refused,
+                "the restore left `" + directory + "/" + entry.name + "` beside `" + request->target +
+                    "`, and it is not recorded which of them is which",
                 "compare both databases and rename the right one by hand", Certainty::maybe);
   }
   StepOutput output;
@@ -50,7 +51,8 @@ Result<StepOutput> undo_restore(const StepInput& input, const StepOutput& done, 
   List aside = moved && moved->is<List>() ? moved->get<List>() : List{};
   const Value* replaced = member(done.fields, "replaced");
   bool had_old = replaced && replaced->is<bool>() && replaced->get<bool>();
-  bool has_main = std::ranges::any_of(aside, [](const Value& path) { return path.is<std::string>() && !is_sidecar(path.get<std::string>()); });
+  bool has_main = std::ranges::any_of(
+      aside, [](const Value& path) { return path.is<std::string>() && !is_sidecar(path.get<std::string>()); });
   if (had_old && !has_main) {
     return fail(ErrorCode::refused, "the database that `" + target + "` replaced was not kept (`keep_old: false`)",
                 "restore an earlier moment instead");

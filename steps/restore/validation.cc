@@ -41,8 +41,8 @@ Result<void> check_expected(const Expectation& expected, const Validated& found)
     if (!found.records.contains(table)) {
       std::string there;
       for (const auto& [name, count] : found.records) there += (there.empty() ? "`" : ", `") + name + "`";
-      return fail(ErrorCode::schema_mismatch, "the backup has no table `" + table + "`; it has " +
-                                                  (there.empty() ? std::string("none") : there));
+      return fail(ErrorCode::schema_mismatch,
+                  "the backup has no table `" + table + "`; it has " + (there.empty() ? std::string("none") : there));
     }
   }
   for (const auto& [table, least] : expected.min_rows) {

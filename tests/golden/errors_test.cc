@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kErrors = fs::path(MUSTER_SOURCE_DIR) / "tests/golden/errors";
+const fs::path errors_folder = fs::path(MUSTER_SOURCE_DIR) / "tests/golden/errors";
 
 std::string contents(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -77,11 +77,11 @@ std::string last_message(const Outcome& outcome) {
 std::map<std::string, Outcome> all_outcomes() {
   std::map<std::string, std::string> cases = made_files();
   const std::map<std::string, std::string> made = cases;
-  for (const fs::directory_entry& entry : fs::directory_iterator(kErrors))
+  for (const fs::directory_entry& entry : fs::directory_iterator(errors_folder))
     if (entry.path().extension() == ".yaml") cases.emplace(entry.path().stem().string(), contents(entry.path()));
   std::map<std::string, Outcome> outcomes;
   for (auto& [name, text] : cases) {
-    Outcome outcome = outcome_of(name + ".yaml", std::move(text), contents(kErrors / (name + ".inputs")));
+    Outcome outcome = outcome_of(name + ".yaml", std::move(text), contents(errors_folder / (name + ".inputs")));
     if (made.contains(name)) outcome.text = last_message(outcome);
     outcomes.emplace(name, std::move(outcome));
   }
@@ -101,7 +101,7 @@ std::set<std::string> documented_codes() {
 
 TEST(ErrorMessages, AreWhatTheGoldenFilesSay) {
   for (const auto& [name, outcome] : all_outcomes()) {
-    fs::path expected = kErrors / (name + ".expected");
+    fs::path expected = errors_folder / (name + ".expected");
     if (std::getenv("UPDATE_GOLDEN")) std::ofstream(expected, std::ios::binary) << outcome.text;
     EXPECT_EQ(outcome.text, contents(expected)) << name;
   }

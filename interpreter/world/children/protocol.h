@@ -1,36 +1,42 @@
-// What interpreter and children helper say to each other, over one stream socket: frames of a 4-byte length and fields.
+// What interpreter and children helper say to each other: frames of a size, a word and fields, over a stream socket.
 //
-// Both sides are built from this tree, so there is no version; numbers are in the machine's order.
-// Files in the spool directory, after the interpreter is gone: NAME.child holds an `ended` frame's body; NAME.running says
-// that a helper still runs it; NAME.stop asks it to end; helper-PID.lock is locked while the helper lives and begins with
-// `orphaned` once all the others are written.
+// One socket pair joins a helper to its interpreter. Beside it the helper listens on `helper-PID.socket` in the spool
+// directory, where a later interpreter asks for a child by name; NAME.child there holds what nobody has committed.
+// Units:  numbers are 64 bits in the machine's order; both sides are built from one tree and run on one machine.
+// Errors: decode() is false for bytes that are cut or longer than they say.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace muster::children {
 
-enum class Word : uint32_t {
-  start = 1,  // to the helper: a command
-  stop,       // to the helper: end this child's tree
-  forget,     // to the helper: the outcome is committed
-  ended,      // from the helper: what became of it
+enum class Word : uint64_t {
+  start = 1,  // to the helper: Start
+  stop,       // to the helper: an id; its whole tree is ended
+  forget,     // to the helper: an id; its outcome is committed
+  ask,        // to the helper: a name; answered by `ended`, or by `running` and later `ended`, or by `unknown`
+  ended,      // from the helper: Ended
+  running,    // from the helper: an id
+  unknown,    // from the helper
+  unfit,      // from the helper: a text; it cannot work and has started nothing
 };
 
 struct Start {
   uint64_t id = 0;
-  std::string name;     // of its spool files
-  std::string program;  // a path, already looked up
+  std::string name;     // of its spool file; empty: a read, which nobody asks for after a crash
+  std::string program;  // a path, already looked up; relative to `directory`
   std::vector<std::string> arguments, environment, redact;
-  std::string directory;
+  std::string directory;  // empty: the helper's own
   std::string input;
-  bool has_input = false;
-  bool detached = false;
-  int64_t timeout_us = 0, grace_us = 0;
+  bool has_input = false;  // else /dev/null
+  bool detached = false;   // what it leaves behind lives on
+  int64_t timeout_us = 0;  // 0: none
+  int64_t grace_us = 0;
   uint64_t head_bytes = 0, tail_bytes = 0;
 };
 
@@ -39,12 +45,14 @@ struct Stream {
   uint64_t bytes = 0;
 };
 
-enum class How : uint32_t { exited, signalled, timed_out, stopped, not_started };
+enum class How : uint64_t { exited, signalled, timed_out, stopped, not_started };
+enum class Stage : uint64_t { none, setup, directory, exec };  // where not_started came from
 
 struct Ended {
   uint64_t id = 0;
   How how = How::exited;
-  int32_t code = 0;  // exit code, signal, or errno of not_started
+  Stage stage = Stage::none;
+  int64_t code = 0;  // exit code; signal; for timed_out and stopped the signal it took; errno of not_started
   int64_t took_us = 0;
   Stream out, err;
   std::vector<std::string> left_over;
@@ -72,22 +80,14 @@ class Reader {
   explicit Reader(std::string_view bytes) : left_(bytes) {}
   uint64_t number() {
     uint64_t n = 0;
-    if (left_.size() < sizeof n) {
-      good_ = false;
-      left_ = {};
-      return 0;
-    }
+    if (left_.size() < sizeof n) return cut(), 0;
     std::memcpy(&n, left_.data(), sizeof n);
     left_.remove_prefix(sizeof n);
     return n;
   }
   std::string text() {
     uint64_t size = number();
-    if (size > left_.size()) {
-      good_ = false;
-      left_ = {};
-      return {};
-    }
+    if (size > left_.size()) return cut(), std::string();
     std::string out(left_.substr(0, size));
     left_.remove_prefix(size);
     return out;
@@ -97,30 +97,28 @@ class Reader {
     for (uint64_t n = number(); n > 0 && good_; --n) all.push_back(text());
     return all;
   }
-  bool good() const { return good_; }
+  bool is_done() const { return good_ && left_.empty(); }
 
  private:
+  void cut() {
+    good_ = false;
+    left_ = {};
+  }
   std::string_view left_;
   bool good_ = true;
 };
 
-inline std::string frame(Word word, const std::string& body) {
-  Writer out;
-  out.number(body.size() + sizeof(uint64_t));
-  out.number(static_cast<uint64_t>(word));
-  return out.take() + body;
+inline std::string encode(uint64_t id) {
+  Writer w;
+  w.number(id);
+  return w.take();
 }
 
 inline std::string encode(const Start& s) {
   Writer w;
   w.number(s.id);
-  w.text(s.name);
-  w.text(s.program);
-  w.texts(s.arguments);
-  w.texts(s.environment);
-  w.texts(s.redact);
-  w.text(s.directory);
-  w.text(s.input);
+  for (const std::string* t : {&s.name, &s.program, &s.directory, &s.input}) w.text(*t);
+  for (const std::vector<std::string>* t : {&s.arguments, &s.environment, &s.redact}) w.texts(*t);
   w.number(s.has_input);
   w.number(s.detached);
   w.number(static_cast<uint64_t>(s.timeout_us));
@@ -130,61 +128,90 @@ inline std::string encode(const Start& s) {
   return w.take();
 }
 
-inline bool decode(std::string_view bytes, Start& s) {
+[[nodiscard]] inline bool decode(std::string_view bytes, Start& s) {
   Reader r(bytes);
   s.id = r.number();
-  s.name = r.text();
-  s.program = r.text();
-  s.arguments = r.texts();
-  s.environment = r.texts();
-  s.redact = r.texts();
-  s.directory = r.text();
-  s.input = r.text();
+  for (std::string* t : {&s.name, &s.program, &s.directory, &s.input}) *t = r.text();
+  for (std::vector<std::string>* t : {&s.arguments, &s.environment, &s.redact}) *t = r.texts();
   s.has_input = r.number() != 0;
   s.detached = r.number() != 0;
   s.timeout_us = static_cast<int64_t>(r.number());
   s.grace_us = static_cast<int64_t>(r.number());
   s.head_bytes = r.number();
   s.tail_bytes = r.number();
-  return r.good();
-}
-
-inline void put(Writer& w, const Stream& s) {
-  w.text(s.head);
-  w.text(s.tail);
-  w.text(s.sha256);
-  w.number(s.bytes);
-}
-
-inline void get(Reader& r, Stream& s) {
-  s.head = r.text();
-  s.tail = r.text();
-  s.sha256 = r.text();
-  s.bytes = r.number();
+  return r.is_done();
 }
 
 inline std::string encode(const Ended& e) {
   Writer w;
   w.number(e.id);
   w.number(static_cast<uint64_t>(e.how));
-  w.number(static_cast<uint64_t>(static_cast<int64_t>(e.code)));
+  w.number(static_cast<uint64_t>(e.stage));
+  w.number(static_cast<uint64_t>(e.code));
   w.number(static_cast<uint64_t>(e.took_us));
-  put(w, e.out);
-  put(w, e.err);
+  for (const Stream* s : {&e.out, &e.err}) {
+    for (const std::string* t : {&s->head, &s->tail, &s->sha256}) w.text(*t);
+    w.number(s->bytes);
+  }
   w.texts(e.left_over);
   return w.take();
 }
 
-inline bool decode(std::string_view bytes, Ended& e) {
+[[nodiscard]] inline bool decode(std::string_view bytes, Ended& e) {
   Reader r(bytes);
   e.id = r.number();
   e.how = static_cast<How>(r.number());
-  e.code = static_cast<int32_t>(static_cast<int64_t>(r.number()));
+  e.stage = static_cast<Stage>(r.number());
+  e.code = static_cast<int64_t>(r.number());
   e.took_us = static_cast<int64_t>(r.number());
-  get(r, e.out);
-  get(r, e.err);
+  for (Stream* s : {&e.out, &e.err}) {
+    for (std::string* t : {&s->head, &s->tail, &s->sha256}) *t = r.text();
+    s->bytes = r.number();
+  }
   e.left_over = r.texts();
-  return r.good();
+  return r.is_done() && e.how <= How::not_started;
 }
+
+inline std::string frame(Word word, std::string_view body) {
+  Writer w;
+  w.number(body.size() + sizeof(uint64_t));
+  w.number(static_cast<uint64_t>(word));
+  std::string out = w.take();
+  out.append(body);
+  return out;
+}
+
+// Bytes as they come in, cut into frames.
+class Inbox {
+ public:
+  void add(std::string_view bytes) {
+    if (at_ > 0 && at_ == bytes_.size()) {
+      bytes_.clear();
+      at_ = 0;
+    }
+    bytes_.append(bytes);
+  }
+  // The next whole frame; `body` is good until the next call.
+  [[nodiscard]] bool next(Word& word, std::string_view& body) {
+    constexpr size_t header = 2 * sizeof(uint64_t);
+    if (bytes_.size() - at_ < header) return settle();
+    uint64_t size = 0;
+    std::memcpy(&size, bytes_.data() + at_, sizeof size);
+    if (size < sizeof(uint64_t) || bytes_.size() - at_ - sizeof size < size) return settle();
+    std::memcpy(&word, bytes_.data() + at_ + sizeof size, sizeof word);
+    body = std::string_view(bytes_).substr(at_ + header, size - sizeof(uint64_t));
+    at_ += sizeof size + size;
+    return true;
+  }
+
+ private:
+  bool settle() {
+    bytes_.erase(0, at_);
+    at_ = 0;
+    return false;
+  }
+  std::string bytes_;
+  size_t at_ = 0;
+};
 
 }  // namespace muster::children

@@ -164,8 +164,8 @@ TEST(Arguments, StandAloneInTheirGroup) {
 
 TEST(Arguments, OfAnyTypeFollowTheYamlCoreSchemaUnlessQuoted) {
   EXPECT_EQ(json(typed({field("a", FieldType::any)},
-                       "{a: {i: 12, f: 1e3, b: true, n: null, s: yes, q: \"12\", h: 0x1F, d: 2024-01-01}}")),
-            R"({"a":{"b":true,"d":"2024-01-01","f":1000.0,"h":31,"i":12,"n":null,"q":"12","s":"yes"}})");
+                       "{a: {i: 12, f: 1.5e3, b: true, n: null, s: yes, q: \"12\", h: 0x1F, d: 2024-01-01}}")),
+            R"({"a":{"b":true,"d":"2024-01-01","f":1500,"h":31,"i":12,"n":null,"q":"12","s":"yes"}})");
 }
 
 TEST(Arguments, OfUrlsAreAskedForAsUrls) {

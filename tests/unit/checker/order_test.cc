@@ -6,42 +6,46 @@
 namespace muster {
 namespace {
 
-const std::string kA = "- id: a\n  look: {}\n";
-const std::string kReadsA = "- look: {text: \"${{ steps.a.value }}\"}";
+const std::string step_a = "- id: a\n  look: {}\n";
+const std::string reads_a = "- look: {text: \"${{ steps.a.value }}\"}";
 
-TEST(Order, LetsAStepReadTheOnesAboveIt) { EXPECT_EQ(Checked(with_steps(kA + "- look: {}\n" + kReadsA)).said(), ""); }
+TEST(Order, LetsAStepReadTheOnesAboveIt) {
+  EXPECT_EQ(Checked(with_steps(step_a + "- look: {}\n" + reads_a)).said(), "");
+}
 
-TEST(Order, RefusesAStepThatReadsALaterOne) { EXPECT_TRUE(Checked(with_steps(kReadsA + "\n" + kA)).says("not-yet")); }
+TEST(Order, RefusesAStepThatReadsALaterOne) {
+  EXPECT_TRUE(Checked(with_steps(reads_a + "\n" + step_a)).says("not-yet"));
+}
 
 TEST(Order, RefusesASiblingOfAParallelGroupUnlessItIsNeeded) {
-  EXPECT_TRUE(Checked(with_steps(kA + kReadsA, "", "    parallel: true\n")).says("not-yet"));
-  EXPECT_EQ(Checked(with_steps(kA + kReadsA + "\n  needs: [a]", "", "    parallel: true\n")).said(), "");
+  EXPECT_TRUE(Checked(with_steps(step_a + reads_a, "", "    parallel: true\n")).says("not-yet"));
+  EXPECT_EQ(Checked(with_steps(step_a + reads_a + "\n  needs: [a]", "", "    parallel: true\n")).said(), "");
 }
 
 TEST(Order, FollowsNeedsOverSeveralSteps) {
-  std::string chain = kA + "- id: b\n  needs: [a]\n  look: {}\n- id: c\n  needs: [b]\n  look: {}\n";
-  EXPECT_EQ(Checked(with_steps(chain + kReadsA + "\n  needs: [c]", "", "    parallel: true\n")).said(), "");
+  std::string chain = step_a + "- id: b\n  needs: [a]\n  look: {}\n- id: c\n  needs: [b]\n  look: {}\n";
+  EXPECT_EQ(Checked(with_steps(chain + reads_a + "\n  needs: [c]", "", "    parallel: true\n")).said(), "");
 }
 
 TEST(Order, ForgetsTheStepsAboveWhereNeedsReplacesThem) {
-  EXPECT_TRUE(Checked(with_steps(kA + kReadsA + "\n  needs: []")).says("not-yet"));
+  EXPECT_TRUE(Checked(with_steps(step_a + reads_a + "\n  needs: []")).says("not-yet"));
   // The next step without `needs` follows the one above it, and only that one.
-  EXPECT_TRUE(Checked(with_steps(kA + "- id: b\n  needs: []\n  look: {}\n" + kReadsA)).says("not-yet"));
+  EXPECT_TRUE(Checked(with_steps(step_a + "- id: b\n  needs: []\n  look: {}\n" + reads_a)).says("not-yet"));
 }
 
 TEST(Order, LetsLaterPhasesReadEarlierOnes) {
   std::string later =
-      with_steps(kA) +
+      with_steps(step_a) +
       "  - id: two\n    when: steps.a.value\n    steps:\n      - look: {text: \"${{ steps.a.value }}\"}\n";
   EXPECT_EQ(Checked(later).said(), "");
 }
 
 TEST(Order, LetsAStepReadFromInsideAnEarlierGroup) {
-  EXPECT_EQ(Checked(with_steps("- id: g\n  steps:\n    - id: a\n      look: {}\n" + kReadsA)).said(), "");
+  EXPECT_EQ(Checked(with_steps("- id: g\n  steps:\n    - id: a\n      look: {}\n" + reads_a)).said(), "");
 }
 
 TEST(Order, LetsAStepReadItsGroupsPredecessors) {
-  EXPECT_EQ(Checked(with_steps(kA + "- id: g\n  steps:\n    - look: {text: \"${{ steps.a.value }}\"}")).said(), "");
+  EXPECT_EQ(Checked(with_steps(step_a + "- id: g\n  steps:\n    - look: {text: \"${{ steps.a.value }}\"}")).said(), "");
 }
 
 TEST(Order, LetsAnInnerStepNeedAStepOfAnotherGroupAndReadIt) {
@@ -53,18 +57,19 @@ TEST(Order, LetsAnInnerStepNeedAStepOfAnotherGroupAndReadIt) {
 
 TEST(Order, LetsRecoveryReadWhatTheBodyMayHaveDone) {
   for (const char* list : {"rescue", "always"}) {
-    std::string text = with_steps(kA) + "    " + list + ":\n      - look: {text: \"${{ steps.a.value }}\"}\n";
+    std::string text = with_steps(step_a) + "    " + list + ":\n      - look: {text: \"${{ steps.a.value }}\"}\n";
     EXPECT_EQ(Checked(text).said(), "") << list;
   }
-  EXPECT_EQ(Checked(with_steps(kA) + "always:\n  - look: {text: \"${{ steps.a.value }}\"}\n").said(), "");
+  EXPECT_EQ(Checked(with_steps(step_a) + "always:\n  - look: {text: \"${{ steps.a.value }}\"}\n").said(), "");
 }
 
 TEST(Order, LetsARollbackReadTheStepThatItUndoes) {
   EXPECT_EQ(
       Checked(with_steps("- id: a\n  change: {}\n  rollback:\n    - change: {text: \"${{ steps.a.value }}\"}")).said(),
       "");
-  EXPECT_TRUE(Checked(with_steps("- change: {}\n  rollback:\n    - change: {text: \"${{ steps.a.value }}\"}\n" + kA))
-                  .says("not-yet"));
+  EXPECT_TRUE(
+      Checked(with_steps("- change: {}\n  rollback:\n    - change: {text: \"${{ steps.a.value }}\"}\n" + step_a))
+          .says("not-yet"));
 }
 
 TEST(Order, LetsVerifyAndOutputsReadTheirOwnStepButNotItsArguments) {
@@ -87,7 +92,7 @@ TEST(Order, LetsStatesBeReadAnywhere) {
 }
 
 TEST(Order, LetsNothingBeReadBeforeTheRun) {
-  EXPECT_TRUE(Checked(with_steps(kA, "connections:\n  c: {sqlite: \"${{ steps.a.value }}\"}\n")).says("not-yet"));
+  EXPECT_TRUE(Checked(with_steps(step_a, "connections:\n  c: {sqlite: \"${{ steps.a.value }}\"}\n")).says("not-yet"));
   EXPECT_TRUE(
       Checked(with_steps("- id: a\n  change: {}", "approval: {message: \"${{ steps.a.value }}\"}\n")).says("not-yet"));
 }

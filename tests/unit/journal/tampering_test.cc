@@ -233,5 +233,39 @@ TEST_F(Tampering, ByRemovingTheLogOfAKilledProcessIsNoticed) {
   EXPECT_TRUE(open_store(path)->create(new_run("dd00000000000000"), first_events(), this_owner()).has_value()) << "what was restored on purpose";
 }
 
+TEST_F(Tampering, WithAnyPageOfTheFileIsFound) {
+  tamper(path, "PRAGMA wal_checkpoint(TRUNCATE)");
+  fs::remove(path + "-wal");
+  fs::remove(path + "-shm");
+  uintmax_t pages = fs::file_size(path) / 4096;
+  ASSERT_GT(pages, 10u);
+  fs::copy_file(path, path + ".before");
+  for (const std::string& noise : {std::string(4096, '\x5a'), std::string(4096, '\0')}) {
+    for (uintmax_t page = 1; page < pages; ++page) {
+      SCOPED_TRACE("page " + std::to_string(page + 1));
+      {
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(static_cast<std::streamoff>(page * 4096));
+        file.write(noise.data(), static_cast<std::streamsize>(noise.size()));
+      }
+      Result<std::unique_ptr<Journal>> journal = open_journal(path, false);
+      Result<VerifyReport> report = journal ? (*journal)->verify() : Result<VerifyReport>(pass(journal.error()));
+      if (report) {
+        EXPECT_FALSE(report->findings.empty());
+      } else {
+        EXPECT_EQ(report.error().code, ErrorCode::corrupt) << report.error().message;
+      }
+      for (const std::string& id : {honest, victim}) {
+        Result<RunRecord> record = journal ? (*journal)->read(id) : Result<RunRecord>(pass(journal.error()));
+        EXPECT_EQ(record ? record->events.size() : 4u, 4u) << "all of it, or an error";
+      }
+      if (journal) journal->reset();
+      fs::remove(path + "-wal");
+      fs::remove(path + "-shm");
+      fs::copy_file(path + ".before", path, fs::copy_options::overwrite_existing);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace muster::journal_world

@@ -263,7 +263,7 @@ TEST(YamlGuard, GoesOnBehindProblemsThatDoNotHideTheRest) {
 TEST(YamlGuard, EndsWhereNobodyWouldReadOn) {
   std::string text;
   for (int i = 0; i < 5000; ++i) text += "- !x 1\n";
-  EXPECT_EQ(Parsed(text).problems.size(), kMostProblems + 1);
+  EXPECT_EQ(Parsed(text).problems.size(), most_problems + 1);
 }
 
 TEST(YamlGuard, SaysThatAFileIsEmpty) {

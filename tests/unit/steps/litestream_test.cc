@@ -31,7 +31,8 @@ struct Listed : testing::Test {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     write_bytes(path, bytes);
     auto since = std::chrono::microseconds(moment(time).us);
-    std::filesystem::last_write_time(path, std::chrono::file_clock::from_sys(std::chrono::sys_time<std::chrono::microseconds>(since)));
+    std::filesystem::last_write_time(
+        path, std::chrono::file_clock::from_sys(std::chrono::sys_time<std::chrono::microseconds>(since)));
     return path;
   }
   Replica replica() {

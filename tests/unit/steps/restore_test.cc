@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -75,7 +76,7 @@ TEST_F(Restore, LeavesNothingBesideTheTargetWhereNothingWasBefore) {
   ASSERT_TRUE(done.has_value()) << done.error().message;
   EXPECT_THAT(names_in(home), ElementsAre("app.db"));
   EXPECT_TRUE(member(done->fields, "moved_aside")->get<List>().empty());
-  struct stat status{};
+  struct stat status {};
   ASSERT_EQ(::stat(target.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777u, 0600u);
   // Out of WAL mode, so that one file is all there is.
@@ -109,7 +110,7 @@ TEST_F(Restore, KeepsTheOldDatabaseWithOwnerAndModeOnTheNewOne) {
   EXPECT_THAT(names_in(home), ElementsAre("app.db", "app.db.before-r1-1"));
   EXPECT_TRUE(bytes_of(target + ".before-r1-1") == old_bytes);
   EXPECT_EQ(to_text(*member(done->fields, "moved_aside")), "[\"" + target + ".before-r1-1\"]");
-  struct stat status{};
+  struct stat status {};
   ASSERT_EQ(::stat(target.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777u, 0640u);
   if (::geteuid() == 0) {
@@ -335,8 +336,9 @@ TEST_F(Restore, RefusesASnapshotThatIsCutOrIsNoDatabaseOrNotWholePages) {
 TEST_F(Restore, NeverGivesADifferentDatabaseForAnyFlippedOrCutByte) {
   const Checkpoint& known = checkpoint("c03-insert");
   int refusals = 0, kept = 0;
-  for (const char* name : {"snapshots/00000000.snapshot.lz4", "wal/00000000_00000000.wal.lz4", "wal/00000000_0000a110.wal.lz4",
-                           "wal/00000001_00000000.wal.lz4", "wal/00000001_00001038.wal.lz4"}) {
+  for (const char* name :
+       {"snapshots/00000000.snapshot.lz4", "wal/00000000_00000000.wal.lz4", "wal/00000000_0000a110.wal.lz4",
+        "wal/00000001_00000000.wal.lz4", "wal/00000001_00001038.wal.lz4"}) {
     std::string path = file_of(name);
     std::string original = bytes_of(path);
     for (size_t at_byte = 0; at_byte < original.size(); at_byte += at_byte < 16 ? 1 : 97) {
@@ -375,6 +377,30 @@ TEST_F(Restore, RefusesATargetThatIsOpenAndSaysWhoHasIt) {
   Error error = refused(at("c03-insert"));
   EXPECT_EQ(error.code, ErrorCode::target_in_use);
   EXPECT_THAT(error.message, HasSubstr("4711 (`app serve`)"));
+}
+
+TEST_F(Restore, SeesAnotherProcessThatHasTheTargetOpenAndNoneAfterwards) {
+  execute(target, "CREATE TABLE old (id INTEGER)");
+  int to_child[2], from_child[2];
+  ASSERT_EQ(::pipe(to_child), 0);
+  ASSERT_EQ(::pipe(from_child), 0);
+  pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(to_child[0], 0);
+    ::dup2(from_child[1], 1);
+    ::close(to_child[1]);
+    ::execl("/bin/sh", "sh", "-c", "exec 7<\"$1\"; echo; read -r end", "sh", target.c_str(), nullptr);
+    ::_exit(1);
+  }
+  char ready = 0;
+  ASSERT_EQ(::read(from_child[0], &ready, 1), 1);
+  Error error = refused(at("c03-insert"));
+  EXPECT_EQ(error.code, ErrorCode::target_in_use);
+  EXPECT_THAT(error.message, HasSubstr("process " + std::to_string(child)));
+  ASSERT_EQ(::write(to_child[1], "\n", 1), 1);
+  ::waitpid(child, nullptr, 0);
+  for (int fd : {to_child[0], to_child[1], from_child[0], from_child[1]}) ::close(fd);
+  EXPECT_TRUE(stage.restore(at("c03-insert")).has_value());
 }
 
 TEST_F(Restore, AsksAgainWhoHasTheTargetOpenJustBeforeTheSwitch) {
@@ -459,6 +485,7 @@ TEST_F(Restore, NamesNeededAndFreeBytesWhereSpaceIsShort) {
 
 TEST_F(Restore, LeavesEverythingAsItWasWhicheverCallFails) {
   make_old_database(target);
+  stage.files.looks_for_holders = false;
   // Folded once, so that no later failure changes even the layout of its bytes.
   ASSERT_TRUE(stage.sql.fold({"", "sqlite", Map{{"path", target}}}, {}).has_value());
   std::map<std::string, std::string> before = contents_of(home);
@@ -527,7 +554,8 @@ TEST_F(Restore, TouchesNothingMoreWhenTheJournalRefuses) {
     marks.before_store = [&](std::string_view what) { marks.is_broken = marks.is_broken || what == when; };
     OpId op{"replace/restored"};
     std::string run = "r1";
-    StepInput input{args, run, op, stage.attempt, "key", {}, {}, marks, stage.no_actions, stage.progress, stage.no_streams, false};
+    StepInput input{
+        args, run, op, stage.attempt, "key", {}, {}, marks, stage.no_actions, stage.progress, stage.no_streams, false};
     Touch ports = stage.touch();
     Result<StepOutput> done = stage.action.act(input, ports);
     ASSERT_FALSE(done.has_value());
@@ -545,8 +573,11 @@ TEST_F(Restore, TouchesNothingMoreWhenTheJournalRefuses) {
 
 TEST_F(Restore, HoldsTheBackupToWhatIsExpectedOfIt) {
   Map args = at("c03-insert");
-  args["expect"] = Map{{"tables", List{"orders", "audit"}}, {"min_rows", Map{{"orders", 79}}}, {"schema_version", 0},
-                       {"max_age", Duration::seconds(24 * 3600)}, {"integrity", "quick"}};
+  args["expect"] = Map{{"tables", List{"orders", "audit"}},
+                       {"min_rows", Map{{"orders", 79}}},
+                       {"schema_version", 0},
+                       {"max_age", Duration::seconds(24 * 3600)},
+                       {"integrity", "quick"}};
   EXPECT_TRUE(stage.restore(args).has_value());
 }
 
@@ -592,7 +623,8 @@ TEST_F(Restore, ReadsReplicasInDirectoriesOnly) {
 
 TEST_F(Restore, NeedsASourceWithATarget) {
   EXPECT_EQ(refused(Map{{"target", Map{{"sqlite", target}}}}).code, ErrorCode::invalid);
-  EXPECT_EQ(refused(Map{{"target", Map{{"sqlite", home + "/"}}}, {"from", Map{{"litestream", replica}}}}).code, ErrorCode::invalid);
+  EXPECT_EQ(refused(Map{{"target", Map{{"sqlite", home + "/"}}}, {"from", Map{{"litestream", replica}}}}).code,
+            ErrorCode::invalid);
 }
 
 TEST_F(Restore, IsDestructiveUnlessItOnlyLists) {
@@ -611,7 +643,8 @@ TEST_F(Restore, ListsPointsOldestFirst) {
   EXPECT_EQ(text_of(points[2].get<Map>(), "id"), std::string(generation_1) + "/00000000/0000a110");
   EXPECT_TRUE(same(*member(listed->fields, "oldest"), points.front()));
   EXPECT_TRUE(same(*member(listed->fields, "latest"), points.back()));
-  EXPECT_EQ(member(*member(listed->fields, "latest"), "at")->get<Timestamp>(), *parse_timestamp("2026-11-21T01:17:39.907956Z"));
+  EXPECT_EQ(member(*member(listed->fields, "latest"), "at")->get<Timestamp>(),
+            *parse_timestamp("2026-11-21T01:17:39.907956Z"));
 }
 
 TEST_F(Restore, ListsNothingOfAnEmptyDirectoryAndCannotReachAMissingOne) {

@@ -67,11 +67,11 @@ TemporaryDirectory::~TemporaryDirectory() {
   fs::remove_all(path_, ignored);
 }
 
-#define MUSTER_ASK_BEFORE(call)                                         \
-  do {                                                                  \
-    if (before) {                                                       \
+#define MUSTER_ASK_BEFORE(call)                                           \
+  do {                                                                    \
+    if (before) {                                                         \
       if (std::optional<Error> error = before(call)) return pass(*error); \
-    }                                                                   \
+    }                                                                     \
   } while (false)
 
 Result<uint64_t> DiskFiles::free_bytes(const std::string& directory) {
@@ -80,6 +80,11 @@ Result<uint64_t> DiskFiles::free_bytes(const std::string& directory) {
 }
 
 Result<std::vector<Holder>> DiskFiles::holders(const std::vector<std::string>& paths) {
+  if (!looks_for_holders) {
+    std::optional<Error> error = before ? before("holders") : std::nullopt;
+    if (error) return pass(*error);
+    return pretended_holders;
+  }
   Result<std::vector<Holder>> found = asked("holders", &Files::holders, paths);
   if (found && !pretended_holders.empty()) return pretended_holders;
   return found;
@@ -132,12 +137,14 @@ Result<std::vector<std::vector<std::string>>> rows_of(sqlite3* handle, const std
 
 }  // namespace
 
-Result<SqlResult> DiskSql::query(const Connection& connection, const SqlText& sql, const SqlLimits& limits, std::stop_token token) {
+Result<SqlResult> DiskSql::query(const Connection& connection, const SqlText& sql, const SqlLimits& limits,
+                                 std::stop_token token) {
   MUSTER_ASK_BEFORE("query");
   return real_.query(connection, sql, limits, token);
 }
 
-Result<CheckResult> DiskSql::check(const Connection& connection, CheckKind kind, const SqlLimits& limits, std::stop_token token) {
+Result<CheckResult> DiskSql::check(const Connection& connection, CheckKind kind, const SqlLimits& limits,
+                                   std::stop_token token) {
   MUSTER_ASK_BEFORE("check");
   if (!pretend_damaged.empty() && text_of(connection.settings, "path") == pretend_damaged) {
     return CheckResult{false, {"pretended damage"}};
@@ -168,7 +175,8 @@ Result<void> FileMarks::store(const std::string& kind, const std::string& name, 
   if (is_broken) return fail(ErrorCode::storage, "the journal is full", {}, Certainty::maybe);
   std::string line = encode_value(Map{{"kind", kind}, {"name", name}, {"value", value}}) + "\n";
   UniqueFd fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!fd || ::write(fd.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) || ::fsync(fd.get()) != 0) {
+  if (!fd || ::write(fd.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
+      ::fsync(fd.get()) != 0) {
     return system_error(path_);
   }
   return {};
@@ -222,7 +230,8 @@ Result<StepOutput> Stage::restore(const Map& args, bool after_crash) {
   marks = std::make_unique<FileMarks>(directory / ("marks-" + std::to_string(attempt)));
   OpId op{"replace/restored"};
   std::string run = "r1";
-  StepInput input{args, run, op, attempt, "key", {}, stop.get_token(), *marks, no_actions, progress, no_streams, after_crash};
+  StepInput input{args,   run,        op,       attempt,    "key",      {}, stop.get_token(),
+                  *marks, no_actions, progress, no_streams, after_crash};
   Touch ports = touch();
   return action.act(input, ports);
 }
@@ -291,7 +300,8 @@ const Checkpoint& checkpoint(const std::string& name) {
 std::string content_sha256(const std::string& path) {
   Database database(path, SQLITE_OPEN_READONLY);
   std::string text;
-  for (const char* query : {"SELECT id, customer, cents, note FROM orders ORDER BY id", "SELECT id, what, at FROM audit ORDER BY id"}) {
+  for (const char* query :
+       {"SELECT id, customer, cents, note FROM orders ORDER BY id", "SELECT id, what, at FROM audit ORDER BY id"}) {
     Result<std::vector<std::vector<std::string>>> rows = rows_of(database.handle, query);
     if (!rows) return rows.error().message;
     for (const std::vector<std::string>& row : *rows) {
@@ -311,7 +321,8 @@ int64_t count(const std::string& path, const std::string& table) {
 void execute(const std::string& path, const std::string& sql) {
   Database database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   char* message = nullptr;
-  EXPECT_EQ(sqlite3_exec(database.handle, sql.c_str(), nullptr, nullptr, &message), SQLITE_OK) << (message ? message : "");
+  EXPECT_EQ(sqlite3_exec(database.handle, sql.c_str(), nullptr, nullptr, &message), SQLITE_OK)
+      << (message ? message : "");
   sqlite3_free(message);
 }
 
@@ -320,7 +331,8 @@ void make_old_database(const std::string& path) {
   {
     Database database(scratch, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     sqlite3_exec(database.handle,
-                 "PRAGMA journal_mode = WAL; CREATE TABLE old (id INTEGER PRIMARY KEY, t TEXT); INSERT INTO old VALUES (1, 'in main');"
+                 "PRAGMA journal_mode = WAL; CREATE TABLE old (id INTEGER PRIMARY KEY, t TEXT); INSERT INTO old VALUES "
+                 "(1, 'in main');"
                  "PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO old VALUES (2, 'in the log only');",
                  nullptr, nullptr, nullptr);
     // Copied while open, as a killed writer leaves them.
@@ -398,13 +410,14 @@ std::string lz4_frame_of(const std::string& content) {
 }
 
 bool exists(const std::string& path) {
-  struct stat raw{};
+  struct stat raw {};
   return ::lstat(path.c_str(), &raw) == 0;
 }
 
 std::vector<std::string> names_in(const std::string& directory) {
   std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename().string());
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory))
+    names.push_back(entry.path().filename().string());
   std::ranges::sort(names);
   return names;
 }

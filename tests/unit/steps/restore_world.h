@@ -32,22 +32,38 @@ class TemporaryDirectory {
 // The machine's own files, with a say in each call.
 class DiskFiles : public Files {
  public:
-  Result<std::optional<FileStatus>> status(const std::string& path) override { return asked("status", &Files::status, path); }
-  Result<std::vector<DirectoryEntry>> list(const std::string& path) override { return asked("list", &Files::list, path); }
-  Result<std::string> read(const std::string& path, uint64_t limit) override { return asked("read", &Files::read, path, limit); }
+  Result<std::optional<FileStatus>> status(const std::string& path) override {
+    return asked("status", &Files::status, path);
+  }
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    return asked("list", &Files::list, path);
+  }
+  Result<std::string> read(const std::string& path, uint64_t limit) override {
+    return asked("read", &Files::read, path, limit);
+  }
   Result<std::unique_ptr<ReadFile>> open(const std::string& path) override { return asked("open", &Files::open, path); }
   Result<std::string> canonical(const std::string& path) override { return real_.canonical(path); }
   Result<uint64_t> free_bytes(const std::string& directory) override;
   Result<std::vector<Holder>> holders(const std::vector<std::string>& paths) override;
   bool is_writable(const std::string& directory) override;
   Result<std::unique_ptr<WriteFile>> create(const std::string& path) override;
-  Result<void> make_directory(const std::string& path) override { return asked("make_directory", &Files::make_directory, path); }
-  Result<void> rename(const std::string& a, const std::string& b) override { return asked("rename", &Files::rename, a, b); }
-  Result<void> rename_new(const std::string& a, const std::string& b) override { return asked("rename_new", &Files::rename_new, a, b); }
-  Result<void> exchange(const std::string& a, const std::string& b) override { return asked("exchange", &Files::exchange, a, b); }
+  Result<void> make_directory(const std::string& path) override {
+    return asked("make_directory", &Files::make_directory, path);
+  }
+  Result<void> rename(const std::string& a, const std::string& b) override {
+    return asked("rename", &Files::rename, a, b);
+  }
+  Result<void> rename_new(const std::string& a, const std::string& b) override {
+    return asked("rename_new", &Files::rename_new, a, b);
+  }
+  Result<void> exchange(const std::string& a, const std::string& b) override {
+    return asked("exchange", &Files::exchange, a, b);
+  }
   Result<void> remove(const std::string& path) override { return asked("remove", &Files::remove, path); }
   Result<void> remove_tree(const std::string& path) override { return asked("remove_tree", &Files::remove_tree, path); }
-  Result<void> sync_directory(const std::string& path) override { return asked("sync_directory", &Files::sync_directory, path); }
+  Result<void> sync_directory(const std::string& path) override {
+    return asked("sync_directory", &Files::sync_directory, path);
+  }
   Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid, uint32_t mode) override {
     return asked("set_owner_and_mode", &Files::set_owner_and_mode, path, uid, gid, mode);
   }
@@ -56,6 +72,7 @@ class DiskFiles : public Files {
   std::function<std::optional<Error>(std::string_view call)> before;
   std::optional<uint64_t> free_bytes_left;
   std::vector<Holder> pretended_holders;
+  bool looks_for_holders = true;  // a look at every process of the machine, thousands of system calls
 
  private:
   template <class Method, class... Arguments>
@@ -121,7 +138,9 @@ class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, 
   Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override { return none(); }
   void committed(const ChildKey&) override {}
   std::string bytes(size_t count) override { return std::string(count, '\0'); }
-  Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override { return none(); }
+  Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override {
+    return none();
+  }
   Result<std::string> directory() override { return none(); }
 
  private:
@@ -130,7 +149,9 @@ class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, 
 
 class NoActions : public Actions {
  public:
-  Result<Value> call(std::string_view, std::string_view, const Map&) override { return fail(ErrorCode::invalid, "none"); }
+  Result<Value> call(std::string_view, std::string_view, const Map&) override {
+    return fail(ErrorCode::invalid, "none");
+  }
 };
 class NoStreams : public Streams {
  public:

@@ -124,7 +124,8 @@ TEST(Wal, RefusesAFrameOfAnotherLog) {
 TEST(Wal, RefusesFramesInAnotherOrder) {
   LogMaker log;
   log.frame(1, 1, 'a').frame(2, 2, 'b').frame(3, 3, 'c');
-  std::string swapped = log.bytes.substr(0, 32 + 536) + log.bytes.substr(32 + 2 * 536, 536) + log.bytes.substr(32 + 536, 536);
+  std::string swapped =
+      log.bytes.substr(0, 32 + 536) + log.bytes.substr(32 + 2 * 536, 536) + log.bytes.substr(32 + 536, 536);
   EXPECT_FALSE(decode(swapped, 4096).result.has_value());
 }
 
@@ -253,7 +254,8 @@ TEST_F(Frame, IsRefusedWhenTheFileGoesOn) {
 
 TEST_F(Frame, IsRefusedWithoutAContentChecksumOrAsASkippableOne) {
   // Independent blocks, no checksum, 64 KB, header checksum, end mark: whole and valid, but not to be proven.
-  EXPECT_THAT(read(std::string("\x04\x22\x4d\x18\x60\x40\x82\x00\x00\x00\x00", 11)).error().message, HasSubstr("no content checksum"));
+  EXPECT_THAT(read(std::string("\x04\x22\x4d\x18\x60\x40\x82\x00\x00\x00\x00", 11)).error().message,
+              HasSubstr("no content checksum"));
   EXPECT_FALSE(read(std::string("\x50\x2a\x4d\x18\x01\x00\x00\x00x", 9)).has_value());
 }
 

@@ -1,0 +1,21 @@
+// `muster report RUN`
+#include "interpreter/cli/session.h"
+#include "interpreter/report/report.h"
+
+namespace muster {
+
+int report_command(Invocation& invocation) {
+  std::string format = invocation.options.last("--format");
+  if (format.empty()) format = invocation.json() ? "json" : "markdown";
+  Result<Opened> opened = open_named(invocation, false);
+  if (!opened) return complain(opened.error());
+  Timeline timeline = make_timeline(opened->run.record, opened->run.history, opened->run.loaded.graph.get());
+  if (format == "json") {
+    answer_object(invocation, to_value(timeline));
+  } else {
+    answer(format == "text" ? render_text(timeline) : render_markdown(timeline));
+  }
+  return exit_code::ok;
+}
+
+}  // namespace muster

@@ -1,0 +1,193 @@
+// What a child starts is ended with it: time-outs, stops, and what is left behind. Rows B23, B24, B26 and B31, promise
+// P11 of docs/reliability.md.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/unit/world/children_at_work.h"
+
+namespace muster {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class ProcessTree : public ChildrenAtWork {
+ protected:
+  Result<ProcessEnd> run(const Command& command, const std::stop_token& stop = {}) {
+    auto begun = std::chrono::steady_clock::now();
+    auto end = processes.run(key, command, stop);
+    took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+    return end;
+  }
+  pid_t pid_in(const std::string& file) const { return static_cast<pid_t>(std::atoi(content_of(path(file)).c_str())); }
+
+  std::chrono::milliseconds took{};
+  RealProcesses processes{settings()};
+};
+
+TEST_F(ProcessTree, IsAskedToEndWhenTheTimeIsUp) {
+  Command command = script_of("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done");
+  command.timeout = Duration::milliseconds(300);
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::timed_out);
+  EXPECT_EQ(end->code, SIGTERM);
+  EXPECT_EQ(all_of(end->out), "up\nbye\n");
+  EXPECT_LT(took.count(), 4000) << "the grace is not waited for when nobody needs it";
+}
+
+TEST_F(ProcessTree, IsKilledWhenItIgnoresThat) {
+  Command command = script_of("trap '' TERM; echo up; while :; do sleep 0.01; done");
+  command.timeout = Duration::milliseconds(100);
+  command.grace = Duration::milliseconds(200);
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::timed_out);
+  EXPECT_EQ(end->code, SIGKILL);
+  EXPECT_GE(took.count(), 300);
+  EXPECT_LT(took.count(), 2300);
+}
+
+TEST_F(ProcessTree, IsEndedByWallTimeHoweverMuchItPrints) {
+  Command command = script_of("trap '' PIPE; yes");
+  command.timeout = Duration::milliseconds(200);
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::timed_out);
+  EXPECT_LT(took.count(), 5000);
+}
+
+TEST_F(ProcessTree, IsEndedWithADaemonInASessionOfItsOwnThatIgnoresTerm) {
+  // Double fork and setsid: neither in the group nor a child of what was started.
+  Command command =
+      script_of("setsid sh -c 'trap \"\" TERM; (echo $$ > " + path("daemon") + ".new; mv " + path("daemon") + ".new " +
+                path("daemon") + "; while :; do sleep 0.01; done) & wait' & while :; do sleep 0.01; done");
+  command.timeout = Duration::milliseconds(400);
+  command.grace = Duration::milliseconds(100);
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::timed_out);
+  ASSERT_GT(pid_in("daemon"), 0);
+  EXPECT_FALSE(is_alive(pid_in("daemon")));
+  EXPECT_LT(took.count(), 2500);
+}
+
+TEST_F(ProcessTree, IsEndedByAStop) {
+  std::string up = pipe("up");
+  std::stop_source stop;
+  std::jthread person([&] {
+    hear(up);
+    stop.request_stop();
+  });
+  auto end = run(script_of("echo up > " + up + "; sleep 1000"), stop.get_token());
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::stopped);
+  EXPECT_LT(took.count(), 5000);
+}
+
+TEST_F(ProcessTree, IsEndedByAStopThatCameBefore) {
+  std::stop_source stop;
+  stop.request_stop();
+  auto end = run(command_of({"sleep", "1000"}), stop.get_token());
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::stopped);
+}
+
+TEST_F(ProcessTree, EndsWithItsStepAndIsListed) {
+  auto end = run(script_of("sleep 1000 & echo $! > " + path("pid") + "; echo done"));
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::exited);
+  EXPECT_EQ(end->code, 0);
+  EXPECT_EQ(all_of(end->out), "done\n");
+  EXPECT_THAT(end->left_over, ElementsAre(std::to_string(pid_in("pid")) + " sleep"));
+  EXPECT_FALSE(is_alive(pid_in("pid")));
+}
+
+TEST_F(ProcessTree, EndsWithItsStepAlsoWithoutASessionAndWithoutOurMarker) {
+  auto end = run(script_of("env -i setsid /bin/sh -c 'echo $$ > " + path("pid") + ".new; mv " + path("pid") + ".new " +
+                           path("pid") + "; exec /bin/sleep 1000' & while ! test -e " + path("pid") +
+                           "; do sleep 0.01; done; exit 0"));
+  ASSERT_TRUE(end) << end.error().message;
+  ASSERT_GT(pid_in("pid"), 0);
+  EXPECT_FALSE(is_alive(pid_in("pid")));
+  EXPECT_THAT(end->left_over, SizeIs(1));
+}
+
+TEST_F(ProcessTree, IsGivenAMomentToEndByItself) {
+  auto end = run(script_of("(sleep 0.02; echo late) & exit 0"));
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_THAT(end->left_over, IsEmpty());
+  EXPECT_EQ(all_of(end->out), "late\n");
+}
+
+TEST_F(ProcessTree, LivesOnWhenItIsDetached) {
+  Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid"));
+  command.lifetime = Lifetime::detached;
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_THAT(end->left_over, IsEmpty());
+  pid_t service = pid_in("pid");
+  EXPECT_TRUE(is_alive(service));
+
+  // A later step is not slowed down by it and does not end it.
+  auto next = run(script_of("sleep 1000 & exit 0"));
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_THAT(next->left_over, SizeIs(1));
+  EXPECT_TRUE(is_alive(service));
+  ::kill(service, SIGKILL);
+}
+
+TEST_F(ProcessTree, OfADetachedStepIsEndedWhenItsTimeIsUp) {
+  Command command = script_of("setsid sleep 1000 & echo $! > " + path("pid") + "; sleep 1000");
+  command.lifetime = Lifetime::detached;
+  command.timeout = Duration::milliseconds(300);
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->kind, EndKind::timed_out);
+  EXPECT_FALSE(is_alive(pid_in("pid")));
+}
+
+TEST_F(ProcessTree, ThatHoldsThePipesDoesNotHoldTheStep) {
+  Command command = script_of("sleep 1000 & echo $! > " + path("pid") + "; echo done");
+  command.lifetime = Lifetime::detached;  // so that it is not ended
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(all_of(end->out), "done\n");
+  EXPECT_LT(took.count(), 2000);
+  ::kill(pid_in("pid"), SIGKILL);
+}
+
+TEST_F(ProcessTree, OfOneChildIsNotThatOfAnother) {
+  std::string up = pipe("up"), go = pipe("go");
+  Result<ProcessEnd> other;
+  std::jthread long_one([&] {
+    other = processes.run({"run-1", OpId{"work/other"}, 1},
+                          script_of("(setsid sleep 1000 & echo $! > " + path("theirs") + "); echo up > " + up +
+                                    "; read x < " + go + "; kill -0 $(cat " + path("theirs") + ") && exit 9"),
+                          {});
+  });
+  hear(up);
+  auto end = run(script_of("sleep 1000 & exit 0"));
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_THAT(end->left_over, SizeIs(1));
+  say(go, "on");
+  long_one.join();
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(other->code, 9) << "its own daemon was ended with somebody else's step";
+  EXPECT_THAT(other->left_over, ElementsAre(HasSubstr("sleep")));
+  EXPECT_FALSE(is_alive(pid_in("theirs")));
+}
+
+TEST_F(ProcessTree, EndsByItsExitEvenWhenItHasClosedItsStreams) {
+  auto end = run(script_of("exec >&- 2>&-; sleep 0.05; exit 4"));
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->code, 4);
+}
+
+}  // namespace
+}  // namespace muster
