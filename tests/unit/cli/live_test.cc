@@ -139,7 +139,7 @@ TEST(LiveView, KeepsAQuestionBelowWhatIsWrittenAfterIt) {
   Screen screen(live());
   screen.view.ask("approve? ");
   EXPECT_EQ(screen.take(), "approve? ");
-  screen.tell(EventKind::outcome, "assess/state", {{"state", "succeeded"}}, 1);
+  screen.tell(EventKind::outcome, "assess/state", {{"state", "failed"}, {"error", Map{{"message", "no such thing"}}}}, 1);
   std::string text = screen.take();
   EXPECT_EQ(text.rfind("\r\x1b[J", 0), 0u);
   EXPECT_EQ(text.substr(text.size() - 9), "approve? ");
@@ -147,7 +147,7 @@ TEST(LiveView, KeepsAQuestionBelowWhatIsWrittenAfterIt) {
   screen.view.tick();
   EXPECT_EQ(screen.take(), "") << "what is being typed is not taken away";
   screen.view.heard();
-  screen.tell(EventKind::outcome, "assess/replace", {{"state", "succeeded"}}, 1);
+  screen.tell(EventKind::outcome, "assess/replace", {{"state", "failed"}, {"error", Map{{"message", "no such thing"}}}}, 1);
   EXPECT_EQ(screen.take().rfind("10:00:00Z", 0), 0u) << "the answered question stays where it is";
 }
 

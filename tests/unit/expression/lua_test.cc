@@ -243,7 +243,11 @@ TEST(AgainstLua, AgreesOnEachPairOfOperands) {
                                              "\"10\"", "\"x\"", "\"0x7fffffffffffffff\"", "\"9223372036854775808\"", "true", "nil", "t", "m"};
   for (const char* op : {"or", "and", "<", ">", "<=", ">=", "~=", "==", "|", "~", "&", "<<", ">>", "+", "-", "*", "/", "//", "%", "^"})
     for (const std::string& a : operands)
-      for (const std::string& b : operands) compare(Pair(a + " " + op + " " + b), lua, world, values);
+      for (const std::string& b : operands) {
+        // Its compiler adds -0 for `- 0`, and loses the sign that IEEE 754 keeps.
+        if (std::string_view(op) == "-" && a == "-0.0" && b == "0") continue;
+        compare(Pair(a + " " + op + " " + b), lua, world, values);
+      }
   for (const char* op : {"not ", "- ", "~ ", "# "})
     for (const std::string& a : operands) compare(Pair(op + a), lua, world, values);
   EXPECT_GT(values, 4000);
@@ -275,8 +279,9 @@ TEST(AgainstLua, AgreesOnNumerals) {
     if (random() % 20 == 0) text += std::string(random() % 400, '9');
     if (text.find("--") != std::string::npos || text.find("+-") != std::string::npos || text.find_first_not_of('.') == std::string::npos) continue;
     // A name may stand behind a sign here; that is no matter of numerals.
-    size_t sign = text.find_first_of("+-");
-    if (sign != std::string::npos && sign + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[sign + 1])) != 0) continue;
+    bool name = false;
+    for (size_t at = 0; at + 1 < text.size(); ++at) name |= (text[at] == '+' || text[at] == '-') && std::isalpha(static_cast<unsigned char>(text[at + 1])) != 0;
+    if (name) continue;
     compare(Pair(text), lua, world, values);
   }
   EXPECT_GT(values, 5000);
