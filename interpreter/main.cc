@@ -41,7 +41,8 @@ int main(int argc, char** argv) {
   for (char** entry = environ; *entry; ++entry) {
     std::string_view variable_text = *entry;
     size_t equals = variable_text.find('=');
-    if (equals != std::string_view::npos) invocation.environment.emplace(variable_text.substr(0, equals), variable_text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      invocation.environment.emplace(variable_text.substr(0, equals), variable_text.substr(equals + 1));
   }
   std::vector<std::string> arguments(argv + 1, argv + argc);
   std::vector<muster::CommandForm> forms;

@@ -2,6 +2,8 @@
 
 namespace muster {
 
-std::vector<Action> builtin_actions() { return {http_action(), notify_action(), restore_action(), shell_action(), sql_action()}; }
+std::vector<Action> builtin_actions() {
+  return {http_action(), notify_action(), restore_action(), shell_action(), sql_action()};
+}
 
 }  // namespace muster

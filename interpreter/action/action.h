@@ -26,7 +26,8 @@ namespace muster {
 // A stream that the step produced: kept in head and tail beside the journal, shown by `muster logs`.
 struct Streams {
   virtual ~Streams() = default;
-  virtual void keep(std::string_view name, CapturedStream stream) = 0;  // `stdout`, `stderr`, `body`; kept whether it fails or not
+  virtual void keep(std::string_view name,
+                    CapturedStream stream) = 0;  // `stdout`, `stderr`, `body`; kept whether it fails or not
 };
 
 // How far a long action is; the terminal shows rate and time left. May be called often.
@@ -54,7 +55,8 @@ struct StepInput {
   Actions& others;
   Progress& progress;
   Streams& streams;
-  bool after_crash = false;  // this attempt had begun before: marks answer from the journal, children are recovered first
+  bool after_crash =
+      false;  // this attempt had begun before: marks answer from the journal, children are recovered first
 };
 
 struct StepOutput {
@@ -78,10 +80,10 @@ struct Action {
   // From the arguments as far as they are known (values that are not are Unknown).
   std::function<Effect(const Map& args)> effect;
   bool effect_may_be_declared = false;  // `effect: read` beside it is believed (shell, non-GET http)
-  std::function<Result<StepOutput>(const StepInput&, Look&)> look;            // when the effect is read
-  std::function<Result<StepOutput>(const StepInput&, Touch&)> act;            // write, destructive
+  std::function<Result<StepOutput>(const StepInput&, Look&)> look;  // when the effect is read
+  std::function<Result<StepOutput>(const StepInput&, Touch&)> act;  // write, destructive
   std::function<Result<Preview>(const StepInput&, Look&, Trial&)> preview;
-  std::function<Result<Settled>(const StepInput&, Look&)> probe;              // optional: after a crash, did it happen?
+  std::function<Result<Settled>(const StepInput&, Look&)> probe;  // optional: after a crash, did it happen?
   // Optional: what a crash left of this attempt (the children helper's record). Nothing: no record; the engine decides.
   std::function<Result<std::optional<StepOutput>>(const StepInput&, Touch&)> recover;
   // Optional: `rollback: auto`.

@@ -4,9 +4,12 @@ namespace muster {
 
 std::string_view name_of(Effect effect) {
   switch (effect) {
-    case Effect::read: return "read";
-    case Effect::write: return "write";
-    case Effect::destructive: return "destructive";
+    case Effect::read:
+      return "read";
+    case Effect::write:
+      return "write";
+    case Effect::destructive:
+      return "destructive";
   }
   return "write";
 }

@@ -25,10 +25,11 @@ struct Settled {
 class Marks {
  public:
   virtual ~Marks() = default;
-  // Runs the body once in the life of the step's attempt, however often the interpreter is killed; gives the stored value
-  // when it has run. After a crash between intent and outcome `settle` is asked first; without it a read is run again and
-  // anything else is in doubt.
-  [[nodiscard]] virtual Result<Value> once(std::string_view name, Effect effect, const std::function<Result<Value>()>& body,
+  // Runs the body once in the life of the step's attempt, however often the interpreter is killed; gives the stored
+  // value when it has run. After a crash between intent and outcome `settle` is asked first; without it a read is run
+  // again and anything else is in doubt.
+  [[nodiscard]] virtual Result<Value> once(std::string_view name, Effect effect,
+                                           const std::function<Result<Value>()>& body,
                                            const std::function<Result<Settled>()>& settle = {}) = 0;
 };
 

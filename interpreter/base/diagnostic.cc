@@ -8,7 +8,8 @@
 namespace muster {
 namespace {
 
-constexpr std::string_view bold = "\x1b[1m", red = "\x1b[1;31m", yellow = "\x1b[1;33m", blue = "\x1b[1;34m", off = "\x1b[0m";
+constexpr std::string_view bold = "\x1b[1m", red = "\x1b[1;31m", yellow = "\x1b[1;33m", blue = "\x1b[1;34m",
+                           off = "\x1b[0m";
 
 std::string paint(std::string_view text, std::string_view colour, Colour use) {
   if (use == Colour::off) return std::string(text);
@@ -33,18 +34,21 @@ std::string excerpt(Span at, const SourceFiles& files, std::string_view colour, 
   std::string number = std::to_string(files.position(at.file, at.begin).line);
   std::string margin(gutter > number.size() ? gutter - number.size() : 0, ' ');
   std::string out = paint(margin + number + " |", blue, use) + " " + escape_for_terminal(line, true) + "\n";
-  out += paint(std::string(gutter, ' ') + " |", blue, use) + " " + blank(line.substr(0, begin)) + paint(std::string(width, '^'), colour, use) + "\n";
+  out += paint(std::string(gutter, ' ') + " |", blue, use) + " " + blank(line.substr(0, begin)) +
+         paint(std::string(width, '^'), colour, use) + "\n";
   return out;
 }
 
 std::string place(Span at, const SourceFiles& files) {
   Position position = files.position(at.file, at.begin);
-  return escape_for_terminal(files.at(at.file).path, false) + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
+  return escape_for_terminal(files.at(at.file).path, false) + ":" + std::to_string(position.line) + ":" +
+         std::to_string(position.column);
 }
 
 bool is_value_note(const Note& note, const Diagnostic& diagnostic, const SourceFiles& files) {
   if (note.at.file != diagnostic.at.file || note.message.find(" = ") == std::string::npos) return false;
-  return files.position(note.at.file, note.at.begin).line == files.position(diagnostic.at.file, diagnostic.at.begin).line;
+  return files.position(note.at.file, note.at.begin).line ==
+         files.position(diagnostic.at.file, diagnostic.at.begin).line;
 }
 
 }  // namespace
@@ -53,17 +57,23 @@ std::string render(const Diagnostic& diagnostic, const SourceFiles& files, Colou
   bool error = diagnostic.severity == Severity::error;
   std::string_view tone = error ? red : yellow;
   size_t gutter = std::to_string(files.position(diagnostic.at.file, diagnostic.at.begin).line).size();
-  std::string out = paint(place(diagnostic.at, files) + ":", bold, colour) + " " + paint(error ? "error:" : "warning:", tone, colour) + " " +
-                    paint(escape_for_terminal(diagnostic.message, false), bold, colour) + " [" + diagnostic.code + "]\n";
+  std::string out = paint(place(diagnostic.at, files) + ":", bold, colour) + " " +
+                    paint(error ? "error:" : "warning:", tone, colour) + " " +
+                    paint(escape_for_terminal(diagnostic.message, false), bold, colour) + " [" + diagnostic.code +
+                    "]\n";
   out += excerpt(diagnostic.at, files, tone, colour, gutter);
   std::string lead = std::string(gutter, ' ') + " = ";
   for (const Note& note : diagnostic.notes)
-    if (is_value_note(note, diagnostic, files)) out += paint(lead, blue, colour) + "where: " + escape_for_terminal(note.message, false) + "\n";
-  if (!diagnostic.help.empty()) out += paint(lead, blue, colour) + "help: " + escape_for_terminal(diagnostic.help, false) + "\n";
+    if (is_value_note(note, diagnostic, files))
+      out += paint(lead, blue, colour) + "where: " + escape_for_terminal(note.message, false) + "\n";
+  if (!diagnostic.help.empty())
+    out += paint(lead, blue, colour) + "help: " + escape_for_terminal(diagnostic.help, false) + "\n";
   for (const Note& note : diagnostic.notes) {
     if (is_value_note(note, diagnostic, files)) continue;
-    out += paint(place(note.at, files) + ":", bold, colour) + " " + paint("note:", blue, colour) + " " + escape_for_terminal(note.message, false) + "\n";
-    out += excerpt(note.at, files, blue, colour, std::to_string(files.position(note.at.file, note.at.begin).line).size());
+    out += paint(place(note.at, files) + ":", bold, colour) + " " + paint("note:", blue, colour) + " " +
+           escape_for_terminal(note.message, false) + "\n";
+    out +=
+        excerpt(note.at, files, blue, colour, std::to_string(files.position(note.at.file, note.at.begin).line).size());
   }
   return out;
 }
@@ -114,7 +124,9 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   for (std::string_view candidate : candidates) {
     // A third of the letters; of two letters one may be missing, not wrong.
     size_t limit = word.size() >= 3 ? word.size() / 3 : word.size() == 2 && candidate.size() == 3 ? 1 : 0;
-    if (candidate.empty() || candidate == word || candidate.size() > word.size() + limit || word.size() > candidate.size() + limit) continue;
+    if (candidate.empty() || candidate == word || candidate.size() > word.size() + limit ||
+        word.size() > candidate.size() + limit)
+      continue;
     size_t d = distance(word, candidate);
     if (d > limit || (!best.empty() && d >= best_distance)) continue;
     best_distance = d;

@@ -39,7 +39,8 @@ using Diagnostics = std::vector<Diagnostic>;
 
 enum class Colour { off, on };
 
-// `file:line:column: error: message [code]`, the line, a caret as wide as the span, notes and help. Ends with a newline.
+// `file:line:column: error: message [code]`, the line, a caret as wide as the span, notes and help. Ends with a
+// newline.
 [[nodiscard]] std::string render(const Diagnostic& diagnostic, const SourceFiles& files, Colour colour = Colour::off);
 // All of them in the order of their places, followed by a line that counts them (`2 errors, 1 warning`).
 [[nodiscard]] std::string render_all(Diagnostics all, const SourceFiles& files, Colour colour = Colour::off);

@@ -5,9 +5,14 @@
 
 namespace muster {
 
-template <auto Close> struct Closer {
-  template <class T> void operator()(T* p) const noexcept { Close(p); }
+template <auto Close>
+struct Closer {
+  template <class T>
+  void operator()(T* p) const noexcept {
+    Close(p);
+  }
 };
-template <class T, auto Close> using Handle = std::unique_ptr<T, Closer<Close>>;
+template <class T, auto Close>
+using Handle = std::unique_ptr<T, Closer<Close>>;
 
 }  // namespace muster

@@ -93,11 +93,21 @@ void quote(std::string& out, std::string_view text) {
   out.push_back('"');
   for (char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -141,7 +151,9 @@ void print(std::string& out, const Value& value, Form form, int indent) {
                  [&](int64_t i) { out += std::to_string(i); },
                  [&](double d) {
                    if (form == Form::exact && !std::isfinite(d)) {
-                     out += std::isnan(d) ? "{\"$number\":\"nan\"}" : d > 0 ? "{\"$number\":\"inf\"}" : "{\"$number\":\"-inf\"}";
+                     out += std::isnan(d) ? "{\"$number\":\"nan\"}"
+                            : d > 0       ? "{\"$number\":\"inf\"}"
+                                          : "{\"$number\":\"-inf\"}";
                    } else {
                      number(out, d, form == Form::exact);
                    }

@@ -14,7 +14,9 @@ namespace muster {
 struct OpId {
   std::string path;
   friend auto operator<=>(const OpId&, const OpId&) = default;
-  [[nodiscard]] OpId child(std::string_view name) const { return {path.empty() ? std::string(name) : path + "/" + std::string(name)}; }
+  [[nodiscard]] OpId child(std::string_view name) const {
+    return {path.empty() ? std::string(name) : path + "/" + std::string(name)};
+  }
   [[nodiscard]] OpId verify() const { return {path + "!verify"}; }
   [[nodiscard]] OpId rollback() const { return {path + "~rollback"}; }
   [[nodiscard]] OpId mark(std::string_view name) const { return {path + "#" + std::string(name)}; }

@@ -6,9 +6,9 @@ namespace muster {
 namespace {
 
 constexpr std::array<std::string_view, 21> names = {
-    "failed",    "timeout",    "unreachable", "verify_failed", "not_started", "wrong_key",   "schema_mismatch",
-    "corrupt",   "too_old",    "target_in_use", "no_backup",   "violations",  "expression",  "not_found",
-    "refused",   "interrupted", "bad_reply",  "storage",       "busy",        "in_doubt",    "invalid"};
+    "failed",  "timeout",     "unreachable",   "verify_failed", "not_started", "wrong_key",  "schema_mismatch",
+    "corrupt", "too_old",     "target_in_use", "no_backup",     "violations",  "expression", "not_found",
+    "refused", "interrupted", "bad_reply",     "storage",       "busy",        "in_doubt",   "invalid"};
 
 }  // namespace
 
@@ -22,9 +22,12 @@ std::optional<ErrorCode> error_code_of(std::string_view name) {
 
 std::string_view name_of(Certainty certainty) {
   switch (certainty) {
-    case Certainty::no_effect: return "none";
-    case Certainty::maybe: return "maybe";
-    case Certainty::done: return "done";
+    case Certainty::no_effect:
+      return "none";
+    case Certainty::maybe:
+      return "maybe";
+    case Certainty::done:
+      return "done";
   }
   return "maybe";
 }

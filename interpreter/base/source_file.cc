@@ -26,7 +26,8 @@ Position SourceFiles::position(uint32_t file, uint32_t byte) const {
   size_t end = std::min<size_t>(byte, text.size());
   size_t start = line_start(text, end);
   Position position;
-  position.line = static_cast<uint32_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(start), '\n')) + 1;
+  position.line =
+      static_cast<uint32_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(start), '\n')) + 1;
   position.column = static_cast<uint32_t>(character_count(text.substr(start, end - start))) + 1;
   return position;
 }
@@ -50,7 +51,8 @@ std::string_view SourceFiles::text(Span span) const {
 Span LocatedText::span(size_t begin, size_t end) const {
   auto source = [&](size_t i) -> uint32_t {
     if (segments.empty()) return static_cast<uint32_t>(at.begin + i);
-    auto next = std::upper_bound(segments.begin(), segments.end(), i, [](size_t value, const Segment& s) { return value < s.text_at; });
+    auto next = std::upper_bound(segments.begin(), segments.end(), i,
+                                 [](size_t value, const Segment& s) { return value < s.text_at; });
     if (next == segments.begin()) return at.begin;
     const Segment& segment = *std::prev(next);
     return static_cast<uint32_t>(segment.source_at + (i - segment.text_at));

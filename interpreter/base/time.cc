@@ -61,12 +61,16 @@ bool take(std::string_view& text, char c) {
 
 std::optional<Timestamp> parse_timestamp(std::string_view text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!digits(text, 4, year) || !take(text, '-') || !digits(text, 2, month) || !take(text, '-') || !digits(text, 2, day)) return std::nullopt;
+  if (!digits(text, 4, year) || !take(text, '-') || !digits(text, 2, month) || !take(text, '-') ||
+      !digits(text, 2, day))
+    return std::nullopt;
   if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return std::nullopt;
   int64_t us = days_from_civil(year, month, day) * 86'400'000'000;
   if (text.empty()) return Timestamp{us};
   if (!take(text, 'T') && !take(text, 't') && !take(text, ' ')) return std::nullopt;
-  if (!digits(text, 2, hour) || !take(text, ':') || !digits(text, 2, minute) || !take(text, ':') || !digits(text, 2, second)) return std::nullopt;
+  if (!digits(text, 2, hour) || !take(text, ':') || !digits(text, 2, minute) || !take(text, ':') ||
+      !digits(text, 2, second))
+    return std::nullopt;
   if (hour > 23 || minute > 59 || second > 60) return std::nullopt;
   if (second == 60) second = 59;
   int64_t fraction = 0;
@@ -83,7 +87,8 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   if (!take(text, 'Z') && !take(text, 'z')) {
     int sign = take(text, '+') ? 1 : (take(text, '-') ? -1 : 0);
     int off_hour = 0, off_minute = 0;
-    if (sign == 0 || !digits(text, 2, off_hour) || !take(text, ':') || !digits(text, 2, off_minute) || off_hour > 23 || off_minute > 59)
+    if (sign == 0 || !digits(text, 2, off_hour) || !take(text, ':') || !digits(text, 2, off_minute) || off_hour > 23 ||
+        off_minute > 59)
       return std::nullopt;
     offset_s = sign * (off_hour * 3600 + off_minute * 60);
   }
@@ -93,7 +98,8 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
 }
 
 std::optional<Timestamp> timestamp_at(Timestamp from, int64_t later_us) {
-  static const int64_t first = days_from_civil(0, 1, 1) * 86'400'000'000, behind = days_from_civil(10000, 1, 1) * 86'400'000'000;
+  static const int64_t first = days_from_civil(0, 1, 1) * 86'400'000'000,
+                       behind = days_from_civil(10000, 1, 1) * 86'400'000'000;
   int64_t us = 0;
   if (__builtin_add_overflow(from.us, later_us, &us) || us < first || us >= behind) return std::nullopt;
   return Timestamp{us};
@@ -110,8 +116,9 @@ std::string to_text(Timestamp t) {
   int64_t seconds = rest / 1'000'000;
   int fraction = static_cast<int>(rest % 1'000'000);
   char buffer[64];
-  int n = std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02dT%02d:%02d:%02d", static_cast<long long>(civil.year), civil.month, civil.day,
-                        static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60), static_cast<int>(seconds % 60));
+  int n = std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02dT%02d:%02d:%02d", static_cast<long long>(civil.year),
+                        civil.month, civil.day, static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60),
+                        static_cast<int>(seconds % 60));
   std::string out(buffer, static_cast<size_t>(n));
   if (fraction != 0) {
     std::snprintf(buffer, sizeof buffer, ".%06d", fraction);

@@ -29,7 +29,8 @@ inline Timestamp operator+(Timestamp t, Duration d) { return {t.us + d.us}; }
 inline Timestamp operator-(Timestamp t, Duration d) { return {t.us - d.us}; }
 inline Duration operator-(Timestamp a, Timestamp b) { return {a.us - b.us}; }
 
-// RFC 3339: `2026-01-15T10:00:00Z`, with a fraction or an offset; a bare date is midnight UTC. Leap seconds count as :59.
+// RFC 3339: `2026-01-15T10:00:00Z`, with a fraction or an offset; a bare date is midnight UTC. Leap seconds count as
+// :59.
 [[nodiscard]] std::optional<Timestamp> parse_timestamp(std::string_view text);
 // The moment so many microseconds later, or nothing outside the years 0 to 9999, which RFC 3339 cannot write.
 [[nodiscard]] std::optional<Timestamp> timestamp_at(Timestamp from, int64_t later_us);

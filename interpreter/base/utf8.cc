@@ -28,7 +28,8 @@ size_t decode(std::string_view bytes, size_t at, uint32_t& out) {
 
 // Marks that turn the direction of text or hide in it.
 bool is_deceptive(uint32_t c) {
-  return c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0xE0000 && c <= 0xE007F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069) || c == 0xFEFF || c == 0x2028 || c == 0x2029;
+  return c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0xE0000 && c <= 0xE007F) ||
+         (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069) || c == 0xFEFF || c == 0x2028 || c == 0x2029;
 }
 
 }  // namespace

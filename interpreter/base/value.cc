@@ -49,7 +49,9 @@ const Unknown* find_unknown(const Value& value) {
 namespace {
 
 // Exact: a float equals a whole number only where the conversion loses nothing.
-bool same_number(int64_t i, double d) { return d >= -9223372036854775808.0 && d < 9223372036854775808.0 && static_cast<int64_t>(d) == i && std::floor(d) == d; }
+bool same_number(int64_t i, double d) {
+  return d >= -9223372036854775808.0 && d < 9223372036854775808.0 && static_cast<int64_t>(d) == i && std::floor(d) == d;
+}
 
 }  // namespace
 
@@ -107,7 +109,9 @@ std::string to_text(const Value& value) {
                         [&](const List&) { return print_json(value); },
                         [&](const Map&) { return print_json(value); },
                         [](Timestamp t) { return to_text(t); },
-                        [](Duration d) { return d.us % 1'000'000 == 0 ? std::to_string(d.us / 1'000'000) : number_text(d.as_seconds()); },
+                        [](Duration d) {
+                          return d.us % 1'000'000 == 0 ? std::to_string(d.us / 1'000'000) : number_text(d.as_seconds());
+                        },
                         [](const Secret&) { return std::string("***"); },
                         [](const Unknown& u) { return "(" + u.why + ")"; },
                     },

@@ -34,30 +34,39 @@ using List = std::vector<Value>;
 using Map = std::map<std::string, Value, std::less<>>;
 
 struct Value {
-  using Data =
-      std::variant<Null, bool, int64_t, double, std::string, List, Map, Timestamp, Duration, Secret, Unknown>;
+  using Data = std::variant<Null, bool, int64_t, double, std::string, List, Map, Timestamp, Duration, Secret, Unknown>;
   Data data;
 
   Value() = default;
-  Value(Null) {}                                                      // NOLINT: conversions are the point of a value
-  Value(bool b) : data(b) {}                                          // NOLINT
-  template <std::integral I> requires(!std::same_as<I, bool>)
-  Value(I i) : data(static_cast<int64_t>(i)) {}                       // NOLINT
-  Value(double d) : data(d) {}                                        // NOLINT
-  Value(std::string s) : data(std::move(s)) {}                        // NOLINT
-  Value(std::string_view s) : data(std::string(s)) {}                 // NOLINT
-  Value(const char* s) : data(std::string(s)) {}                      // NOLINT
-  Value(List l) : data(std::move(l)) {}                               // NOLINT
-  Value(Map m) : data(std::move(m)) {}                                // NOLINT
-  Value(Timestamp t) : data(t) {}                                     // NOLINT
-  Value(Duration d) : data(d) {}                                      // NOLINT
-  Value(Secret s) : data(std::move(s)) {}                             // NOLINT
-  Value(Unknown u) : data(std::move(u)) {}                            // NOLINT
+  Value(Null) {}              // NOLINT: conversions are the point of a value
+  Value(bool b) : data(b) {}  // NOLINT
+  template <std::integral I>
+  requires(!std::same_as<I, bool>) Value(I i) : data(static_cast<int64_t>(i)) {}  // NOLINT
+  Value(double d) : data(d) {}                                                    // NOLINT
+  Value(std::string s) : data(std::move(s)) {}                                    // NOLINT
+  Value(std::string_view s) : data(std::string(s)) {}                             // NOLINT
+  Value(const char* s) : data(std::string(s)) {}                                  // NOLINT
+  Value(List l) : data(std::move(l)) {}                                           // NOLINT
+  Value(Map m) : data(std::move(m)) {}                                            // NOLINT
+  Value(Timestamp t) : data(t) {}                                                 // NOLINT
+  Value(Duration d) : data(d) {}                                                  // NOLINT
+  Value(Secret s) : data(std::move(s)) {}                                         // NOLINT
+  Value(Unknown u) : data(std::move(u)) {}                                        // NOLINT
 
-  template <class T> bool is() const { return std::holds_alternative<T>(data); }
-  template <class T> const T* find() const { return std::get_if<T>(&data); }
-  template <class T> T* find() { return std::get_if<T>(&data); }
-  template <class T> const T& get() const {
+  template <class T>
+  bool is() const {
+    return std::holds_alternative<T>(data);
+  }
+  template <class T>
+  const T* find() const {
+    return std::get_if<T>(&data);
+  }
+  template <class T>
+  T* find() {
+    return std::get_if<T>(&data);
+  }
+  template <class T>
+  const T& get() const {
     assert(is<T>());
     return *std::get_if<T>(&data);
   }
@@ -86,7 +95,11 @@ struct Value {
 // The text of a member; empty where it is missing or not text.
 [[nodiscard]] std::string text_of(const Map& map, std::string_view name);
 
-template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
-template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
+template <class... Fs>
+struct overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+overloaded(Fs...) -> overloaded<Fs...>;
 
 }  // namespace muster

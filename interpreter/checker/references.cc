@@ -95,8 +95,9 @@ void References::check_tree(const ExpressionNode& node) {
     return n.kind == ExpressionNode::Kind::constant &&
            (n.constant.is_null() || (n.constant.is<bool>() && !n.constant.get<bool>()));
   };
-  if (node.kind == ExpressionNode::Kind::binary && node.op == Operator::or_ && node.children[0]->kind == ExpressionNode::Kind::binary &&
-      node.children[0]->op == Operator::and_ && is_never_true(*node.children[0]->children[1]))
+  if (node.kind == ExpressionNode::Kind::binary && node.op == Operator::or_ &&
+      node.children[0]->kind == ExpressionNode::Kind::binary && node.children[0]->op == Operator::and_ &&
+      is_never_true(*node.children[0]->children[1]))
     warn("always-or", "this is always what stands behind `or`", "write `cond(test, yes, no)`");
   if (node.kind == ExpressionNode::Kind::unary && node.op == Operator::not_ && is_parsed_data(*node.children[0]))
     warn("not-missing", "this is true when the field is missing, too", "write `== false`");

@@ -14,26 +14,41 @@ constexpr size_t meaning_column = 34;
 std::string type_of(const Field& field) {
   std::string inner = field.items.empty() ? "text" : type_of(field.items.front());
   switch (field.type) {
-    case FieldType::any: return "anything";
-    case FieldType::text: return "text";
-    case FieldType::script: return "text without ${{ }}";
-    case FieldType::path: return "path";
-    case FieldType::url: return "URL";
-    case FieldType::integer: return "whole number";
-    case FieldType::number: return "number";
-    case FieldType::boolean: return "true or false";
-    case FieldType::duration: return "duration";
-    case FieldType::timestamp: return "timestamp";
-    case FieldType::choice: break;
+    case FieldType::any:
+      return "anything";
+    case FieldType::text:
+      return "text";
+    case FieldType::script:
+      return "text without ${{ }}";
+    case FieldType::path:
+      return "path";
+    case FieldType::url:
+      return "URL";
+    case FieldType::integer:
+      return "whole number";
+    case FieldType::number:
+      return "number";
+    case FieldType::boolean:
+      return "true or false";
+    case FieldType::duration:
+      return "duration";
+    case FieldType::timestamp:
+      return "timestamp";
+    case FieldType::choice:
+      break;
     case FieldType::connection: {
       std::string kinds;
       for (const std::string& kind : field.kinds) kinds += (kinds.empty() ? "" : " or ") + kind;
       return kinds.empty() ? "connection" : kinds + " connection";
     }
-    case FieldType::list: return "list of " + inner;
-    case FieldType::map: return "map of " + inner;
-    case FieldType::object: return "map";
-    case FieldType::scalar_or_list: return inner + ", or a list of it";
+    case FieldType::list:
+      return "list of " + inner;
+    case FieldType::map:
+      return "map of " + inner;
+    case FieldType::object:
+      return "map";
+    case FieldType::scalar_or_list:
+      return inner + ", or a list of it";
   }
   std::string out;
   for (const std::string& choice : field.choices) out += (out.empty() ? "" : " or ") + choice;
@@ -52,7 +67,8 @@ const std::vector<Field>& inner_fields(const Field& field) {
 
 void print(const std::vector<Field>& fields, size_t depth, std::string& out) {
   for (const Field& field : fields) {
-    out += padded(std::string(depth * 2, ' ') + field.name + ": " + type_of(field)) + field.meaning + (field.required ? " (required)" : "") + "\n";
+    out += padded(std::string(depth * 2, ' ') + field.name + ": " + type_of(field)) + field.meaning +
+           (field.required ? " (required)" : "") + "\n";
     print(inner_fields(field), depth + 1, out);
   }
 }
@@ -60,13 +76,18 @@ void print(const std::vector<Field>& fields, size_t depth, std::string& out) {
 List described(const std::vector<Field>& fields) {
   List out;
   for (const Field& field : fields)
-    out.push_back(Map{{"name", field.name}, {"type", type_of(field)}, {"required", field.required}, {"meaning", field.meaning}, {"fields", described(inner_fields(field))}});
+    out.push_back(Map{{"name", field.name},
+                      {"type", type_of(field)},
+                      {"required", field.required},
+                      {"meaning", field.meaning},
+                      {"fields", described(inner_fields(field))}});
   return out;
 }
 
 Value row_of(const Action& action) {
   List results;
-  for (const ResultField& field : action.results) results.push_back(Map{{"name", field.name}, {"meaning", field.meaning}});
+  for (const ResultField& field : action.results)
+    results.push_back(Map{{"name", field.name}, {"meaning", field.meaning}});
   List groups;
   for (const std::vector<std::string>& group : action.one_of) groups.push_back(List(group.begin(), group.end()));
   return Map{{"name", action.name},
@@ -101,7 +122,8 @@ int actions_command(Invocation& invocation) {
     std::vector<std::string_view> names;
     for (const Action& action : actions) names.push_back(action.name);
     std::string_view near = nearest(only, names);
-    return complain(fail(ErrorCode::invalid, "no action is called `" + only + "`", near.empty() ? "`muster actions` lists them" : "did you mean `" + std::string(near) + "`?"));
+    return complain(fail(ErrorCode::invalid, "no action is called `" + only + "`",
+                         near.empty() ? "`muster actions` lists them" : "did you mean `" + std::string(near) + "`?"));
   }
   if (invocation.json()) {
     List rows;

@@ -14,7 +14,8 @@ int decide(Invocation& invocation, const char* verdict) {
   Result<Opened> opened = open_named(invocation, true);
   if (!opened) return complain(opened.error());
   const OpenRun& run = opened->run;
-  Result<const OpRecord*> found = gate_named(run, invocation.options.words.size() > 1 ? invocation.options.words[1] : "");
+  Result<const OpRecord*> found =
+      gate_named(run, invocation.options.words.size() > 1 ? invocation.options.words[1] : "");
   if (!found) return complain(found.error());
   const GateRecord& gate = (*found)->gate;
   RealClock clock;
@@ -27,10 +28,16 @@ int decide(Invocation& invocation, const char* verdict) {
   event.op = (*found)->op;
   event.attempt = gate.opening;
   event.at = now;
-  event.body = encode_value(Map{{"person", vote.person}, {"verdict", vote.verdict}, {"reason", vote.reason}, {"digest", vote.digest}, {"how", vote.how}, {"opening", gate.opening}});
+  event.body = encode_value(Map{{"person", vote.person},
+                                {"verdict", vote.verdict},
+                                {"reason", vote.reason},
+                                {"digest", vote.digest},
+                                {"how", vote.how},
+                                {"opening", gate.opening}});
   Result<void> said = opened->session.journal->say(run.id(), event);
   if (!said) return complain(said.error());
-  if (invocation.options.has("--no-wait")) answer("run " + run.id() + ": gate " + event.op.path + ", " + safe_line(vote.person) + " says " + verdict + "\n");
+  if (invocation.options.has("--no-wait"))
+    answer("run " + run.id() + ": gate " + event.op.path + ", " + safe_line(vote.person) + " says " + verdict + "\n");
   return carry_on_recorded(invocation, *opened);
 }
 

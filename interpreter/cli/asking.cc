@@ -12,7 +12,8 @@ namespace {
 struct Choice {
   std::string_view letter, word;
 };
-constexpr std::array<Choice, 6> choices = {{{"s", "succeeded"}, {"f", "failed"}, {"r", "retry"}, {"k", "skip"}, {"b", "rollback"}, {"x", "stop"}}};
+constexpr std::array<Choice, 6> choices = {
+    {{"s", "succeeded"}, {"f", "failed"}, {"r", "retry"}, {"k", "skip"}, {"b", "rollback"}, {"x", "stop"}}};
 
 std::string trimmed(std::string line) {
   auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
@@ -22,7 +23,9 @@ std::string trimmed(std::string line) {
   return line.substr(begin);
 }
 
-bool is_word(const std::string& line, std::string_view word) { return line == word || (line.size() == 1 && line[0] == word[0]); }
+bool is_word(const std::string& line, std::string_view word) {
+  return line == word || (line.size() == 1 && line[0] == word[0]);
+}
 
 // As if a reason stood beside it: whether the person may, not how.
 Result<void> could_vote(const GateRecord& gate, const std::string& person, const char* verdict) {
@@ -39,8 +42,10 @@ void Asking::ask(Expecting what, std::string question) {
 void Asking::look(const RunHistory& history) {
   if (is_closed_ || left_for_later_) return;
   const OpRecord* op = op_.path.empty() ? nullptr : history.find(op_);
-  bool still_gate = op && (expecting_ == Expecting::verdict || expecting_ == Expecting::reason) && op->gate.state == GateState::open && op->gate.opening == opening_;
-  bool still_doubt = op && (expecting_ == Expecting::choice || expecting_ == Expecting::settling_reason) && op->state == StepState::in_doubt;
+  bool still_gate = op && (expecting_ == Expecting::verdict || expecting_ == Expecting::reason) &&
+                    op->gate.state == GateState::open && op->gate.opening == opening_;
+  bool still_doubt = op && (expecting_ == Expecting::choice || expecting_ == Expecting::settling_reason) &&
+                     op->state == StepState::in_doubt;
   if (still_gate || still_doubt) return;
   std::vector<const OpRecord*> gates = open_gates(history), doubts = open_doubts(history);
   for (const OpRecord* gate : gates)
@@ -48,7 +53,8 @@ void Asking::look(const RunHistory& history) {
   if (!doubts.empty()) return ask_doubt(*doubts.front());
   // A gate that our own vote decides closes in the engine's next turn: nothing is asked for that moment.
   bool others = std::any_of(gates.begin(), gates.end(), [&](const OpRecord* gate) {
-    return !gate->gate.votes.empty() && decide_gate(gate->gate, gate->gate.digest, history.last_at).state == GateState::open;
+    return !gate->gate.votes.empty() &&
+           decide_gate(gate->gate, gate->gate.digest, history.last_at).state == GateState::open;
   });
   if (others && expecting_ == Expecting::others) return;
   if (others) return ask(Expecting::others, "recorded; others must approve, too. Write `l` to leave it for later: ");
@@ -62,8 +68,12 @@ void Asking::ask_gate(const OpRecord& gate) {
   view_.show_gate(gate, false);
   Result<void> approve = could_vote(gate.gate, person_, "approve"), reject = could_vote(gate.gate, person_, "reject");
   may_approve_ = approve.has_value();
-  if (!approve) view_.say(safe_line(approve.error().message) + (approve.error().hint.empty() ? "" : "\n  = help: " + safe_line(approve.error().hint)));
-  ask(Expecting::verdict, may_approve_ ? "approve, reject or later? [a/r/l] " : reject ? "reject or later? [r/l] " : "write `l` to leave it for later: ");
+  if (!approve)
+    view_.say(safe_line(approve.error().message) +
+              (approve.error().hint.empty() ? "" : "\n  = help: " + safe_line(approve.error().hint)));
+  ask(Expecting::verdict, may_approve_ ? "approve, reject or later? [a/r/l] "
+                          : reject     ? "reject or later? [r/l] "
+                                       : "write `l` to leave it for later: ");
 }
 
 void Asking::ask_doubt(const OpRecord& step) {
@@ -90,9 +100,15 @@ void Asking::heard(std::string line, const RunHistory& history) {
   const OpRecord* op = history.find(op_);
   if (!op) return;
   switch (expected) {
-    case Expecting::verdict: heard_verdict(line, *op); break;
-    case Expecting::reason: heard_reason(line, *op); break;
-    case Expecting::choice: heard_choice(line); break;
+    case Expecting::verdict:
+      heard_verdict(line, *op);
+      break;
+    case Expecting::reason:
+      heard_reason(line, *op);
+      break;
+    case Expecting::choice:
+      heard_choice(line);
+      break;
     case Expecting::settling_reason: {
       if (line.empty()) return ask(Expecting::settling_reason, "why? it must be said: ");
       expecting_ = Expecting::nothing;
@@ -100,7 +116,8 @@ void Asking::heard(std::string line, const RunHistory& history) {
       if (!done) view_.say(safe_line(done.error().message));
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -114,11 +131,13 @@ void Asking::heard_verdict(const std::string& line, const OpRecord& gate) {
 }
 
 void Asking::heard_reason(const std::string& line, const OpRecord& gate) {
-  if (line.empty() && rules_of(gate.gate).require_reason) return ask(Expecting::reason, "this gate asks for a reason: ");
+  if (line.empty() && rules_of(gate.gate).require_reason)
+    return ask(Expecting::reason, "this gate asks for a reason: ");
   // The digest of what was shown here: when the gate was opened anew meanwhile, this decision does not count.
   expecting_ = Expecting::nothing;
   answered_.insert({op_.path, opening_});
-  Result<void> done = answers_.vote(op_, Vote{person_, verdict_, line, gate.gate.opening == opening_ ? gate.gate.digest : "", "terminal", {}});
+  Result<void> done = answers_.vote(
+      op_, Vote{person_, verdict_, line, gate.gate.opening == opening_ ? gate.gate.digest : "", "terminal", {}});
   if (done) return;
   answered_.erase({op_.path, opening_});
   view_.say(safe_line(done.error().message));
@@ -127,7 +146,8 @@ void Asking::heard_reason(const std::string& line, const OpRecord& gate) {
 
 void Asking::heard_choice(const std::string& line) {
   if (is_word(line, "later")) return leave();
-  auto chosen = std::find_if(choices.begin(), choices.end(), [&](const Choice& c) { return line == c.letter || line == c.word; });
+  auto chosen =
+      std::find_if(choices.begin(), choices.end(), [&](const Choice& c) { return line == c.letter || line == c.word; });
   if (chosen == choices.end()) return ask(Expecting::choice, "write s, f, r, k, b, x or l: ");
   choice_ = chosen->word;
   ask(Expecting::settling_reason, "why? ");

@@ -24,7 +24,8 @@ struct Answers {
 
 class Asking {
  public:
-  Asking(std::string person, Answers answers, LiveView& view) : person_(std::move(person)), answers_(std::move(answers)), view_(view) {}
+  Asking(std::string person, Answers answers, LiveView& view)
+      : person_(std::move(person)), answers_(std::move(answers)), view_(view) {}
   // Asks about what is open and was not answered yet. To be called whenever something has happened.
   void look(const RunHistory& history);
   // A line that was typed.

@@ -13,13 +13,21 @@ int verify(Invocation& invocation, Journal& journal, const std::string& run) {
   if (invocation.json()) {
     List findings;
     for (const VerifyFinding& finding : report->findings)
-      findings.push_back(Map{{"run", finding.run.empty() ? Value() : Value(finding.run)}, {"seq", finding.seq}, {"message", finding.message}});
-    answer_object(invocation, Map{{"holds", holds}, {"runs", report->runs}, {"events", report->events}, {"ledger_entries", report->ledger_entries}, {"findings", std::move(findings)}});
+      findings.push_back(Map{{"run", finding.run.empty() ? Value() : Value(finding.run)},
+                             {"seq", finding.seq},
+                             {"message", finding.message}});
+    answer_object(invocation, Map{{"holds", holds},
+                                  {"runs", report->runs},
+                                  {"events", report->events},
+                                  {"ledger_entries", report->ledger_entries},
+                                  {"findings", std::move(findings)}});
   } else if (holds) {
-    answer("every link holds: " + std::to_string(report->runs) + (report->runs == 1 ? " run, " : " runs, ") + std::to_string(report->events) +
-           (report->events == 1 ? " event, " : " events, ") + std::to_string(report->ledger_entries) + " signed ledger entries\n");
+    answer("every link holds: " + std::to_string(report->runs) + (report->runs == 1 ? " run, " : " runs, ") +
+           std::to_string(report->events) + (report->events == 1 ? " event, " : " events, ") +
+           std::to_string(report->ledger_entries) + " signed ledger entries\n");
   } else {
-    for (const VerifyFinding& finding : report->findings) answer((finding.run.empty() ? "ledger" : "run " + finding.run) + ": " + safe_line(finding.message) + "\n");
+    for (const VerifyFinding& finding : report->findings)
+      answer((finding.run.empty() ? "ledger" : "run " + finding.run) + ": " + safe_line(finding.message) + "\n");
   }
   return holds ? exit_code::ok : exit_code::failed;
 }
@@ -36,8 +44,8 @@ std::string line_of(const Invocation& invocation, const std::string& run, const 
                           {"body", body ? *body : Value()},
                           {"hash", event.hash}});
   }
-  return run + " " + std::to_string(event.seq) + " " + to_text(event.at) + " " + safe_line(event.kind_text) + (event.op.path.empty() ? "" : " " + safe_line(event.op.path)) + " " +
-         event.hash.substr(0, 16);
+  return run + " " + std::to_string(event.seq) + " " + to_text(event.at) + " " + safe_line(event.kind_text) +
+         (event.op.path.empty() ? "" : " " + safe_line(event.op.path)) + " " + event.hash.substr(0, 16);
 }
 
 // A run at a time: a store of any size in little memory.
@@ -74,7 +82,8 @@ int audit_command(Invocation& invocation) {
     if (!named) return complain(named.error());
     run = *named;
   }
-  return invocation.options.has("--verify") ? verify(invocation, *session->journal, run) : list(invocation, *session->journal, run);
+  return invocation.options.has("--verify") ? verify(invocation, *session->journal, run)
+                                            : list(invocation, *session->journal, run);
 }
 
 }  // namespace muster

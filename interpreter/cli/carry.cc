@@ -38,7 +38,9 @@ class Watching final : public Observer {
     const OpRecord* op = event.kind == EventKind::gate_opened ? history.find(event.op) : nullptr;
     if (op && op->gate.state == GateState::open) view_.show_gate(*op, with_commands);
   }
-  void progress(const OpId& op, int64_t done, int64_t total, std::string_view unit) override { view_.progress(op, done, total, unit); }
+  void progress(const OpId& op, int64_t done, int64_t total, std::string_view unit) override {
+    view_.progress(op, done, total, unit);
+  }
   Asking* asking = nullptr;
   bool with_commands = true;  // a run that parks tells them at its end
 
@@ -67,7 +69,8 @@ class Typed {
   std::string text_;
 };
 
-void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph& graph, const RunHistory& history, const Ending& ending) {
+void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph& graph, const RunHistory& history,
+                      const Ending& ending) {
   bool parked = !has_ended(ending.state);
   std::string status = parked ? "waiting" : std::string(name_of(ending.state)), us = muster_as_called(invocation);
   if (invocation.json()) {
@@ -94,7 +97,8 @@ bool was_started_detached(const RunHistory& history) {
 int say_it_has_ended(const OpenRun& run) {
   const Map& ended = *run.history.ended;
   std::string reason = text_of(ended, "reason");
-  answer("run " + run.id() + " has ended: " + safe_line(text_of(ended, "status")) + (reason.empty() ? "" : ": " + safe_line(reason)) + "\n");
+  answer("run " + run.id() + " has ended: " + safe_line(text_of(ended, "status")) +
+         (reason.empty() ? "" : ": " + safe_line(reason)) + "\n");
   const Value* code = member(ended, "exit_code");
   return code && code->is<int64_t>() ? static_cast<int>(code->get<int64_t>()) : exit_code::failed;
 }
@@ -110,14 +114,16 @@ int carry_on_recorded(Invocation& invocation, Opened& opened) {
   return carry_on(invocation, opened.session, std::move(now->loaded), id, {}, {detached, true});
 }
 
-int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std::string& run, const Map& inputs, Carry how) {
+int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std::string& run, const Map& inputs,
+             Carry how) {
   RealWorld world(invocation, store_of(invocation, session.configuration));
   std::unique_ptr<Executor> executor = pool_executor(pool_threads);
   LiveView view({invocation.terminal, muster_as_called(invocation), tell, monotonic_us, terminal_size}, *loaded.graph);
   Watching watching(view);
   watching.with_commands = !how.detached;
   const std::vector<Action> actions = builtin_actions();
-  Parts parts{loaded.graph, &loaded.files, &actions, &world.world(), session.journal.get(), executor.get(), &session.configuration};
+  Parts parts{loaded.graph,   &loaded.files,         &actions, &world.world(), session.journal.get(),
+              executor.get(), &session.configuration};
   Engine engine(parts, watching);
   StartRequest request{inputs, invocation.person, invocation.host, muster_version, "", how.detached};
   if (run.empty()) {
@@ -164,7 +170,9 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   bool ask = invocation.terminal.tty && !how.detached && !invocation.json();
   Asking asking(invocation.person,
                 {[&](const OpId& gate, Vote vote) { return engine.vote(gate, std::move(vote)); },
-                 [&](const OpId& step, std::string choice, std::string reason) { return engine.resolve(step, std::move(choice), invocation.person, std::move(reason)); },
+                 [&](const OpId& step, std::string choice, std::string reason) {
+                   return engine.resolve(step, std::move(choice), invocation.person, std::move(reason));
+                 },
                  [&] { engine.stop(); }},
                 view);
   Typed typed;

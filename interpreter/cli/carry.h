@@ -15,7 +15,8 @@ struct Carry {
 };
 
 // `run` is empty for a new one, which is made of `inputs`.
-[[nodiscard]] int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std::string& run, const Map& inputs, Carry how);
+[[nodiscard]] int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std::string& run,
+                           const Map& inputs, Carry how);
 // What a command does after it recorded something of a run: carries it on, unless `--no-wait` was given.
 [[nodiscard]] int carry_on_recorded(Invocation& invocation, Opened& opened);
 // Says how a run ended before, and gives its exit code.

@@ -24,7 +24,8 @@ std::vector<std::string> playbooks_in(const std::string& path) {
   for (; !code && at != end; at.increment(code)) {
     std::string name = at->path().string();
     std::error_code ignored;
-    if (name.size() > playbook_ending.size() && name.compare(name.size() - playbook_ending.size(), playbook_ending.size(), playbook_ending) == 0 &&
+    if (name.size() > playbook_ending.size() &&
+        name.compare(name.size() - playbook_ending.size(), playbook_ending.size(), playbook_ending) == 0 &&
         at->is_regular_file(ignored))
       out.push_back(std::move(name));
   }
@@ -33,7 +34,8 @@ std::vector<std::string> playbooks_in(const std::string& path) {
 }
 
 Value row_of(const Diagnostic& problem, const SourceFiles& files) {
-  Position begin = files.position(problem.at.file, problem.at.begin), end = files.position(problem.at.file, problem.at.end);
+  Position begin = files.position(problem.at.file, problem.at.begin),
+           end = files.position(problem.at.file, problem.at.end);
   return Map{{"file", files.at(problem.at.file).path},
              {"line", begin.line},
              {"column", begin.column},
@@ -70,14 +72,16 @@ int check_command(Invocation& invocation) {
   List rows;
   for (const std::string& word : invocation.options.words) {
     std::vector<std::string> paths = playbooks_in(word);
-    if (paths.empty()) return complain(fail(ErrorCode::invalid, "there is no *" + std::string(playbook_ending) + " in `" + word + "`"));
+    if (paths.empty())
+      return complain(fail(ErrorCode::invalid, "there is no *" + std::string(playbook_ending) + " in `" + word + "`"));
     for (const std::string& path : paths) {
       Result<Verdict> verdict = judge(path, actions);
       if (!verdict) return complain(verdict.error());
       ++checked;
       if (has_errors(verdict->problems) || (strict && !verdict->problems.empty())) ++invalid;
       for (const Diagnostic& problem : verdict->problems) rows.push_back(row_of(problem, verdict->files));
-      if (!invocation.json() && !verdict->problems.empty()) tell(render_all(verdict->problems, verdict->files, invocation.terminal.colour));
+      if (!invocation.json() && !verdict->problems.empty())
+        tell(render_all(verdict->problems, verdict->files, invocation.terminal.colour));
     }
   }
   if (invocation.json()) {

@@ -19,13 +19,14 @@ namespace muster {
 inline constexpr const char* muster_version = "0.1.0";
 
 namespace exit_code {
-inline constexpr int ok = 0, failed = 1, usage = 2, invalid = 3, rejected = 4, rolled_back = 5, in_doubt = 6, busy = 7, waiting = 75, cancelled = 130;
+inline constexpr int ok = 0, failed = 1, usage = 2, invalid = 3, rejected = 4, rolled_back = 5, in_doubt = 6, busy = 7,
+                     waiting = 75, cancelled = 130;
 }
 
 struct Invocation {
   Options options;
   std::map<std::string, std::string> environment;
-  std::string person;   // OS user
+  std::string person;  // OS user
   std::string host;
   std::string program;  // path of this executable
   Terminal terminal;

@@ -35,16 +35,29 @@ void mark(Row& row, const OpRecord* op, bool is_running) {
   switch (op->state) {
     case StepState::succeeded:
     case StepState::already_done:
-    case StepState::recovered: row.mark = "✓", row.colour = "32"; break;
-    case StepState::failed: row.mark = "✗", row.colour = "31"; break;
-    case StepState::rolled_back: row.mark = "↶", row.colour = "33"; break;
-    case StepState::in_doubt: row.mark = "?", row.colour = "33"; break;
+    case StepState::recovered:
+      row.mark = "✓", row.colour = "32";
+      break;
+    case StepState::failed:
+      row.mark = "✗", row.colour = "31";
+      break;
+    case StepState::rolled_back:
+      row.mark = "↶", row.colour = "33";
+      break;
+    case StepState::in_doubt:
+      row.mark = "?", row.colour = "33";
+      break;
     case StepState::running:
-    case StepState::waiting: row.mark = "●", row.colour = "36"; break;
+    case StepState::waiting:
+      row.mark = "●", row.colour = "36";
+      break;
     case StepState::skipped:
     case StepState::cancelled:
-    case StepState::not_reached: row.mark = "-"; break;
-    case StepState::pending: break;
+    case StepState::not_reached:
+      row.mark = "-";
+      break;
+    case StepState::pending:
+      break;
   }
 }
 
@@ -57,7 +70,8 @@ std::string claims_of(const OpRecord& op) {
     const Value* holds = member(claim, "held");
     if (holds && holds->is<bool>() && holds->get<bool>()) ++held;
   }
-  return std::to_string(held) + " of " + std::to_string(claims->size()) + (claims->size() == 1 ? " claim holds" : " claims hold");
+  return std::to_string(held) + " of " + std::to_string(claims->size()) +
+         (claims->size() == 1 ? " claim holds" : " claims hold");
 }
 
 std::string right_of(const Node& node, const OpRecord* op, const std::string& so_far) {
@@ -69,7 +83,8 @@ std::string right_of(const Node& node, const OpRecord* op, const std::string& so
   std::string took = op->started_at && op->ended_at ? spent(*op->ended_at - *op->started_at) : "";
   std::string state(name_of(op->state));
   if (op->state == StepState::in_doubt) return "in doubt";
-  if (op->state == StepState::skipped || op->state == StepState::cancelled || op->state == StepState::not_reached) return state;
+  if (op->state == StepState::skipped || op->state == StepState::cancelled || op->state == StepState::not_reached)
+    return state;
   std::string out = claims_of(*op);
   if (op->state != StepState::succeeded) out += (out.empty() ? "" : ", ") + state;
   return out + (out.empty() || took.empty() ? "" : ", ") + took;
@@ -82,11 +97,13 @@ std::string last_name(const std::string& path) {
 
 class Rows {
  public:
-  Rows(const StepGraph& graph, const RunHistory& history, const FrameStyle& style) : graph_(graph), history_(history), style_(style) {
+  Rows(const StepGraph& graph, const RunHistory& history, const FrameStyle& style)
+      : graph_(graph), history_(history), style_(style) {
     for (const OpId& op : under_way(graph, history)) running_.insert(op.path);
     for (NodeId id : graph.root().body) add(graph.at(id), 0);
     for (NodeId id : graph.root().always)
-      if (const OpRecord* op = history.find(graph.at(id).op); op && op->state != StepState::pending) add(graph.at(id), 0);
+      if (const OpRecord* op = history.find(graph.at(id).op); op && op->state != StepState::pending)
+        add(graph.at(id), 0);
   }
   std::vector<Row> rows;
 
@@ -104,13 +121,15 @@ class Rows {
     row.right = right_of(node, op, is_running && style_.so_far ? style_.so_far(node.op.path) : "");
     mark(row, op, is_running);
     row.is_phase_over = row.is_phase && op && is_final(op->state);
-    row.is_live = is_running || (op && (op->gate.state == GateState::open || op->state == StepState::in_doubt || op->due_at));
+    row.is_live =
+        is_running || (op && (op->gate.state == GateState::open || op->state == StepState::in_doubt || op->due_at));
     rows.push_back(std::move(row));
     if (!node.is_group() || !op || !op->entered) return;
     for (NodeId id : node.body) add(graph_.at(id), depth + 1);
     for (const std::vector<NodeId>* more : {&node.rescue, &node.always})
       for (NodeId id : *more)
-        if (const OpRecord* begun = history_.find(graph_.at(id).op); begun && begun->state != StepState::pending) add(graph_.at(id), depth + 1);
+        if (const OpRecord* begun = history_.find(graph_.at(id).op); begun && begun->state != StepState::pending)
+          add(graph_.at(id), depth + 1);
   }
 
   const StepGraph& graph_;
@@ -140,7 +159,8 @@ std::vector<Row> fitted(std::vector<Row> rows, size_t height) {
   };
   std::vector<Row> out;
   if (begin > 0) out.push_back(note(begin));
-  out.insert(out.end(), kept.begin() + static_cast<std::ptrdiff_t>(begin), kept.begin() + static_cast<std::ptrdiff_t>(begin + room));
+  out.insert(out.end(), kept.begin() + static_cast<std::ptrdiff_t>(begin),
+             kept.begin() + static_cast<std::ptrdiff_t>(begin + room));
   if (begin + room < kept.size()) out.push_back(note(kept.size() - begin - room));
   return out;
 }
@@ -161,7 +181,8 @@ std::string drawn(const Row& row, size_t name_width, const FrameStyle& style) {
 
 }  // namespace
 
-std::vector<std::string> frame(const StepGraph& graph, const RunHistory& history, const std::string& run, const FrameStyle& style) {
+std::vector<std::string> frame(const StepGraph& graph, const RunHistory& history, const std::string& run,
+                               const FrameStyle& style) {
   Rows all(graph, history, style);
   const Playbook& playbook = graph.playbook();
   std::string name = playbook.playbook ? safe_line(playbook.playbook->text) : "";

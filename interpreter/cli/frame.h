@@ -23,7 +23,8 @@ struct FrameStyle {
   std::function<std::string(const std::string& op)> so_far;
 };
 
-[[nodiscard]] std::vector<std::string> frame(const StepGraph& graph, const RunHistory& history, const std::string& run, const FrameStyle& style);
+[[nodiscard]] std::vector<std::string> frame(const StepGraph& graph, const RunHistory& history, const std::string& run,
+                                             const FrameStyle& style);
 // Lines in a box of this width; a line that is too long goes on in the next, since none of it may be hidden.
 [[nodiscard]] std::string boxed(const std::string& text, size_t width);
 

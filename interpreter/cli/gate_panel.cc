@@ -40,7 +40,8 @@ std::string gate_panel(const std::string& run, const OpRecord& op, PanelStyle st
   const Map& shown = op.gate.shown;
   RulesOfGate rules = rules_of(op.gate);
   std::string title = text_of(shown, "title"), message = text_of(shown, "message");
-  std::string out = painted("gate " + safe_line(op.op.path), "1", style.colour) + (title.empty() || title == op.op.path ? "" : "  " + safe_line(title)) + "  of run " + run + "\n";
+  std::string out = painted("gate " + safe_line(op.op.path), "1", style.colour) +
+                    (title.empty() || title == op.op.path ? "" : "  " + safe_line(title)) + "  of run " + run + "\n";
   if (op.gate.opening > 1) out += "  it is shown again: what it would do has changed\n";
   out += indented(message, "  ");
   out += "  what would be done:\n";
@@ -54,8 +55,11 @@ std::string gate_panel(const std::string& run, const OpRecord& op, PanelStyle st
   if (rules.self_approval_lifted) out += "  the starter may approve it: the configuration is that of a team of one\n";
   if (rules.require_reason) out += "  a reason must be given\n";
   for (const Vote& vote : op.gate.votes)
-    out += "  " + safe_line(vote.person) + " said " + safe_line(vote.verdict) + (vote.reason.empty() ? "" : ": " + safe_line(vote.reason)) + "\n";
-  if (op.gate.expires_at) out += "  expires:   " + second_of(*op.gate.expires_at) + (style.local_time ? " (" + local_clock(*op.gate.expires_at) + ")" : "") + "\n";
+    out += "  " + safe_line(vote.person) + " said " + safe_line(vote.verdict) +
+           (vote.reason.empty() ? "" : ": " + safe_line(vote.reason)) + "\n";
+  if (op.gate.expires_at)
+    out += "  expires:   " + second_of(*op.gate.expires_at) +
+           (style.local_time ? " (" + local_clock(*op.gate.expires_at) + ")" : "") + "\n";
   return out + "  digest:    " + op.gate.digest.substr(0, 16) + "\n";
 }
 
@@ -68,12 +72,14 @@ std::string gate_commands(const std::string& muster, const std::string& run, con
 std::string muster_as_called(const Invocation& invocation) {
   std::string out = "muster";
   for (const char* flag : {"--store", "--config"})
-    if (std::string value = invocation.options.last(flag); !value.empty()) out += std::string(" ") + flag + " " + shell_quote(value);
+    if (std::string value = invocation.options.last(flag); !value.empty())
+      out += std::string(" ") + flag + " " + shell_quote(value);
   return out;
 }
 
 std::string resolve_command_line(const std::string& muster, const std::string& run, const OpRecord& step) {
-  return muster + " resolve " + run + " " + shell_quote(step.op.path) + " --succeeded|--failed|--retry|--skip|--rollback|--stop --reason TEXT";
+  return muster + " resolve " + run + " " + shell_quote(step.op.path) +
+         " --succeeded|--failed|--retry|--skip|--rollback|--stop --reason TEXT";
 }
 
 }  // namespace muster

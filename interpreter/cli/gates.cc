@@ -44,7 +44,8 @@ int gates_command(Invocation& invocation) {
         row["playbook"] = record->row.playbook;
         rows.push_back(std::move(row));
         if (!invocation.json())
-          answer(gate_panel(id, *op, {invocation.terminal.answers, invocation.terminal.tty}) + gate_commands(muster_as_called(invocation), id, *op) + "\n");
+          answer(gate_panel(id, *op, {invocation.terminal.answers, invocation.terminal.tty}) +
+                 gate_commands(muster_as_called(invocation), id, *op) + "\n");
       }
     }
   }

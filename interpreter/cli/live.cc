@@ -37,7 +37,8 @@ std::string amount(int64_t done, int64_t total, std::string_view unit) {
   if (unit == "bytes") {
     double mb = 1e6;
     if (total > 0) {
-      std::snprintf(text, sizeof text, "%.1f of %.1f MB", static_cast<double>(done) / mb, static_cast<double>(total) / mb);
+      std::snprintf(text, sizeof text, "%.1f of %.1f MB", static_cast<double>(done) / mb,
+                    static_cast<double>(total) / mb);
     } else {
       std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(done) / mb);
     }
@@ -85,7 +86,8 @@ std::string LiveView::tree() {
   int64_t now = settings_.now_us();
   drawn_us_ = now;
   TerminalSize size = settings_.size();
-  FrameStyle style{std::min(size.columns, widest_tree) - 1, size.rows > 6 ? size.rows - 2 : 4, settings_.terminal.colour, [&](const std::string& op) {
+  FrameStyle style{std::min(size.columns, widest_tree) - 1, size.rows > 6 ? size.rows - 2 : 4,
+                   settings_.terminal.colour, [&](const std::string& op) {
                      Progressing& p = progressing_[op];
                      if (p.first_seen_us == 0) p.first_seen_us = now;
                      return spent(Duration{now - p.first_seen_us}) + (p.text.empty() ? "" : "  " + p.text);
@@ -152,9 +154,12 @@ void LiveView::heard() {
 
 void LiveView::show_gate(const OpRecord& gate, bool with_commands) {
   leave_tree();
-  std::string panel = gate_panel(run_, gate, {settings_.terminal.live ? Colour::off : settings_.terminal.colour, settings_.terminal.tty});
+  std::string panel = gate_panel(
+      run_, gate, {settings_.terminal.live ? Colour::off : settings_.terminal.colour, settings_.terminal.tty});
   if (settings_.terminal.live) panel = boxed(panel, std::min(settings_.size().columns, widest_tree) - 1);
-  settings_.write((settings_.terminal.live ? "" : "\n") + panel + (with_commands ? "  to decide, type one of\n" + gate_commands(settings_.muster, run_, gate) : "") + "\n");
+  settings_.write((settings_.terminal.live ? "" : "\n") + panel +
+                  (with_commands ? "  to decide, type one of\n" + gate_commands(settings_.muster, run_, gate) : "") +
+                  "\n");
   draw();
 }
 
@@ -172,9 +177,12 @@ void LiveView::progress(const OpId& op, int64_t done, int64_t total, std::string
   double elapsed = static_cast<double>(now - p.began_us) / 1e6;
   double rate = elapsed > 0 ? static_cast<double>(done - p.first_done) / elapsed : 0;
   p.text = amount(done, total, safe_line(unit));
-  if (total > 0) p.text += " (" + std::to_string(static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total))) + " %)";
+  if (total > 0)
+    p.text +=
+        " (" + std::to_string(static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total))) + " %)";
   if (rate > 0) p.text += ", " + speed(rate, unit);
-  if (rate > 0 && total > done) p.text += ", " + spent(Duration{static_cast<int64_t>(static_cast<double>(total - done) / rate * 1e6)}) + " left";
+  if (rate > 0 && total > done)
+    p.text += ", " + spent(Duration{static_cast<int64_t>(static_cast<double>(total - done) / rate * 1e6)}) + " left";
   if (live) {
     tick();
   } else {
@@ -216,7 +224,8 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
   std::string at = clock_of(event.at) + " ", what = name(event.op), state = text_of(body, "state");
   switch (event.kind) {
     case EventKind::evaluated:
-      if (member(body, "entered") && node && node->kind == NodeKind::phase && !draws_tree()) line(at + styled(what, "1"));
+      if (member(body, "entered") && node && node->kind == NodeKind::phase && !draws_tree())
+        line(at + styled(what, "1"));
       if (member(body, "timed_out")) line(at + styled("the time of " + what + " was up", "31"));
       break;
     case EventKind::skipped:
@@ -226,18 +235,29 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
     case EventKind::verified:
       if (op && !is_group && state != "running") tell_ending_of_step(event, body, *op);
       break;
-    case EventKind::in_doubt: line(at + "  " + with_reason(what + "  " + styled("in doubt", "33"), body)); break;
-    case EventKind::resolved:
-      line(at + "  " + with_reason(what + "  " + safe_line(text_of(body, "person")) + " settles it as " + text_of(body, "choice"), body));
+    case EventKind::in_doubt:
+      line(at + "  " + with_reason(what + "  " + styled("in doubt", "33"), body));
       break;
-    case EventKind::vote: line(at + with_reason("gate " + event.op.path + "  " + safe_line(text_of(body, "person")) + " says " + safe_line(text_of(body, "verdict")), body)); break;
+    case EventKind::resolved:
+      line(at + "  " +
+           with_reason(what + "  " + safe_line(text_of(body, "person")) + " settles it as " + text_of(body, "choice"),
+                       body));
+      break;
+    case EventKind::vote:
+      line(at + with_reason("gate " + event.op.path + "  " + safe_line(text_of(body, "person")) + " says " +
+                                safe_line(text_of(body, "verdict")),
+                            body));
+      break;
     case EventKind::gate_closed: {
       std::string verdict = text_of(body, "verdict");
-      line(at + "gate " + event.op.path + "  " + styled(verdict, verdict == "approved" ? "32" : "33") + (verdict == "voided" || verdict == "expired" ? ": " + safe_line(text_of(body, "reason")) : ""));
+      line(at + "gate " + event.op.path + "  " + styled(verdict, verdict == "approved" ? "32" : "33") +
+           (verdict == "voided" || verdict == "expired" ? ": " + safe_line(text_of(body, "reason")) : ""));
       break;
     }
     case EventKind::wait_started:
-      if (op && op->due_at && !draws_tree()) line(at + "  " + what + (text_of(body, "reason") == "retry" ? "  tries again at " : "  waits until ") + clock_of(*op->due_at));
+      if (op && op->due_at && !draws_tree())
+        line(at + "  " + what + (text_of(body, "reason") == "retry" ? "  tries again at " : "  waits until ") +
+             clock_of(*op->due_at));
       break;
     case EventKind::rollback_started:
       if (member(body, "steps")) line(at + styled("rolling back " + what, "1"));
@@ -252,15 +272,21 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
     case EventKind::cancel_asked:
       line(at + with_reason(safe_line(text_of(body, "person")) + " cancels the run", body));
       break;
-    case EventKind::audit: line(at + "  audit " + safe_line(text_of(body, "event"))); break;
-    case EventKind::clock_stepped: line(at + "the clock was set back"); break;
-    default: break;
+    case EventKind::audit:
+      line(at + "  audit " + safe_line(text_of(body, "event")));
+      break;
+    case EventKind::clock_stepped:
+      line(at + "the clock was set back");
+      break;
+    default:
+      break;
   }
 }
 
 // With -v: every event, with what it says, beside the lines for people.
 void LiveView::verbose(const Event& event, const Map& body) {
-  std::string text = "            " + std::to_string(event.seq) + " " + event.kind_text + (event.op.path.empty() ? "" : " " + safe_line(event.op.path));
+  std::string text = "            " + std::to_string(event.seq) + " " + event.kind_text +
+                     (event.op.path.empty() ? "" : " " + safe_line(event.op.path));
   if (event.attempt > 0) text += " attempt " + std::to_string(event.attempt);
   if (!body.empty()) text += " " + short_line(print_json(Value(body)), 300);
   line(styled(text, "2"));

@@ -1,6 +1,6 @@
-// What a person sees while a run goes on. On a terminal: the tree of phases and steps, redrawn in place, with the question
-// that is open below it; what needs words (errors, notes, doubts) stands above and stays. Elsewhere: a line for each event
-// that matters.
+// What a person sees while a run goes on. On a terminal: the tree of phases and steps, redrawn in place, with the
+// question that is open below it; what needs words (errors, notes, doubts) stands above and stays. Elsewhere: a line
+// for each event that matters.
 //
 // Units:  `now_us` is a monotonic clock in microseconds.
 // Threads: the loop's.
@@ -58,7 +58,9 @@ class LiveView final : public Observer {
   void draw();
   void leave_tree();  // drawn once more, for good
   [[nodiscard]] std::string tree();
-  std::string styled(std::string_view text, std::string_view ansi) const { return painted(text, ansi, settings_.terminal.colour); }
+  std::string styled(std::string_view text, std::string_view ansi) const {
+    return painted(text, ansi, settings_.terminal.colour);
+  }
   std::string name(const OpId& op) const;
   bool draws_tree() const { return settings_.terminal.live && !settings_.terminal.quiet; }
 

@@ -7,14 +7,15 @@ namespace muster {
 namespace {
 
 Value row_of(const OutputRecord& output) {
-  return Map{{"op", output.op.path},   {"attempt", output.attempt},
-             {"stream", output.stream}, {"head", output.head},
-             {"tail", output.tail},     {"bytes", static_cast<int64_t>(output.bytes)},
+  return Map{{"op", output.op.path},   {"attempt", output.attempt}, {"stream", output.stream},
+             {"head", output.head},    {"tail", output.tail},       {"bytes", static_cast<int64_t>(output.bytes)},
              {"sha256", output.sha256}};
 }
 
 std::string text_of_output(const OutputRecord& output, Colour colour) {
-  std::string title = "== " + safe_line(output.op.path) + (output.attempt > 1 ? ", attempt " + std::to_string(output.attempt) : "") + ", " + safe_line(output.stream);
+  std::string title = "== " + safe_line(output.op.path) +
+                      (output.attempt > 1 ? ", attempt " + std::to_string(output.attempt) : "") + ", " +
+                      safe_line(output.stream);
   std::string out = painted(title, "2", colour) + "\n" + escape_for_terminal(output.head, true);
   uint64_t kept = output.head.size() + output.tail.size();
   if (output.bytes > kept) out += "\n[… " + std::to_string(output.bytes - kept) + " bytes are left out …]\n";
@@ -35,12 +36,15 @@ int logs_command(Invocation& invocation) {
     const std::string& word = invocation.options.words[1];
     const Node* node = opened->run.loaded.graph ? node_named(*opened->run.loaded.graph, word, false) : nullptr;
     if (!node && !opened->run.history.find(OpId{word}))
-      return complain(fail(ErrorCode::not_found, "no step of the run is called `" + word + "`", "`muster show " + opened->run.id() + "` lists them"));
+      return complain(fail(ErrorCode::not_found, "no step of the run is called `" + word + "`",
+                           "`muster show " + opened->run.id() + "` lists them"));
     only = node ? node->op.path : word;
   }
   List rows;
   for (const OutputRecord& output : *outputs) {
-    bool inside = output.op.path.rfind(only, 0) == 0 && (output.op.path.size() == only.size() || output.op.path[only.size()] == '/' || output.op.path[only.size()] == '~');
+    bool inside = output.op.path.rfind(only, 0) == 0 &&
+                  (output.op.path.size() == only.size() || output.op.path[only.size()] == '/' ||
+                   output.op.path[only.size()] == '~');
     if (!only.empty() && !inside) continue;
     if (invocation.json()) {
       rows.push_back(row_of(output));

@@ -62,7 +62,8 @@ namespace {
 
 class Parser {
  public:
-  Parser(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms) : arguments_(arguments), forms_(forms) {}
+  Parser(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms)
+      : arguments_(arguments), forms_(forms) {}
 
   tl::expected<Options, std::string> parse() {
     bool only_words = false;
@@ -116,7 +117,8 @@ class Parser {
     std::string near = did_you_mean(name, names);
     if (near.empty() && !form_)
       for (const CommandForm& form : forms_)
-        if (find_flag(form.flags, name)) return "`" + name + "` stands before the command; a command's own options stand after it";
+        if (find_flag(form.flags, name))
+          return "`" + name + "` stands before the command; a command's own options stand after it";
     return "no option is called `" + name + "`" + (form_ ? " in `muster " + out_.command + "`" : "") + near;
   }
 
@@ -172,7 +174,8 @@ class Parser {
     std::string us = "`muster " + out_.command + "`", words(form_->words);
     if (count < form_->least) return us + " wants " + words;
     if (form_->most < 0 || count <= form_->most) return {};
-    return us + (form_->most == 0 ? " takes no words" : " takes " + words) + ", and `" + out_.words[static_cast<size_t>(form_->most)] + "` stands there, too";
+    return us + (form_->most == 0 ? " takes no words" : " takes " + words) + ", and `" +
+           out_.words[static_cast<size_t>(form_->most)] + "` stands there, too";
   }
 
   const std::vector<std::string>& arguments_;
@@ -184,12 +187,14 @@ class Parser {
 
 }  // namespace
 
-tl::expected<Options, std::string> parse_options(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms) {
+tl::expected<Options, std::string> parse_options(const std::vector<std::string>& arguments,
+                                                 const std::vector<CommandForm>& forms) {
   return Parser(arguments, forms).parse();
 }
 
 std::string help_of(const CommandForm& form) {
-  std::string out = "muster " + std::string(form.name) + (form.words.empty() ? "" : " " + std::string(form.words)) + "\n\n" + std::string(form.summary) + "\n";
+  std::string out = "muster " + std::string(form.name) + (form.words.empty() ? "" : " " + std::string(form.words)) +
+                    "\n\n" + std::string(form.summary) + "\n";
   if (!form.flags.empty()) out += "\noptions:\n";
   for (const Flag& flag : form.flags) out += flag_line(flag);
   out += "\neverywhere:\n";
@@ -198,9 +203,11 @@ std::string help_of(const CommandForm& form) {
 }
 
 std::string help_of(const std::vector<CommandForm>& forms) {
-  std::string out = "muster runs playbooks: procedures with approval gates and verify steps, journaled and resumable.\n\ncommands:\n";
+  std::string out =
+      "muster runs playbooks: procedures with approval gates and verify steps, journaled and resumable.\n\ncommands:\n";
   for (const CommandForm& form : forms)
-    out += padded("  " + std::string(form.name) + (form.words.empty() ? "" : " " + std::string(form.words)), 34) + std::string(form.summary) + "\n";
+    out += padded("  " + std::string(form.name) + (form.words.empty() ? "" : " " + std::string(form.words)), 34) +
+           std::string(form.summary) + "\n";
   out += "\neverywhere:\n";
   for (const Flag& flag : global_flags()) out += flag_line(flag);
   return out + "\n`muster COMMAND --help` tells more of one.\n";

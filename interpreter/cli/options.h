@@ -21,7 +21,7 @@ struct Flag {
 
 struct CommandForm {
   std::string_view name;
-  std::string_view words;  // `PLAYBOOK`, for the help
+  std::string_view words;   // `PLAYBOOK`, for the help
   int least = 0, most = 0;  // words; most < 0: any number
   std::string_view summary;
   std::vector<Flag> flags;
@@ -39,7 +39,8 @@ struct Options {
 // The flags that every command takes, before or after its name; a command's own stand after it.
 [[nodiscard]] const std::vector<Flag>& global_flags();
 // `--help` and `--version` are flags here, too; with them no words are asked for.
-[[nodiscard]] tl::expected<Options, std::string> parse_options(const std::vector<std::string>& arguments, const std::vector<CommandForm>& forms);
+[[nodiscard]] tl::expected<Options, std::string> parse_options(const std::vector<std::string>& arguments,
+                                                               const std::vector<CommandForm>& forms);
 [[nodiscard]] std::string help_of(const std::vector<CommandForm>& forms);
 [[nodiscard]] std::string help_of(const CommandForm& form);
 

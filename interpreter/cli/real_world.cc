@@ -34,7 +34,8 @@ std::string scratch_parent(const Invocation& invocation) {
 }  // namespace
 
 struct RealWorld::Ports {
-  Ports(const Invocation& invocation, const std::string& store) : scratch(scratch_parent(invocation)), trial(sql, scratch), processes(settings_of(invocation, store)) {}
+  Ports(const Invocation& invocation, const std::string& store)
+      : scratch(scratch_parent(invocation)), trial(sql, scratch), processes(settings_of(invocation, store)) {}
   RealClock clock;
   RealEntropy entropy;
   RealFiles files;
@@ -46,7 +47,8 @@ struct RealWorld::Ports {
   World world{clock, files, sql, trial, http, processes, scratch, entropy};
 };
 
-RealWorld::RealWorld(const Invocation& invocation, const std::string& store) : ports_(std::make_unique<Ports>(invocation, store)) {}
+RealWorld::RealWorld(const Invocation& invocation, const std::string& store)
+    : ports_(std::make_unique<Ports>(invocation, store)) {}
 RealWorld::~RealWorld() = default;
 World& RealWorld::world() { return ports_->world; }
 

@@ -1,6 +1,6 @@
 // `muster report RUN`
-#include "interpreter/cli/session.h"
 #include "interpreter/report/report.h"
+#include "interpreter/cli/session.h"
 
 namespace muster {
 

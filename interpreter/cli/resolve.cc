@@ -18,8 +18,11 @@ Result<std::string> choice_of(const Invocation& invocation) {
     if (!choice.empty()) return fail(ErrorCode::invalid, "`--" + choice + "` and `" + flag + "` cannot both be said");
     choice = flag + 2;
   }
-  if (choice.empty()) return fail(ErrorCode::invalid, "what became of the step is not said", "one of --succeeded, --failed, --retry, --skip, --rollback, --stop");
-  if (invocation.options.last("--reason").empty()) return fail(ErrorCode::invalid, "a doubt is settled with a reason", "add `--reason TEXT`");
+  if (choice.empty())
+    return fail(ErrorCode::invalid, "what became of the step is not said",
+                "one of --succeeded, --failed, --retry, --skip, --rollback, --stop");
+  if (invocation.options.last("--reason").empty())
+    return fail(ErrorCode::invalid, "a doubt is settled with a reason", "add `--reason TEXT`");
   return choice;
 }
 
@@ -31,7 +34,8 @@ Result<const OpRecord*> doubt_named(const OpenRun& run, const std::string& word)
     if (op->op.path == word || (node && op->op == node->op)) return op;
     names += (names.empty() ? "`" : ", `") + op->op.path + "`";
   }
-  return fail(ErrorCode::refused, "step `" + word + "` is not in doubt", names.empty() ? "no step of run " + run.id() + " is" : "in doubt: " + names);
+  return fail(ErrorCode::refused, "step `" + word + "` is not in doubt",
+              names.empty() ? "no step of run " + run.id() + " is" : "in doubt: " + names);
 }
 
 }  // namespace
@@ -49,7 +53,8 @@ int resolve_command(Invocation& invocation) {
   event.op = (*step)->op;
   event.attempt = (*step)->attempt;
   event.at = std::max(clock.now(), opened->run.history.last_at);
-  event.body = encode_value(Map{{"choice", *choice}, {"person", invocation.person}, {"reason", invocation.options.last("--reason")}});
+  event.body = encode_value(
+      Map{{"choice", *choice}, {"person", invocation.person}, {"reason", invocation.options.last("--reason")}});
   std::string id = opened->run.id();
   Result<void> said = opened->session.journal->say(id, event);
   if (!said) return complain(said.error());

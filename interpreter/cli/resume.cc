@@ -9,7 +9,9 @@ int resume_command(Invocation& invocation) {
   OpenRun& run = opened->run;
   if (run.history.ended) return say_it_has_ended(run);
   if (!run.loaded.graph)
-    return complain(fail(ErrorCode::refused, "the playbook of run " + run.id() + " is not valid for this version of muster", "use the version that started it"));
+    return complain(fail(ErrorCode::refused,
+                         "the playbook of run " + run.id() + " is not valid for this version of muster",
+                         "use the version that started it"));
   bool detached = was_started_detached(run.history) || invocation.options.has("--detach");
   std::string id = run.id();
   return carry_on(invocation, opened->session, std::move(run.loaded), id, {}, {detached, false});

@@ -31,13 +31,14 @@ int runs_command(Invocation& invocation) {
     answer_rows(invocation, out);
     return exit_code::ok;
   }
-  if (rows.empty() && !invocation.terminal.quiet) tell(invocation.options.has("--open") ? "no run is open\n" : "no run is recorded\n");
+  if (rows.empty() && !invocation.terminal.quiet)
+    tell(invocation.options.has("--open") ? "no run is open\n" : "no run is recorded\n");
   std::string out;
   for (const RunRow& row : rows) {
     std::string state(name_of(row.state));
     state.resize(12, ' ');
-    out += row.id + "  " + second_of(row.created_at) + "  " + state + safe_line(row.playbook) + (row.version.empty() ? "" : " " + safe_line(row.version)) + "  by " +
-           safe_line(row.starter) + "\n";
+    out += row.id + "  " + second_of(row.created_at) + "  " + state + safe_line(row.playbook) +
+           (row.version.empty() ? "" : " " + safe_line(row.version)) + "  by " + safe_line(row.starter) + "\n";
   }
   answer(out);
   return exit_code::ok;

@@ -40,9 +40,12 @@ int complain(const Error& error) {
   tell("muster: " + error.message + "\n");
   if (!error.hint.empty()) tell("  = help: " + error.hint + "\n");
   switch (error.code) {
-    case ErrorCode::busy: return exit_code::busy;
-    case ErrorCode::invalid: return exit_code::usage;
-    default: return exit_code::failed;
+    case ErrorCode::busy:
+      return exit_code::busy;
+    case ErrorCode::invalid:
+      return exit_code::usage;
+    default:
+      return exit_code::failed;
   }
 }
 
@@ -72,9 +75,11 @@ Result<Configuration> configuration_of(const Invocation& invocation) {
     return fail(ErrorCode::invalid, "the configuration `" + path + "` is not there");
   }
   // Whoever can write it decides who may approve.
-  if ((status.st_mode & 022) != 0) return fail(ErrorCode::invalid, "the configuration `" + path + "` may be changed by others", "chmod go-w " + path);
+  if ((status.st_mode & 022) != 0)
+    return fail(ErrorCode::invalid, "the configuration `" + path + "` may be changed by others", "chmod go-w " + path);
   if (status.st_uid != ::geteuid() && status.st_uid != 0)
-    return fail(ErrorCode::invalid, "the configuration `" + path + "` belongs to somebody else", "it must be yours, or root's");
+    return fail(ErrorCode::invalid, "the configuration `" + path + "` belongs to somebody else",
+                "it must be yours, or root's");
   tl::expected<std::string, std::string> bytes = read_source(path);
   if (!bytes) return fail(ErrorCode::invalid, bytes.error());
   SourceFiles files;
@@ -83,7 +88,8 @@ Result<Configuration> configuration_of(const Invocation& invocation) {
   Diagnostics problems;
   std::optional<Configuration> configuration = read_configuration(files, file, problems);
   if (!problems.empty()) tell(render_all(problems, files, invocation.terminal.colour));
-  if (has_errors(problems) || !configuration) return fail(ErrorCode::invalid, "the configuration `" + path + "` cannot be used");
+  if (has_errors(problems) || !configuration)
+    return fail(ErrorCode::invalid, "the configuration `" + path + "` cannot be used");
   return std::move(*configuration);
 }
 
@@ -102,11 +108,14 @@ Result<std::string> run_named(Journal& journal, const std::string& word) {
   query.limit = word == "last" ? 1 : 2;
   Result<std::vector<RunRow>> rows = journal.find(query);
   if (!rows) return pass(rows.error());
-  if (rows->empty() && word == "last") return fail(ErrorCode::not_found, "no run is recorded yet", "`muster run PLAYBOOK` makes one");
+  if (rows->empty() && word == "last")
+    return fail(ErrorCode::not_found, "no run is recorded yet", "`muster run PLAYBOOK` makes one");
   if (rows->empty()) return fail(ErrorCode::not_found, "no run is called `" + word + "`", "`muster runs` lists them");
   for (const RunRow& row : *rows)
     if (row.id == word) return row.id;
-  if (rows->size() > 1) return fail(ErrorCode::invalid, "several runs begin with `" + word + "`", "write more of its id; `muster runs` lists them");
+  if (rows->size() > 1)
+    return fail(ErrorCode::invalid, "several runs begin with `" + word + "`",
+                "write more of its id; `muster runs` lists them");
   return rows->front().id;
 }
 
@@ -154,7 +163,8 @@ Result<Opened> open_named(const Invocation& invocation, bool needs_graph) {
   Result<OpenRun> run = open_run(*session->journal, *id);
   if (!run) return pass(run.error());
   if (needs_graph && !run->loaded.graph)
-    return fail(ErrorCode::refused, "the playbook of run " + *id + " is not valid for this version of muster", "use the version that started it");
+    return fail(ErrorCode::refused, "the playbook of run " + *id + " is not valid for this version of muster",
+                "use the version that started it");
   return Opened{std::move(*session), std::move(*run)};
 }
 
@@ -173,16 +183,22 @@ Result<const OpRecord*> gate_named(const OpenRun& run, const std::string& word) 
   for (const OpRecord* op : open) names += (names.empty() ? "`" : ", `") + op->op.path + "`";
   if (word.empty()) {
     if (open.size() == 1) return open[0];
-    if (open.empty()) return fail(ErrorCode::refused, "no gate of run " + run.id() + " waits for a decision", "`muster show " + run.id() + "` tells where it stands");
+    if (open.empty())
+      return fail(ErrorCode::refused, "no gate of run " + run.id() + " waits for a decision",
+                  "`muster show " + run.id() + "` tells where it stands");
     return fail(ErrorCode::invalid, "several gates are open: " + names, "name one");
   }
   const Node* node = word == "playbook" ? &run.loaded.graph->root() : node_named(*run.loaded.graph, word, true);
-  if (!node) return fail(ErrorCode::not_found, "no phase or step of the run is called `" + word + "`", open.empty() ? "no gate is open" : "open: " + names);
+  if (!node)
+    return fail(ErrorCode::not_found, "no phase or step of the run is called `" + word + "`",
+                open.empty() ? "no gate is open" : "open: " + names);
   for (const OpRecord* op : open)
     if (op->op == node->op) return op;
   const OpRecord* op = run.history.find(node->op);
-  std::string state = op && op->gate.state != GateState::none ? "is " + std::string(name_of(op->gate.state)) : "is not open";
-  return fail(ErrorCode::refused, "the gate of `" + node->op.path + "` " + state, open.empty() ? "no gate of the run waits" : "open: " + names);
+  std::string state =
+      op && op->gate.state != GateState::none ? "is " + std::string(name_of(op->gate.state)) : "is not open";
+  return fail(ErrorCode::refused, "the gate of `" + node->op.path + "` " + state,
+              open.empty() ? "no gate of the run waits" : "open: " + names);
 }
 
 }  // namespace muster

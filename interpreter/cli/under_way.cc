@@ -7,10 +7,13 @@ bool has_failed(const OpRecord* op) {
   if (!op) return false;
   switch (op->state) {
     case StepState::failed:
-    case StepState::rolled_back: return !op->passed;
+    case StepState::rolled_back:
+      return !op->passed;
     case StepState::cancelled:
-    case StepState::not_reached: return true;
-    default: return false;
+    case StepState::not_reached:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -11,10 +11,13 @@ namespace {
 bool counts_as_failed(const OpRecord& record) {
   switch (record.state) {
     case StepState::failed:
-    case StepState::rolled_back: return !record.passed;
+    case StepState::rolled_back:
+      return !record.passed;
     case StepState::cancelled:
-    case StepState::not_reached: return true;
-    default: return false;
+    case StepState::not_reached:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -135,19 +138,22 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
       continue;
     }
     OpRecord& op = record(child);
-    bool begun = op.state != StepState::pending || op.attempt > 0 || run_of(child).in_flight || run_of(child).previewing;
+    bool begun =
+        op.state != StepState::pending || op.attempt > 0 || run_of(child).in_flight || run_of(child).previewing;
     if (!begun) {
       bool never = false;
       if (!needs_hold(child, never)) {
         if (never && !stop) {
-          add(EventKind::skipped, child.op, 0, Map{{"state", "not_reached"}, {"reason", "a step that it needs failed"}});
+          add(EventKind::skipped, child.op, 0,
+              Map{{"state", "not_reached"}, {"reason", "a step that it needs failed"}});
           continue;
         }
         if (!stop && child.needs.empty() == false && node.kind != NodeKind::playbook && !child.step->needs) {
           // Its turn comes after the one above it: nothing below can be ready through file order alone.
           bool explicit_below = false;
           for (size_t j = i + 1; j < node.body.size() && !explicit_below; ++j)
-            explicit_below = parts_.graph->at(node.body[j]).step && parts_.graph->at(node.body[j]).step->needs.has_value();
+            explicit_below =
+                parts_.graph->at(node.body[j]).step && parts_.graph->at(node.body[j]).step->needs.has_value();
           if (!explicit_below) break;
         }
         continue;
@@ -216,7 +222,8 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
     if (!node.rescue.empty() && !run_over) {
       Status rescue = advance_list(node.rescue, Context{false, context.ending});
       if (rescue != Status::ended) return rescue;
-      rescued = std::all_of(node.rescue.begin(), node.rescue.end(), [&](NodeId id) { return !counts_as_failed(record(parts_.graph->at(id))); });
+      rescued = std::all_of(node.rescue.begin(), node.rescue.end(),
+                            [&](NodeId id) { return !counts_as_failed(record(parts_.graph->at(id))); });
       if (rescued) state = StepState::recovered;
     }
     bool undo_wanted = !(history_.cancel && !history_.cancel->rollback) || context.ending;
@@ -228,7 +235,8 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
   if (!node.always.empty() && !now_only) {
     Status always = advance_list(node.always, Context{false, true});
     if (always != Status::ended) return always;
-    bool always_failed = std::any_of(node.always.begin(), node.always.end(), [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
+    bool always_failed = std::any_of(node.always.begin(), node.always.end(),
+                                     [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
     if (always_failed && state != StepState::cancelled) state = StepState::failed;
   }
   end_group(node, state);
@@ -251,9 +259,15 @@ void Engine::Loop::end_group(const Node& node, StepState state) {
     if (child && child->error) {
       body["error"] = *child->error;
     } else if (record(node).timed_out) {
-      body["error"] = Map{{"code", "timeout"}, {"message", "the time of `" + node.op.path + "` was up"}, {"effect", "maybe"}, {"step", node.op.path}};
+      body["error"] = Map{{"code", "timeout"},
+                          {"message", "the time of `" + node.op.path + "` was up"},
+                          {"effect", "maybe"},
+                          {"step", node.op.path}};
     } else if (state == StepState::failed) {
-      body["error"] = Map{{"code", "failed"}, {"message", "a step of `" + node.op.path + "` failed"}, {"effect", "maybe"}, {"step", node.op.path}};
+      body["error"] = Map{{"code", "failed"},
+                          {"message", "a step of `" + node.op.path + "` failed"},
+                          {"effect", "maybe"},
+                          {"step", node.op.path}};
     }
   }
   if (state == StepState::failed && node.step && on_failure_of(node) == OnFailure::proceed) body["passed"] = true;
@@ -282,7 +296,8 @@ void Engine::Loop::end_run() {
   const Node& root = parts_.graph->root();
   auto [state, reason] = ending_now();
   const OpRecord& op = record(root);
-  bool always_failed = std::any_of(root.always.begin(), root.always.end(), [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
+  bool always_failed = std::any_of(root.always.begin(), root.always.end(),
+                                   [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
   if (always_failed && state != RunState::rejected && state != RunState::cancelled) {
     reason = reason.empty() ? "a step of `always` failed" : reason + "; a step of `always` failed";
     state = RunState::failed;
@@ -293,11 +308,20 @@ void Engine::Loop::end_run() {
   }
   int code = 1;
   switch (state) {
-    case RunState::succeeded: code = 0; break;
-    case RunState::rolled_back: code = 5; break;
-    case RunState::rejected: code = 4; break;
-    case RunState::cancelled: code = 130; break;
-    default: code = 1;
+    case RunState::succeeded:
+      code = 0;
+      break;
+    case RunState::rolled_back:
+      code = 5;
+      break;
+    case RunState::rejected:
+      code = 4;
+      break;
+    case RunState::cancelled:
+      code = 130;
+      break;
+    default:
+      code = 1;
   }
   Map body{{"status", std::string(name_of(state))}, {"reason", reason}, {"exit_code", code}};
   if (op.result) body["outputs"] = *op.result;

@@ -6,8 +6,8 @@
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/loop.h"
-#include "interpreter/engine/silent.h"
 #include "interpreter/engine/loop_marks.h"
+#include "interpreter/engine/silent.h"
 
 namespace muster {
 
@@ -45,7 +45,8 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
   NodeRun& run = run_of(node);
   OpRecord& op = record(node);
   if (run.in_flight || run.previewing) {
-    bool interrupt = context.stop && (history_.cancel || run_timed_out() || record(parts_.graph->at(node.parent)).timed_out);
+    bool interrupt =
+        context.stop && (history_.cancel || run_timed_out() || record(parts_.graph->at(node.parent)).timed_out);
     if (run.deadline && boot() >= *run.deadline && !run.timed_out) {
       run.timed_out = true;
       interrupt = true;
@@ -67,7 +68,10 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
     Map body{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}};
     if (op.attempt > 0) {
       // Between two attempts, or between an action and its verify: what was done stays recorded as maybe.
-      body["error"] = Map{{"code", "interrupted"}, {"message", "stopped before it could be verified or tried again"}, {"effect", "maybe"}, {"step", node.op.path}};
+      body["error"] = Map{{"code", "interrupted"},
+                          {"message", "stopped before it could be verified or tried again"},
+                          {"effect", "maybe"},
+                          {"step", node.op.path}};
       body["state"] = history_.cancel ? "cancelled" : "failed";
       add(EventKind::verified, node.op, op.attempt, std::move(body));
     } else {
@@ -91,11 +95,19 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
     }
   }
   switch (node.kind) {
-    case NodeKind::set: run_set(node); break;
-    case NodeKind::fail: run_fail(node); break;
-    case NodeKind::audit: run_audit(node); break;
-    case NodeKind::verify: return advance_verify(node, context);
-    default: start_attempt(node, op.attempt + 1);
+    case NodeKind::set:
+      run_set(node);
+      break;
+    case NodeKind::fail:
+      run_fail(node);
+      break;
+    case NodeKind::audit:
+      run_audit(node);
+      break;
+    case NodeKind::verify:
+      return advance_verify(node, context);
+    default:
+      start_attempt(node, op.attempt + 1);
   }
   return has_ended(node) ? Status::ended : Status::active;
 }
@@ -114,7 +126,9 @@ void Engine::Loop::start_attempt(const Node& node, int attempt) {
   Effect effect = effect_of_call(node, action, *args);
   if (effect != Effect::read) {
     add(EventKind::intent, node.op, attempt,
-        Map{{"effect", std::string(name_of(effect))}, {"action", action.name}, {"args_digest", sha256_hex(print_json(Value(*args)))}});
+        Map{{"effect", std::string(name_of(effect))},
+            {"action", action.name},
+            {"args_digest", sha256_hex(print_json(Value(*args)))}});
   }
   launch(node, action, std::move(*args), effect, attempt, false, false);
 }
@@ -139,7 +153,8 @@ class KeptStreams final : public Streams {
  public:
   KeptStreams(OpId op, int attempt) : op_(std::move(op)), attempt_(attempt) {}
   void keep(std::string_view name, CapturedStream stream) override {
-    kept.push_back({op_, attempt_, std::string(name), std::move(stream.head), std::move(stream.tail), stream.bytes, std::move(stream.sha256)});
+    kept.push_back({op_, attempt_, std::string(name), std::move(stream.head), std::move(stream.tail), stream.bytes,
+                    std::move(stream.sha256)});
   }
   std::vector<OutputRecord> kept;
 
@@ -150,9 +165,12 @@ class KeptStreams final : public Streams {
 
 class PostedProgress final : public Progress {
  public:
-  PostedProgress(Executor& executor, Observer& observer, OpId op) : executor_(executor), observer_(observer), op_(std::move(op)) {}
+  PostedProgress(Executor& executor, Observer& observer, OpId op)
+      : executor_(executor), observer_(observer), op_(std::move(op)) {}
   void at(int64_t done, int64_t total, std::string_view unit) override {
-    executor_.post([this_op = op_, &observer = observer_, done, total, text = std::string(unit)] { observer.progress(this_op, done, total, text); });
+    executor_.post([this_op = op_, &observer = observer_, done, total, text = std::string(unit)] {
+      observer.progress(this_op, done, total, text);
+    });
   }
 
  private:
@@ -163,7 +181,8 @@ class PostedProgress final : public Progress {
 
 }  // namespace
 
-void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effect effect, int attempt, bool after_crash, bool automatic_undo) {
+void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effect effect, int attempt,
+                          bool after_crash, bool automatic_undo) {
   auto job = std::make_shared<Job>();
   job->args = std::move(args);
   job->run = run_;
@@ -189,8 +208,9 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
       NoActions others;
       KeptStreams streams(job->op, job->attempt);
       PostedProgress progress(*parts_.executor, observer_, job->op);
-      StepInput input{job->args, job->run, job->op, job->attempt, job->idempotency_key, job->timeout, job->stop.get_token(),
-                      marks, others, progress, streams, job->after_crash};
+      StepInput input{
+          job->args, job->run, job->op,  job->attempt, job->idempotency_key, job->timeout, job->stop.get_token(),
+          marks,     others,   progress, streams,      job->after_crash};
       ActionEnd end;
       end.node = id;
       end.op = job->op;
@@ -202,7 +222,10 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
         Touch touch = parts_.world->touch();
         end.output = action.rollback(input, job->done, touch);
       } else if (job->effect == Effect::read) {
-        end.output = action.look ? action.look(input, look) : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
+        end.output =
+            action.look
+                ? action.look(input, look)
+                : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
       } else if (job->after_crash && action.recover) {
         Touch touch = parts_.world->touch();
         Result<std::optional<StepOutput>> left = action.recover(input, touch);
@@ -231,7 +254,8 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
       }
       end.streams = std::move(streams.kept);
       auto shared = std::make_shared<ActionEnd>(std::move(end));
-      parts_.executor->post([this, shared] { completed_.push_back([this, shared] { action_ended(std::move(*shared)); }); });
+      parts_.executor->post(
+          [this, shared] { completed_.push_back([this, shared] { action_ended(std::move(*shared)); }); });
     });
   });
 }
@@ -251,7 +275,8 @@ void Engine::Loop::action_ended(ActionEnd end) {
   if (end.recovered_nothing) {
     const OpRecord& op = record(node);
     if (node.step->idempotent.value_or(false) || op.effect == "read") {
-      add(EventKind::resolved, node.op, op.attempt, Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
+      add(EventKind::resolved, node.op, op.attempt,
+          Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
     } else {
       in_doubt(node, "the interpreter was killed while it ran, and nothing recorded what became of it");
     }
@@ -278,7 +303,9 @@ void Engine::Loop::action_ended(ActionEnd end) {
     }
     error = error_map(failure, end.op.path, end.attempt);
   }
-  after_commit_.push_back([this, op = end.op, attempt = end.attempt] { parts_.world->processes.committed({run_, op, attempt}); });
+  after_commit_.push_back([this, op = end.op, attempt = end.attempt] {
+    parts_.world->processes.committed({run_, op, attempt});
+  });
   if (end.automatic_undo) {
     body["state"] = error ? "failed" : "succeeded";
     if (error) body["error"] = std::move(*error);
@@ -382,7 +409,8 @@ void Engine::Loop::continue_after_crash(const Node& node) {
     return;
   }
   if (node.step->idempotent.value_or(false)) {
-    add(EventKind::resolved, node.op, op.attempt, Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
+    add(EventKind::resolved, node.op, op.attempt,
+        Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
     return;
   }
   in_doubt(node, "the interpreter was killed while it ran, and nothing recorded what became of it");
@@ -414,7 +442,8 @@ void Engine::Loop::run_fail(const Node& node) {
     message = to_text(*text);
   }
   std::string code = node.step->fail->code ? node.step->fail->code->text : "failed";
-  attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, Map{{"code", code}, {"message", message}, {"effect", "none"}});
+  attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {},
+                Map{{"code", code}, {"message", message}, {"effect", "none"}});
 }
 
 void Engine::Loop::run_audit(const Node& node) {
@@ -428,7 +457,8 @@ void Engine::Loop::run_audit(const Node& node) {
     }
     fields[entry.key.text] = std::move(*value);
   }
-  add(EventKind::audit, node.op, record(node).attempt + 1, Map{{"event", node.step->audit->event ? node.step->audit->event->text : ""}, {"fields", std::move(fields)}});
+  add(EventKind::audit, node.op, record(node).attempt + 1,
+      Map{{"event", node.step->audit->event ? node.step->audit->event->text : ""}, {"fields", std::move(fields)}});
   attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, std::nullopt);
 }
 

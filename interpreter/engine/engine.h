@@ -1,9 +1,9 @@
 // The interpreter proper: readies steps, runs actions, writes intent and outcome, retries, gates, rolls back, resumes.
 //
-// One thread, the loop, owns all run state, evaluates expressions and is the only writer of the journal; action code runs
-// on the executor's threads. A resumed run goes on from its history and never replays code.
-// Units:  exit codes as in docs/language.md, "Runs".
-// Errors: `busy` (owned by somebody else), `storage`, `refused` (an unknown event kind, another graph version, a file
+// One thread, the loop, owns all run state, evaluates expressions and is the only writer of the journal; action code
+// runs on the executor's threads. A resumed run goes on from its history and never replays code. Units:  exit codes as
+// in docs/language.md, "Runs". Errors: `busy` (owned by somebody else), `storage`, `refused` (an unknown event kind,
+// another graph version, a file
 //         that changed), `corrupt`. What goes wrong inside steps is the run's ending, not an error.
 // Source: docs/architecture.md; docs/language.md, "Runs".
 #pragma once
@@ -40,8 +40,8 @@ struct StartRequest {
   Map inputs;          // typed by bind_inputs
   std::string person;  // OS user who starts or resumes
   std::string host;
-  std::string version;  // muster's own
-  std::string parent;   // the run that this one retries
+  std::string version;    // muster's own
+  std::string parent;     // the run that this one retries
   bool detached = false;  // started with --detach: whoever carries it on parks at the next gate, too
 };
 

@@ -7,10 +7,14 @@ std::string why_no_result(const std::string& id, const OpRecord* record) {
   std::string start = "step `" + id + "` has no result: ";
   if (!record) return start + "it has not run";
   switch (record->state) {
-    case StepState::skipped: return start + "it was skipped";
-    case StepState::not_reached: return start + "it was not reached";
-    case StepState::failed: return start + "it failed (" + (record->error ? text_of(*record->error, "message") : "") + ")";
-    default: return start + "it is " + std::string(name_of(record->state));
+    case StepState::skipped:
+      return start + "it was skipped";
+    case StepState::not_reached:
+      return start + "it was not reached";
+    case StepState::failed:
+      return start + "it failed (" + (record->error ? text_of(*record->error, "message") : "") + ")";
+    default:
+      return start + "it is " + std::string(name_of(record->state));
   }
 }
 
@@ -50,7 +54,8 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
     return tl::unexpected("`run` has no field `" + field + "`");
   }
   if (root == "playbook") {
-    if (path.size() < 2) return tl::unexpected(std::string("`playbook` is read by its fields, as in `playbook.version`"));
+    if (path.size() < 2)
+      return tl::unexpected(std::string("`playbook` is read by its fields, as in `playbook.version`"));
     const Playbook& playbook = graph_.playbook();
     const std::string& field = path[1];
     if (field == "name") return keep(playbook.playbook ? playbook.playbook->text : "", 2);
@@ -63,7 +68,8 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
 }
 
 tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {
-  if (path.size() < 2) return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));
+  if (path.size() < 2)
+    return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));
   const Node* node = graph_.find_step(path[1]);
   if (!node) return tl::unexpected("no step is called `" + path[1] + "`");
   const OpRecord* record = history_.find(node->op);

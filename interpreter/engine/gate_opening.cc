@@ -1,4 +1,5 @@
-// Gates: what would be done is rendered and previewed once, shown, and bound to a digest; the decision is taken in here.
+// Gates: what would be done is rendered and previewed once, shown, and bound to a digest; the decision is taken in
+// here.
 #include <algorithm>
 #include <set>
 
@@ -54,12 +55,14 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
     std::vector<const Read*> reads;
     collect_reads(call.args, reads);
     for (const Read* read : reads)
-      if (read->path.size() > 1 && read->path[0] == "steps" && guarded_ids.count(read->path[1]) > 0) guarded.known_after = read->path[1];
+      if (read->path.size() > 1 && read->path[0] == "steps" && guarded_ids.count(read->path[1]) > 0)
+        guarded.known_after = read->path[1];
     if (guarded.known_after.empty()) {
       RunEnvironment names = environment(at);
       if (node->step->when && node != &gate) {
-        bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(),
-                                 [&](const Read& read) { return read.path.size() > 1 && read.path[0] == "steps" && guarded_ids.count(read.path[1]) > 0; });
+        bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(), [&](const Read& read) {
+          return read.path.size() > 1 && read.path[0] == "steps" && guarded_ids.count(read.path[1]) > 0;
+        });
         if (!waits) {
           tl::expected<bool, Map> holds = ask(*node->step->when, names);
           guarded.skipped = holds && !*holds;
@@ -87,18 +90,30 @@ std::string Engine::Loop::gate_digest(const Node& gate, const Map& shown, const 
     const Value* mine = pins ? member(*pins, step.node->op.path) : nullptr;
     if (mine && mine->is<Map>())
       for (const auto& [name, value] : mine->get<Map>()) args[name] = value;
-    steps.push_back(Map{{"op", step.node->op.path}, {"args", std::move(args)}, {"known_after", step.known_after}, {"skipped", step.skipped},
+    steps.push_back(Map{{"op", step.node->op.path},
+                        {"args", std::move(args)},
+                        {"known_after", step.known_after},
+                        {"skipped", step.skipped},
                         {"problem", step.problem}});
   }
-  auto of = [&](std::string_view name) { const Value* v = member(shown, name); return v ? *v : Value(); };
+  auto of = [&](std::string_view name) {
+    const Value* v = member(shown, name);
+    return v ? *v : Value();
+  };
   List files;
   for (const SourceFile& file : parts_.files->all()) files.push_back(file.digest);
-  Map bound{{"store", parts_.journal->instance()}, {"run", run_},
-            {"gate", gate.op.path},                {"opening", of("opening")},
-            {"nonce", of("nonce")},                {"files", std::move(files)},
-            {"inputs", inputs_},                   {"steps", std::move(steps)},
-            {"places", of("places")},              {"barred", of("barred")},
-            {"require_reason", of("require_reason")}, {"expires_at", of("expires_at")},
+  Map bound{{"store", parts_.journal->instance()},
+            {"run", run_},
+            {"gate", gate.op.path},
+            {"opening", of("opening")},
+            {"nonce", of("nonce")},
+            {"files", std::move(files)},
+            {"inputs", inputs_},
+            {"steps", std::move(steps)},
+            {"places", of("places")},
+            {"barred", of("barred")},
+            {"require_reason", of("require_reason")},
+            {"expires_at", of("expires_at")},
             {"message", of("message")}};
   return sha256_hex("muster-gate-1\n" + encode_value(Value(std::move(bound))));
 }
@@ -110,16 +125,22 @@ std::optional<Engine::Loop::Status> Engine::Loop::advance_gate(const Node& node,
   OpRecord& op = record(node);
   if (run.previewing) return Status::active;
   switch (op.gate.state) {
-    case GateState::approved: return std::nullopt;
+    case GateState::approved:
+      return std::nullopt;
     case GateState::rejected:
-    case GateState::expired: return Status::ended;
+    case GateState::expired:
+      return Status::ended;
     case GateState::none:
-    case GateState::voided: open_gate(node, op.gate.opening + 1); return run.previewing ? Status::active : Status::ended;
-    case GateState::open: break;
+    case GateState::voided:
+      open_gate(node, op.gate.opening + 1);
+      return run.previewing ? Status::active : Status::ended;
+    case GateState::open:
+      break;
   }
   if (context.stop) {
     add(EventKind::gate_closed, node.op, op.gate.opening, Map{{"verdict", "voided"}, {"reason", "the run is ending"}});
-    add(EventKind::skipped, node.op, 0, Map{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}});
+    add(EventKind::skipped, node.op, 0,
+        Map{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}});
     return Status::ended;
   }
   bool decided = !op.gate.votes.empty() || (op.gate.expires_at && now() >= *op.gate.expires_at);
@@ -141,7 +162,10 @@ void Engine::Loop::close_gate(const Node& node, const GateDecision& decision) {
   List people(decision.people.begin(), decision.people.end());
   int opening = record(node).gate.opening;
   add(EventKind::gate_closed, node.op, opening,
-      Map{{"verdict", std::string(name_of(decision.state))}, {"reason", decision.reason}, {"people", std::move(people)}}, "gate");
+      Map{{"verdict", std::string(name_of(decision.state))},
+          {"reason", decision.reason},
+          {"people", std::move(people)}},
+      "gate");
   if (decision.state != GateState::rejected && decision.state != GateState::expired) return;
   rejected_ = true;
   rejected_reason_ = decision.state == GateState::expired ? "gate `" + node.op.path + "` expired"
@@ -174,12 +198,14 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
       SilentProgress progress;
       SilentStreams streams;
       for (const Asked& step : *asked) {
-        StepInput input{step.args, run_, step.op, 1, "", Duration::seconds(60), stop, marks, others, progress, streams, false};
+        StepInput input{step.args, run_,  step.op, 1,        "",      Duration::seconds(60),
+                        stop,      marks, others,  progress, streams, false};
         Look look = parts_.world->look();
         Trial trial = parts_.world->trial();
-        Result<Preview> preview = step.action->preview
-                                      ? step.action->preview(input, look, trial)
-                                      : Result<Preview>(Preview{{step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt});
+        Result<Preview> preview =
+            step.action->preview ? step.action->preview(input, look, trial)
+                                 : Result<Preview>(Preview{
+                                       {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt});
         previews->push_back({step.op, std::move(preview)});
       }
       parts_.executor->post([this, previews, id, opening] {
@@ -188,7 +214,8 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
           NodeRun& run_now = nodes_[id.index];
           run_now.previewing = false;
           run_now.stop.reset();
-          if (!broken_ && !stopping_ && !history_.cancel) previewed(parts_.graph->at(id), opening, std::move(*previews));
+          if (!broken_ && !stopping_ && !history_.cancel)
+            previewed(parts_.graph->at(id), opening, std::move(*previews));
         });
       });
     });
@@ -224,7 +251,8 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
         if (is_group && group.name.text == approver.name)
           for (const Name& member_name : group.members) people.insert(member_name.text);
     }
-    places.push_back(Map{{"people", List(people.begin(), people.end())}, {"label", label}, {"count", requirement.count}});
+    places.push_back(
+        Map{{"people", List(people.begin(), people.end())}, {"label", label}, {"count", requirement.count}});
   }
   bool prevent = approval.prevent_self_approval.value_or(!approval.approvers.empty());
   bool lifted = prevent && parts_.configuration->self_approval_allowed();

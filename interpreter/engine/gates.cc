@@ -64,7 +64,8 @@ RulesOfGate rules_of(const GateRecord& gate) {
       RulesOfGate::Place place;
       place.people = texts(member(*map, "people"));
       place.label = text_of(*map, "label");
-      if (const Value* count = member(*map, "count"); count && count->is<int64_t>()) place.count = count->get<int64_t>();
+      if (const Value* count = member(*map, "count"); count && count->is<int64_t>())
+        place.count = count->get<int64_t>();
       rules.places.push_back(std::move(place));
     }
   }
@@ -78,10 +79,12 @@ Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now) {
   if (gate.state != GateState::open)
     return fail(ErrorCode::refused, "this gate is not open: it is " + std::string(name_of(gate.state)));
   if (gate.expires_at && now >= *gate.expires_at)
-    return fail(ErrorCode::refused, "this gate expired at " + to_text(*gate.expires_at), "start the run again, or `muster retry` it");
+    return fail(ErrorCode::refused, "this gate expired at " + to_text(*gate.expires_at),
+                "start the run again, or `muster retry` it");
   RulesOfGate rules = rules_of(gate);
   if (vote.digest != gate.digest)
-    return fail(ErrorCode::refused, "this decision is for other content than the gate shows now", "look at `muster gates` and decide again");
+    return fail(ErrorCode::refused, "this decision is for other content than the gate shows now",
+                "look at `muster gates` and decide again");
   if (rules.require_reason && vote.reason.empty())
     return fail(ErrorCode::invalid, "this gate asks for a reason", "add `--reason TEXT`");
   bool counts = rules.places.empty();
@@ -113,7 +116,8 @@ GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, 
     bool enough = rules.places.empty() || all_filled(rules.places, people);
     if (enough) return {GateState::approved, vote.reason, people};
   }
-  if (gate.expires_at && now >= *gate.expires_at) return {GateState::expired, "nobody decided before " + to_text(*gate.expires_at), {}};
+  if (gate.expires_at && now >= *gate.expires_at)
+    return {GateState::expired, "nobody decided before " + to_text(*gate.expires_at), {}};
   decision.people = std::move(people);
   return decision;
 }

@@ -20,14 +20,15 @@ struct RulesOfGate {
     std::string label;                // `group:database or group:sre`
     int64_t count = 1;
   };
-  std::vector<Place> places;  // none: anybody, one vote
-  std::vector<std::string> barred;  // starter and resumers, where self approval is prevented
+  std::vector<Place> places;          // none: anybody, one vote
+  std::vector<std::string> barred;    // starter and resumers, where self approval is prevented
   bool self_approval_lifted = false;  // by the configuration of a team of one
   bool require_reason = false;
 };
 [[nodiscard]] RulesOfGate rules_of(const GateRecord& gate);
 
-// Whether this person may vote so now: what a command asks before it writes a vote, and the engine again before it counts it.
+// Whether this person may vote so now: what a command asks before it writes a vote, and the engine again before it
+// counts it.
 [[nodiscard]] Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now);
 
 struct GateDecision {
@@ -35,7 +36,8 @@ struct GateDecision {
   std::string reason;
   std::vector<std::string> people;  // whose votes counted
 };
-// A no wins when it comes first; each person fills one place; votes for another digest or by people who may not count nothing.
+// A no wins when it comes first; each person fills one place; votes for another digest or by people who may not count
+// nothing.
 [[nodiscard]] GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, Timestamp now);
 
 }  // namespace muster

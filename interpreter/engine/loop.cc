@@ -27,7 +27,8 @@ Map error_map(const Error& error, const std::string& step, int attempt) {
   return map;
 }
 
-Engine::Loop::Loop(Parts parts, Observer& observer) : parts_(std::move(parts)), observer_(observer), owner_(this_owner()) {
+Engine::Loop::Loop(Parts parts, Observer& observer)
+    : parts_(std::move(parts)), observer_(observer), owner_(this_owner()) {
   nodes_.resize(parts_.graph->nodes().size());
 }
 
@@ -102,10 +103,12 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
   if (!history) return pass(history.error());
   history_ = std::move(*history);
   if (history_.has_unknown)
-    return fail(ErrorCode::refused, "run " + run + " has events of a later version of muster", "resume it with that version");
+    return fail(ErrorCode::refused, "run " + run + " has events of a later version of muster",
+                "resume it with that version");
   const Value* version = member(history_.created, "graph_version");
   if (!version || !version->is<int64_t>() || version->get<int64_t>() != kGraphVersion)
-    return fail(ErrorCode::refused, "run " + run + " was planned by another version of muster", "resume it with that version");
+    return fail(ErrorCode::refused, "run " + run + " was planned by another version of muster",
+                "resume it with that version");
   std::vector<std::string> digests;
   for (const SourceFile& file : parts_.files->all()) digests.push_back(file.digest);
   if (parts_.graph->digest(digests) != record->row.graph_digest)
@@ -197,7 +200,8 @@ Result<void> Engine::Loop::flush() {
       if (*answer == CommitAnswer::stored) break;
       if (*answer == CommitAnswer::lost) {
         broken_ = true;
-        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process", "watch it with `muster show " + run_ + "`");
+        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
+                    "watch it with `muster show " + run_ + "`");
       }
       Result<void> taken = take_in_foreign();
       if (!taken) {
@@ -231,12 +235,14 @@ Result<Ending> Engine::Loop::park(int exit_code, std::string reason) {
   commit.state = exit_code == 75 && stopping_ ? RunState::running : RunState::waiting;
   commit.release = true;
   for (const OpRecord* op : history_.in_order())
-    if (op->gate.state == GateState::open && op->gate.expires_at && (!commit.due_at || *op->gate.expires_at < *commit.due_at))
+    if (op->gate.state == GateState::open && op->gate.expires_at &&
+        (!commit.due_at || *op->gate.expires_at < *commit.due_at))
       commit.due_at = op->gate.expires_at;
   while (true) {
     Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
     if (!answer) return pass(answer.error());
-    if (*answer == CommitAnswer::lost) return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process");
+    if (*answer == CommitAnswer::lost)
+      return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process");
     if (*answer == CommitAnswer::stored) break;
     Result<void> taken = take_in_foreign();
     if (!taken) return pass(taken.error());
@@ -273,8 +279,9 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     if (!flushed) return pass(flushed.error());
     if (history_.ended) {
       const Value* code = member(*history_.ended, "exit_code");
-      return Ending{ending_of(history_).value_or(RunState::failed), code && code->is<int64_t>() ? static_cast<int>(code->get<int64_t>()) : 1,
-                    run_, text_of(*history_.ended, "reason")};
+      return Ending{ending_of(history_).value_or(RunState::failed),
+                    code && code->is<int64_t>() ? static_cast<int>(code->get<int64_t>()) : 1, run_,
+                    text_of(*history_.ended, "reason")};
     }
     if (stopping_) return park(75, "stopped by a signal; `muster resume " + run_ + "` goes on");
     if (!completed_.empty()) continue;
@@ -302,7 +309,8 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
       Result<bool> held = parts_.journal->renew(lease_, owner_, now());
       if (held && !*held) {
         broken_ = true;
-        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process", "watch it with `muster show " + run_ + "`");
+        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
+                    "watch it with `muster show " + run_ + "`");
       }
     }
   }
@@ -315,22 +323,31 @@ Result<void> Engine::Loop::vote(const OpId& gate, Vote vote) {
   Result<void> allowed = may_vote(op->gate, vote, vote.at);
   if (!allowed) return allowed;
   add(EventKind::vote, gate, op->gate.opening,
-      Map{{"person", vote.person}, {"verdict", vote.verdict}, {"reason", vote.reason}, {"digest", vote.digest}, {"how", vote.how},
+      Map{{"person", vote.person},
+          {"verdict", vote.verdict},
+          {"reason", vote.reason},
+          {"digest", vote.digest},
+          {"how", vote.how},
           {"opening", op->gate.opening}});
   return {};
 }
 
 Result<void> Engine::Loop::resolve(const OpId& step, std::string choice, std::string person, std::string reason) {
   const OpRecord* op = history_.find(step);
-  if (!op || op->state != StepState::in_doubt) return fail(ErrorCode::refused, "step `" + step.path + "` is not in doubt");
-  add(EventKind::resolved, step, op->attempt, Map{{"choice", std::move(choice)}, {"person", std::move(person)}, {"reason", std::move(reason)}});
+  if (!op || op->state != StepState::in_doubt)
+    return fail(ErrorCode::refused, "step `" + step.path + "` is not in doubt");
+  add(EventKind::resolved, step, op->attempt,
+      Map{{"choice", std::move(choice)}, {"person", std::move(person)}, {"reason", std::move(reason)}});
   return {};
 }
 
 void Engine::Loop::cancel(CancelRequest request) {
   if (history_.ended) return;
   add(EventKind::cancel_asked, parts_.graph->root().op, 0,
-      Map{{"person", request.person}, {"reason", request.reason}, {"rollback", request.rollback}, {"now", request.now}});
+      Map{{"person", request.person},
+          {"reason", request.reason},
+          {"rollback", request.rollback},
+          {"now", request.now}});
 }
 
 // --- Engine: the public face

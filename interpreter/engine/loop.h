@@ -1,7 +1,7 @@
 // The loop: one thread that owns the state of one run. Inside this room only.
 //
-// Each turn: take in what was completed; decide, from graph and history alone, what follows (advance); store all of it in
-// one commit; only then start effects. Decisions are events; everything else here may be lost with the process.
+// Each turn: take in what was completed; decide, from graph and history alone, what follows (advance); store all of it
+// in one commit; only then start effects. Decisions are events; everything else here may be lost with the process.
 #pragma once
 
 #include <deque>
@@ -98,8 +98,8 @@ class Engine::Loop {
   void wake_at(Duration boot_time);
   void wake_at(Timestamp moment);
   void add(EventKind kind, const OpId& op, int attempt, Map body, std::string_view ledger = {});
-  Result<void> flush();                 // commits the batch, then starts what waited for it
-  Result<void> take_in_foreign();       // events that other processes wrote
+  Result<void> flush();            // commits the batch, then starts what waited for it
+  Result<void> take_in_foreign();  // events that other processes wrote
   void take_in(ActionEnd end);
   void take_in_completions();
   OpRecord& record(const Node& node);
@@ -147,7 +147,8 @@ class Engine::Loop {
   std::optional<Retry> retry_of(const Node& node) const;
   OnFailure on_failure_of(const Node& node) const;
   Duration timeout_of_attempt(const Node& node);
-  void launch(const Node& node, const Action& action, Map args, Effect effect, int attempt, bool after_crash, bool automatic_undo);
+  void launch(const Node& node, const Action& action, Map args, Effect effect, int attempt, bool after_crash,
+              bool automatic_undo);
   void in_doubt(const Node& node, std::string reason);
   Effect effect_of_call(const Node& node, const Action& action, const Map& args) const;
 
@@ -162,9 +163,9 @@ class Engine::Loop {
   void previewed(const Node& node, int opening, std::vector<GuardedPreview> previews);
   struct Guarded {
     const Node* node;
-    Map args;                      // rendered
-    std::string known_after;       // or: waits for this step
-    std::string problem;           // or: cannot be rendered
+    Map args;                 // rendered
+    std::string known_after;  // or: waits for this step
+    std::string problem;      // or: cannot be rendered
     bool skipped = false;
   };
   std::vector<Guarded> guarded_by(const Node& gate, Timestamp at);
@@ -174,7 +175,8 @@ class Engine::Loop {
 
   // --- rendering.cc: templates and arguments with the values of this run
   RunEnvironment environment(Timestamp at);
-  tl::expected<Map, Map> render_args(const Node& node, const ActionCall& call, const Action& action, RunEnvironment& names);
+  tl::expected<Map, Map> render_args(const Node& node, const ActionCall& call, const Action& action,
+                                     RunEnvironment& names);
   tl::expected<bool, Map> ask(const Expression& expression, RunEnvironment& names);
   tl::expected<Value, Map> value_of(const Template& text, RunEnvironment& names);
   std::optional<Duration> duration_of(const std::optional<DurationText>& text);

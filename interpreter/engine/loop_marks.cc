@@ -50,9 +50,11 @@ Result<Value> LoopMarks::once(std::string_view name_view, Effect effect, const s
           value = settled->value;
           run = false;
           break;
-        case Settled::Answer::did_not_happen: break;
+        case Settled::Answer::did_not_happen:
+          break;
         case Settled::Answer::cannot_tell:
-          return fail(ErrorCode::in_doubt, "a crash left it open whether `" + name + "` happened", {}, Certainty::maybe);
+          return fail(ErrorCode::in_doubt, "a crash left it open whether `" + name + "` happened", {},
+                      Certainty::maybe);
       }
     } else if (effect != Effect::read) {
       return fail(ErrorCode::in_doubt, "a crash left it open whether `" + name + "` happened", {}, Certainty::maybe);

@@ -26,7 +26,8 @@ Duration boot_now() {
 
 class PoolExecutor final : public Executor {
  public:
-  explicit PoolExecutor(unsigned threads) : limit_(std::max(1u, threads)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  explicit PoolExecutor(unsigned threads)
+      : limit_(std::max(1u, threads)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   ~PoolExecutor() override {
     {

@@ -18,7 +18,9 @@ Map Engine::Loop::expression_error(const Diagnostic& diagnostic) const {
 
 ArgumentValues Engine::Loop::argument_values(RunEnvironment& names) {
   ArgumentValues values;
-  values.text = [&names](const Template& text, bool is_url) { return is_url ? evaluate_url(text, names) : evaluate(text, names); };
+  values.text = [&names](const Template& text, bool is_url) {
+    return is_url ? evaluate_url(text, names) : evaluate(text, names);
+  };
   values.connection = [this, &names](const Name& name) -> tl::expected<Value, Diagnostic> {
     for (const ConnectionDeclaration& declared : parts_.graph->playbook().connections) {
       if (declared.name.text != name.text) continue;
@@ -41,7 +43,8 @@ const Action& Engine::Loop::action_of(const ActionCall& call) const {
   return *action;
 }
 
-tl::expected<Map, Map> Engine::Loop::render_args(const Node& node, const ActionCall& call, const Action& action, RunEnvironment& names) {
+tl::expected<Map, Map> Engine::Loop::render_args(const Node& node, const ActionCall& call, const Action& action,
+                                                 RunEnvironment& names) {
   tl::expected<Map, Diagnostics> args = type_arguments(call.args, action, argument_values(names));
   if (!args) return tl::unexpected(expression_error(args.error().front()));
   // What was chosen when the gate above opened is what runs.
@@ -61,7 +64,8 @@ tl::expected<bool, Map> Engine::Loop::ask(const Expression& expression, RunEnvir
   Diagnostic wrong;
   wrong.code = "expression-failed";
   wrong.at = expression.at;
-  wrong.message = "`" + expression.text + "` must yield true or false, and yields " + std::string(type_name(answer->value));
+  wrong.message =
+      "`" + expression.text + "` must yield true or false, and yields " + std::string(type_name(answer->value));
   return tl::unexpected(expression_error(wrong));
 }
 

@@ -19,7 +19,8 @@ class SilentProgress final : public Progress {
 class NoActions final : public Actions {
  public:
   Result<Value> call(std::string_view name, std::string_view action, const Map&) override {
-    return fail(ErrorCode::invalid, "`" + std::string(action) + "` cannot be called as `" + std::string(name) + "` from here");
+    return fail(ErrorCode::invalid,
+                "`" + std::string(action) + "` cannot be called as `" + std::string(name) + "` from here");
   }
 };
 
@@ -28,7 +29,8 @@ class ReadMarks final : public Marks {
  public:
   Result<Value> once(std::string_view name, Effect effect, const std::function<Result<Value>()>& body,
                      const std::function<Result<Settled>()>&) override {
-    if (effect != Effect::read) return fail(ErrorCode::refused, "`" + std::string(name) + "` may not be done while only looking");
+    if (effect != Effect::read)
+      return fail(ErrorCode::refused, "`" + std::string(name) + "` may not be done while only looking");
     return body();
   }
 };

@@ -5,7 +5,8 @@
 
 namespace muster {
 
-void Engine::Loop::collect_rollback_of(const Node& node, std::vector<const Node*>& undo, std::vector<std::string>& without) {
+void Engine::Loop::collect_rollback_of(const Node& node, std::vector<const Node*>& undo,
+                                       std::vector<std::string>& without) {
   const OpRecord* op = history_.find(node.op);
   if (!op || op->rolled_back) return;
   if (node.is_group()) {
@@ -36,7 +37,8 @@ std::vector<std::string> Engine::Loop::collect_rollback(const Node& group, std::
     for (NodeId id : group.body) collect_rollback_of(parts_.graph->at(id), undo, without);
     for (NodeId id : group.rescue) collect_rollback_of(parts_.graph->at(id), undo, without);
   }
-  std::stable_sort(undo.begin(), undo.end(), [&](const Node* a, const Node* b) { return record(*a).ended_seq > record(*b).ended_seq; });
+  std::stable_sort(undo.begin(), undo.end(),
+                   [&](const Node* a, const Node* b) { return record(*a).ended_seq > record(*b).ended_seq; });
   std::vector<std::string> ops;
   for (const Node* node : undo) ops.push_back(node->op.path);
   return ops;
@@ -80,8 +82,8 @@ Engine::Loop::Status Engine::Loop::undo(const Node& node) {
     if (status != Status::ended) return status;
     for (NodeId id : node.rollback) {
       const OpRecord& step = record(parts_.graph->at(id));
-      ok = ok && (step.state == StepState::succeeded || step.state == StepState::skipped || step.state == StepState::already_done ||
-                  step.state == StepState::recovered || step.passed);
+      ok = ok && (step.state == StepState::succeeded || step.state == StepState::skipped ||
+                  step.state == StepState::already_done || step.state == StepState::recovered || step.passed);
     }
   }
   add(EventKind::rollback_ended, node.op, record(node).attempt, Map{{"undone", ok}});
@@ -99,7 +101,8 @@ Engine::Loop::Status Engine::Loop::undo_automatically(const Node& node) {
   bool after_crash = undo.intent_open;
   if (undo.state == StepState::in_doubt) return Status::blocked;
   if (after_crash && !action.continues_after_crash) {
-    add(EventKind::in_doubt, op, undo.attempt, Map{{"reason", "the interpreter was killed while this was being undone"}});
+    add(EventKind::in_doubt, op, undo.attempt,
+        Map{{"reason", "the interpreter was killed while this was being undone"}});
     return Status::blocked;
   }
   RunEnvironment names = environment(now());
@@ -111,7 +114,8 @@ Engine::Loop::Status Engine::Loop::undo_automatically(const Node& node) {
     return Status::ended;
   }
   int attempt = after_crash ? undo.attempt : undo.attempt + 1;
-  if (!after_crash) add(EventKind::intent, op, attempt, Map{{"effect", record(node).effect}, {"undo_of", node.op.path}});
+  if (!after_crash)
+    add(EventKind::intent, op, attempt, Map{{"effect", record(node).effect}, {"undo_of", node.op.path}});
   launch(node, action, std::move(*args), Effect::destructive, attempt, after_crash, true);
   return Status::active;
 }

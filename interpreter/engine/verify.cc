@@ -23,7 +23,8 @@ Engine::Loop::Status Engine::Loop::advance_verify(const Node& node, Context cont
   OpRecord& op = record(node);
   const Verify& verify = *node.step->verify;
   if (context.stop && node.kind == NodeKind::verify) {
-    add(EventKind::skipped, node.op, 0, Map{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}});
+    add(EventKind::skipped, node.op, 0,
+        Map{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}});
     return Status::ended;
   }
   if (!run.polling) {
@@ -62,7 +63,8 @@ void Engine::Loop::poll(const Node& node) {
     Map error = args.error();
     error["effect"] = node.kind == NodeKind::verify ? "none" : "done";
     run.polling = false;
-    attempt_ended(node, run.verify_attempt, EventKind::verified, Map{{"started_at", run.verify_began}}, std::move(error));
+    attempt_ended(node, run.verify_attempt, EventKind::verified, Map{{"started_at", run.verify_began}},
+                  std::move(error));
     return;
   }
   run.in_flight = true;
@@ -73,7 +75,8 @@ void Engine::Loop::poll(const Node& node) {
   if (limit.us == 0) limit = Duration{std::max<int64_t>(run.poll_until->us - boot().us, Duration::seconds(30).us)};
   run.deadline = Duration{boot().us + limit.us};
   auto shared_args = std::make_shared<Map>(std::move(*args));
-  after_commit_.push_back([this, shared_args, &action, id = node.id, op = node.op.verify(), limit, stop = run.stop->get_token(), attempt = run.polls] {
+  after_commit_.push_back([this, shared_args, &action, id = node.id, op = node.op.verify(), limit,
+                           stop = run.stop->get_token(), attempt = run.polls] {
     ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt] {
       ReadMarks marks;
@@ -82,7 +85,9 @@ void Engine::Loop::poll(const Node& node) {
       SilentStreams streams;
       StepInput input{*shared_args, run_, op, attempt, "", limit, stop, marks, others, progress, streams, false};
       Look look = parts_.world->look();
-      Result<StepOutput> output = action.look ? action.look(input, look) : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
+      Result<StepOutput> output =
+          action.look ? action.look(input, look)
+                      : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
       auto end = std::make_shared<PollEnd>(PollEnd{id, parts_.world->clock.now(), std::move(output)});
       parts_.executor->post([this, end] {
         completed_.push_back([this, end] {
@@ -136,7 +141,8 @@ void Engine::Loop::poll_ended(PollEnd end) {
       first_failure = claim.name ? *claim.name : claim.that.text;
       if (const Value* parts = member(row, "parts"); parts && parts->is<Map>()) {
         std::string with;
-        for (const auto& [text, value] : parts->get<Map>()) with += (with.empty() ? " with `" : ", `") + text + "` = " + to_text(value);
+        for (const auto& [text, value] : parts->get<Map>())
+          with += (with.empty() ? " with `" : ", `") + text + "` = " + to_text(value);
         first_failure += with;
       } else if (member(row, "reason")) {
         first_failure += ": " + text_of(row, "reason");
@@ -158,7 +164,8 @@ void Engine::Loop::poll_ended(PollEnd end) {
     return;
   }
   Map error{{"code", "verify_failed"},
-            {"message", answered ? "claim does not hold: " + first_failure : "nothing to verify: " + end.output.error().message},
+            {"message",
+             answered ? "claim does not hold: " + first_failure : "nothing to verify: " + end.output.error().message},
             {"effect", node.kind == NodeKind::verify ? "none" : "done"},
             {"claims", std::move(claims)}};
   if (!answered) {

@@ -77,20 +77,30 @@ class Evaluator {
  public:
   using Got = tl::expected<const Value*, Diagnostic>;
 
-  Evaluator(const std::string& text, const Environment& names, Budget budget) : text_(text), names_(names), left_(budget), parts_left_(budget.bytes) {}
+  Evaluator(const std::string& text, const Environment& names, Budget budget)
+      : text_(text), names_(names), left_(budget), parts_left_(budget.bytes) {}
 
   Got value(const ExpressionNode& node) {
     if (!spend(1)) return spent(node);
     switch (node.kind) {
-      case ExpressionNode::Kind::constant: return &node.constant;
-      case ExpressionNode::Kind::name: return name(node);
-      case ExpressionNode::Kind::parameter: return parameters_.at(node.text);
-      case ExpressionNode::Kind::index: return index(node);
-      case ExpressionNode::Kind::call: return node.text == "cond" && node.children.size() == 3 ? cond(node) : call(node);
-      case ExpressionNode::Kind::unary: return unary(node);
-      case ExpressionNode::Kind::binary: return binary(node);
-      case ExpressionNode::Kind::table: return table(node);
-      case ExpressionNode::Kind::function: break;  // the parser allows it as a helper's argument only
+      case ExpressionNode::Kind::constant:
+        return &node.constant;
+      case ExpressionNode::Kind::name:
+        return name(node);
+      case ExpressionNode::Kind::parameter:
+        return parameters_.at(node.text);
+      case ExpressionNode::Kind::index:
+        return index(node);
+      case ExpressionNode::Kind::call:
+        return node.text == "cond" && node.children.size() == 3 ? cond(node) : call(node);
+      case ExpressionNode::Kind::unary:
+        return unary(node);
+      case ExpressionNode::Kind::binary:
+        return binary(node);
+      case ExpressionNode::Kind::table:
+        return table(node);
+      case ExpressionNode::Kind::function:
+        break;  // the parser allows it as a helper's argument only
     }
     return raise(node, "a function can only be handed to a helper: `map(list, function(x) return x end)`");
   }
@@ -107,7 +117,9 @@ class Evaluator {
     return raise(node, "this expression needs more memory than it may");
   }
 
-  tl::unexpected<Diagnostic> raise(const ExpressionNode& node, std::string message, std::string help = {}) { return raise(node, node.at, std::move(message), std::move(help)); }
+  tl::unexpected<Diagnostic> raise(const ExpressionNode& node, std::string message, std::string help = {}) {
+    return raise(node, node.at, std::move(message), std::move(help));
+  }
 
   // `node` is what failed, `at` the part of it to point at.
   tl::unexpected<Diagnostic> raise(const ExpressionNode& node, Span at, std::string message, std::string help = {}) {
@@ -122,13 +134,17 @@ class Evaluator {
     for (bool inside : {true, false})
       for (const Part& part : parts_) {
         bool is_inside = part.at.begin >= node.at.begin && part.at.end <= node.at.end;
-        if (is_inside == inside && problem.notes.size() < shown_parts) problem.notes.push_back({part.at, part.text + " = " + shown(part.value)});
+        if (is_inside == inside && problem.notes.size() < shown_parts)
+          problem.notes.push_back({part.at, part.text + " = " + shown(part.value)});
       }
-    std::stable_sort(problem.notes.begin(), problem.notes.end(), [](const Note& a, const Note& b) { return a.at.begin < b.at.begin; });
+    std::stable_sort(problem.notes.begin(), problem.notes.end(),
+                     [](const Note& a, const Note& b) { return a.at.begin < b.at.begin; });
     return tl::unexpected(std::move(problem));
   }
 
-  std::string written(const ExpressionNode& node) const { return text_.substr(node.text_begin, node.text_end - node.text_begin); }
+  std::string written(const ExpressionNode& node) const {
+    return text_.substr(node.text_begin, node.text_end - node.text_begin);
+  }
 
   Got keep(const ExpressionNode& node, Value made) {
     int64_t bytes = weight(made);
@@ -164,17 +180,23 @@ class Evaluator {
     }
     if (const auto* list = what.find<List>()) {
       Value number = as_number(key, false);
-      double n = number.is<int64_t>() ? static_cast<double>(number.get<int64_t>()) : number.is<double>() ? number.get<double>() : 0;
-      if (n >= 1 && n <= static_cast<double>(list->size()) && static_cast<double>(static_cast<size_t>(n)) == n) return &(*list)[static_cast<size_t>(n) - 1];
+      double n = number.is<int64_t>()  ? static_cast<double>(number.get<int64_t>())
+                 : number.is<double>() ? number.get<double>()
+                                       : 0;
+      if (n >= 1 && n <= static_cast<double>(list->size()) && static_cast<double>(static_cast<size_t>(n)) == n)
+        return &(*list)[static_cast<size_t>(n) - 1];
       return &nil_;
     }
     if (what.is<Secret>()) return raise(node, at, std::string(rule_of_secrets()));
-    return raise(node, at, what.is_null() ? "`" + what_text + "` is nil" : "`" + what_text + "` is " + article_and_type(what) + " and has no fields");
+    return raise(node, at,
+                 what.is_null() ? "`" + what_text + "` is nil"
+                                : "`" + what_text + "` is " + article_and_type(what) + " and has no fields");
   }
 
   Got name(const ExpressionNode& node) {
     tl::expected<Environment::Found, std::string> found = names_.find(node.path);
-    if (!found) return raise(node, Span{node.at.file, node.pieces.front().begin, node.pieces.back().end}, found.error());
+    if (!found)
+      return raise(node, Span{node.at.file, node.pieces.front().begin, node.pieces.back().end}, found.error());
     const Value* at = found->value;
     for (size_t i = found->used; i < node.path.size(); ++i) {
       bool deep = !at->is<Map>();  // the words of an error cost more than the step
@@ -262,7 +284,8 @@ class Evaluator {
     return [this, &function](std::span<const Value* const> arguments) -> tl::expected<Value, std::string> {
       if (inside_function_ >= call_depth) return tl::unexpected(std::string("functions are nested too deep"));
       std::map<std::string, const Value*> outer = parameters_;
-      for (size_t i = 0; i < function.parameters.size(); ++i) parameters_[function.parameters[i]] = i < arguments.size() ? arguments[i] : &nil_;
+      for (size_t i = 0; i < function.parameters.size(); ++i)
+        parameters_[function.parameters[i]] = i < arguments.size() ? arguments[i] : &nil_;
       size_t kept_before = kept_.size();
       int64_t bytes_before = left_.bytes;
       ++inside_function_;

@@ -51,10 +51,12 @@ struct Evaluation {
 
 // The value of a template: the typed value of a whole one; otherwise text, a Secret when any piece is one, Unknown when
 // any piece is one. nil inside longer text is an error that says so.
-[[nodiscard]] tl::expected<Value, Diagnostic> evaluate(const Template& text, const Environment& names, Budget budget = {});
+[[nodiscard]] tl::expected<Value, Diagnostic> evaluate(const Template& text, const Environment& names,
+                                                       Budget budget = {});
 
 // The same for URLs (docs/language.md, ground rule 3): a value inside is percent-encoded as one path segment or query
 // value, except a leading one, which is taken as it is.
-[[nodiscard]] tl::expected<Value, Diagnostic> evaluate_url(const Template& text, const Environment& names, Budget budget = {});
+[[nodiscard]] tl::expected<Value, Diagnostic> evaluate_url(const Template& text, const Environment& names,
+                                                           Budget budget = {});
 
 }  // namespace muster

@@ -6,7 +6,8 @@ namespace muster {
 namespace {
 
 bool is_unreserved(unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
 }
 
 std::string percent_encode(std::string_view text) {
@@ -52,13 +53,16 @@ tl::expected<Value, Diagnostic> fill(const Template& text, const Environment& na
     if (!got) return tl::unexpected(std::move(got.error()));
     const Value& value = got->value;
     if (value.is_null())
-      return refuse(expression, "`" + expression.text + "` is nil, and nil cannot stand inside text", "give a default: `" + expression.text + " or \"\"`");
+      return refuse(expression, "`" + expression.text + "` is nil, and nil cannot stand inside text",
+                    "give a default: `" + expression.text + " or \"\"`");
     if (const Unknown* found = find_unknown(value)) {
       if (!unknown) unknown = *found;
       continue;
     }
     if (!value.is<Secret>() && holds_secret(value))
-      return refuse(expression, "`" + expression.text + "` holds a secret somewhere inside, and cannot stand inside text", "name the secret itself");
+      return refuse(expression,
+                    "`" + expression.text + "` holds a secret somewhere inside, and cannot stand inside text",
+                    "name the secret itself");
     std::string piece;
     if (const auto* secret = value.find<Secret>()) {
       if (secret_name.empty()) secret_name = secret->name();
@@ -77,8 +81,12 @@ tl::expected<Value, Diagnostic> fill(const Template& text, const Environment& na
 
 }  // namespace
 
-tl::expected<Value, Diagnostic> evaluate(const Template& text, const Environment& names, Budget budget) { return fill(text, names, budget, false); }
+tl::expected<Value, Diagnostic> evaluate(const Template& text, const Environment& names, Budget budget) {
+  return fill(text, names, budget, false);
+}
 
-tl::expected<Value, Diagnostic> evaluate_url(const Template& text, const Environment& names, Budget budget) { return fill(text, names, budget, true); }
+tl::expected<Value, Diagnostic> evaluate_url(const Template& text, const Environment& names, Budget budget) {
+  return fill(text, names, budget, true);
+}
 
 }  // namespace muster

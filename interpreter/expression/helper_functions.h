@@ -13,7 +13,9 @@ using Answer = tl::expected<Value, std::string>;
 [[nodiscard]] inline const std::string* text_at(const HelperCall& call, size_t n) {
   return n < call.values.size() ? call.values[n]->find<std::string>() : nullptr;
 }
-[[nodiscard]] inline const List* list_at(const HelperCall& call, size_t n) { return n < call.values.size() ? call.values[n]->find<List>() : nullptr; }
+[[nodiscard]] inline const List* list_at(const HelperCall& call, size_t n) {
+  return n < call.values.size() ? call.values[n]->find<List>() : nullptr;
+}
 [[nodiscard]] inline Answer want(const char* helper, const char* type, const Value& got) {
   return no("`" + std::string(helper) + "` wants " + type + ", and got " + article_and_type(got));
 }

@@ -58,7 +58,8 @@ constexpr std::array<Helper, 34> helpers = {{
 
 const Helper* find_helper(std::string_view name) {
   const auto* end = helpers.data() + helpers.size();
-  const auto* found = std::lower_bound(helpers.data(), end, name, [](const Helper& row, std::string_view wanted) { return row.name < wanted; });
+  const auto* found = std::lower_bound(helpers.data(), end, name,
+                                       [](const Helper& row, std::string_view wanted) { return row.name < wanted; });
   return found != end && found->name == name ? found : nullptr;
 }
 

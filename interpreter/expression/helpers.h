@@ -18,14 +18,14 @@ using Callback = std::function<tl::expected<Value, std::string>(std::span<const 
 
 struct HelperCall {
   const std::vector<const Value*>& values;  // a function stands as nil here ...
-  const std::vector<Callback>& functions;  // ... and here
+  const std::vector<Callback>& functions;   // ... and here
   Timestamp now;
   std::function<bool(int64_t operations, int64_t bytes)> spend;  // false: the budget is used up
 };
 
 struct Helper {
   std::string_view name;
-  int least, most;  // arguments; most < 0: any number
+  int least, most;        // arguments; most < 0: any number
   std::string_view form;  // `contains(text or list, item)`
   tl::expected<Value, std::string> (*call)(const HelperCall&);
   int function_at = -1;  // the argument that is a function, from 0; -1: none

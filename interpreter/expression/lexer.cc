@@ -10,11 +10,13 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 22> keywords = {"and",   "break", "do",  "else", "elseif", "end",   "false", "for",    "function", "goto", "if",
-                                                       "in",    "local", "nil", "not",  "or",     "repeat", "return", "then", "true",     "until", "while"};
+constexpr std::array<std::string_view, 22> keywords = {
+    "and", "break", "do",  "else", "elseif", "end",    "false",  "for",  "function", "goto",  "if",
+    "in",  "local", "nil", "not",  "or",     "repeat", "return", "then", "true",     "until", "while"};
 // Longest first.
-constexpr std::array<std::string_view, 33> symbols = {"...", "<<", ">>", "//", "==", "~=", "<=", ">=", "::", "..", "+", "-", "*", "/", "%", "^", "#",
-                                                      "&",   "~",  "|",  "<",  ">",  "=",  "(",  ")",  "{",  "}",  "[", "]", ";", ":", ",", "."};
+constexpr std::array<std::string_view, 33> symbols = {"...", "<<", ">>", "//", "==", "~=", "<=", ">=", "::", "..", "+",
+                                                      "-",   "*",  "/",  "%",  "^",  "#",  "&",  "~",  "|",  "<",  ">",
+                                                      "=",   "(",  ")",  "{",  "}",  "[",  "]",  ";",  ":",  ",",  "."};
 
 // What word processors, chats and web pages make of the characters of an expression.
 struct Strange {
@@ -22,19 +24,32 @@ struct Strange {
 };
 constexpr std::string_view a_space = "an ordinary space", a_quote = "a straight `\"`", an_apostrophe = "a straight `'`";
 constexpr std::array<Strange, 27> strange_characters = {{
-    {"\xC2\xA0", "a no-break space", a_space},         {"\xE2\x80\xAF", "a narrow no-break space", a_space},
-    {"\xE2\x80\x87", "a figure space", a_space},       {"\xE2\x80\x83", "a wide space", a_space},
-    {"\xE2\x80\x89", "a thin space", a_space},         {"\xE3\x80\x80", "an ideographic space", a_space},
-    {"\xE2\x80\x8B", "an invisible space", "nothing"}, {"\xE2\x80\x8C", "an invisible mark", "nothing"},
-    {"\xE2\x80\x8D", "an invisible mark", "nothing"},  {"\xE2\x81\xA0", "an invisible mark", "nothing"},
-    {"\xEF\xBB\xBF", "a byte order mark", "nothing"},  {"\xE2\x80\x9C", "a curly quote", a_quote},
-    {"\xE2\x80\x9D", "a curly quote", a_quote},        {"\xE2\x80\x9E", "a curly quote", a_quote},
-    {"\xC2\xAB", "a curly quote", a_quote},            {"\xC2\xBB", "a curly quote", a_quote},
-    {"\xE2\x80\x98", "a curly quote", an_apostrophe},  {"\xE2\x80\x99", "a curly quote", an_apostrophe},
-    {"\xE2\x80\x9A", "a curly quote", an_apostrophe},  {"\xE2\x80\x93", "a dash", "`-`"},
-    {"\xE2\x80\x94", "a dash", "`-`"},                 {"\xE2\x88\x92", "a typographic minus", "`-`"},
-    {"\xE2\x80\xA6", "an ellipsis", "`..`"},           {"\xE2\x89\xA0", "a typographic `~=`", "`~=`"},
-    {"\xE2\x89\xA4", "a typographic `<=`", "`<=`"},    {"\xE2\x89\xA5", "a typographic `>=`", "`>=`"},
+    {"\xC2\xA0", "a no-break space", a_space},
+    {"\xE2\x80\xAF", "a narrow no-break space", a_space},
+    {"\xE2\x80\x87", "a figure space", a_space},
+    {"\xE2\x80\x83", "a wide space", a_space},
+    {"\xE2\x80\x89", "a thin space", a_space},
+    {"\xE3\x80\x80", "an ideographic space", a_space},
+    {"\xE2\x80\x8B", "an invisible space", "nothing"},
+    {"\xE2\x80\x8C", "an invisible mark", "nothing"},
+    {"\xE2\x80\x8D", "an invisible mark", "nothing"},
+    {"\xE2\x81\xA0", "an invisible mark", "nothing"},
+    {"\xEF\xBB\xBF", "a byte order mark", "nothing"},
+    {"\xE2\x80\x9C", "a curly quote", a_quote},
+    {"\xE2\x80\x9D", "a curly quote", a_quote},
+    {"\xE2\x80\x9E", "a curly quote", a_quote},
+    {"\xC2\xAB", "a curly quote", a_quote},
+    {"\xC2\xBB", "a curly quote", a_quote},
+    {"\xE2\x80\x98", "a curly quote", an_apostrophe},
+    {"\xE2\x80\x99", "a curly quote", an_apostrophe},
+    {"\xE2\x80\x9A", "a curly quote", an_apostrophe},
+    {"\xE2\x80\x93", "a dash", "`-`"},
+    {"\xE2\x80\x94", "a dash", "`-`"},
+    {"\xE2\x88\x92", "a typographic minus", "`-`"},
+    {"\xE2\x80\xA6", "an ellipsis", "`..`"},
+    {"\xE2\x89\xA0", "a typographic `~=`", "`~=`"},
+    {"\xE2\x89\xA4", "a typographic `<=`", "`<=`"},
+    {"\xE2\x89\xA5", "a typographic `>=`", "`>=`"},
     {"\xC3\x97", "a multiplication sign", "`*`"},
 }};
 
@@ -65,7 +80,8 @@ void append_utf8(std::string& out, uint64_t c) {
 
 class Lexer {
  public:
-  Lexer(std::string_view text, std::vector<Token>& tokens, LexProblem& problem) : text_(text), tokens_(tokens), problem_(problem) {}
+  Lexer(std::string_view text, std::vector<Token>& tokens, LexProblem& problem)
+      : text_(text), tokens_(tokens), problem_(problem) {}
 
   bool run() {
     while (at_ < text_.size()) {
@@ -88,7 +104,8 @@ class Lexer {
   }
   bool starts(std::string_view word) const { return text_.substr(at_, word.size()) == word; }
   void push(Token::Kind kind, size_t begin, std::string word, Value value = {}) {
-    tokens_.push_back({kind, static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), std::move(word), std::move(value)});
+    tokens_.push_back(
+        {kind, static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), std::move(word), std::move(value)});
   }
 
   bool one() {
@@ -104,7 +121,9 @@ class Lexer {
     }
     if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) return number();
     if (c == '"' || c == '\'') return quoted(c);
-    if (starts("--")) return refuse(begin, text_.size(), "`--` begins a comment: the rest of the expression would be lost", "take it out; a minus of a negative number is written `- -1`");
+    if (starts("--"))
+      return refuse(begin, text_.size(), "`--` begins a comment: the rest of the expression would be lost",
+                    "take it out; a minus of a negative number is written `- -1`");
     if (c == '[' && (starts("[[") || starts("[="))) {
       size_t level = at_ + 1;
       while (level < text_.size() && text_[level] == '=') ++level;
@@ -126,10 +145,13 @@ class Lexer {
 
   bool strange() {
     for (const Strange& known : strange_characters)
-      if (starts(known.bytes)) return refuse(at_, at_ + known.bytes.size(), std::string(known.name) + " stands here", "write " + std::string(known.instead));
+      if (starts(known.bytes))
+        return refuse(at_, at_ + known.bytes.size(), std::string(known.name) + " stands here",
+                      "write " + std::string(known.instead));
     size_t length = 1;
     while (at_ + length < text_.size() && (static_cast<unsigned char>(text_[at_ + length]) & 0xC0) == 0x80) ++length;
-    return refuse(at_, at_ + length, "`" + escape_for_terminal(text_.substr(at_, length), false) + "` cannot stand in an expression");
+    return refuse(at_, at_ + length,
+                  "`" + escape_for_terminal(text_.substr(at_, length), false) + "` cannot stand in an expression");
   }
 
   bool number() {
@@ -150,7 +172,8 @@ class Lexer {
     Value value = read_number(text_.substr(begin, at_ - begin));
     if (value.is_null()) {
       std::string written(text_.substr(begin, at_ - begin));
-      return refuse(begin, at_, "`" + written + "` is no number", parse_duration(written) ? "write `duration(\"" + written + "\")`" : "");
+      return refuse(begin, at_, "`" + written + "` is no number",
+                    parse_duration(written) ? "write `duration(\"" + written + "\")`" : "");
     }
     push(Token::Kind::number, begin, {}, std::move(value));
     return true;
@@ -160,7 +183,8 @@ class Lexer {
     size_t begin = at_++;
     std::string out;
     while (true) {
-      if (at_ >= text_.size() || text_[at_] == '\n') return refuse(begin, at_, "this text has no end", std::string("close it with `") + quote + "`");
+      if (at_ >= text_.size() || text_[at_] == '\n')
+        return refuse(begin, at_, "this text has no end", std::string("close it with `") + quote + "`");
       char c = text_[at_++];
       if (c == quote) break;
       if (c != '\\') {
@@ -178,26 +202,47 @@ class Lexer {
     if (at_ >= text_.size()) return refuse(begin, at_, "this text has no end");
     char c = text_[at_++];
     switch (c) {
-      case 'a': out.push_back('\a'); return true;
-      case 'b': out.push_back('\b'); return true;
-      case 'f': out.push_back('\f'); return true;
-      case 'n': out.push_back('\n'); return true;
-      case 'r': out.push_back('\r'); return true;
-      case 't': out.push_back('\t'); return true;
-      case 'v': out.push_back('\v'); return true;
-      case '\\': case '"': case '\'': case '\n': out.push_back(c); return true;
+      case 'a':
+        out.push_back('\a');
+        return true;
+      case 'b':
+        out.push_back('\b');
+        return true;
+      case 'f':
+        out.push_back('\f');
+        return true;
+      case 'n':
+        out.push_back('\n');
+        return true;
+      case 'r':
+        out.push_back('\r');
+        return true;
+      case 't':
+        out.push_back('\t');
+        return true;
+      case 'v':
+        out.push_back('\v');
+        return true;
+      case '\\':
+      case '"':
+      case '\'':
+      case '\n':
+        out.push_back(c);
+        return true;
       case 'z':
         while (at_ < text_.size() && is_space(text_[at_])) ++at_;
         return true;
       case 'x': {
-        if (at_ + 2 > text_.size() || !is_hex(text_[at_]) || !is_hex(text_[at_ + 1])) return refuse(begin, at_, "`\\x` wants two hexadecimal digits");
+        if (at_ + 2 > text_.size() || !is_hex(text_[at_]) || !is_hex(text_[at_ + 1]))
+          return refuse(begin, at_, "`\\x` wants two hexadecimal digits");
         out.push_back(static_cast<char>(hex_value(text_[at_]) << 4 | hex_value(text_[at_ + 1])));
         at_ += 2;
         return true;
       }
       case 'u': {
         size_t close = text_.find('}', at_);
-        if (at_ >= text_.size() || text_[at_] != '{' || close == std::string_view::npos || close == at_ + 1 || close > at_ + 7)
+        if (at_ >= text_.size() || text_[at_] != '{' || close == std::string_view::npos || close == at_ + 1 ||
+            close > at_ + 7)
           return refuse(begin, at_, "`\\u` wants a character's number in braces: `\\u{20AC}`");
         uint64_t code = 0;
         for (size_t i = at_ + 1; i < close; ++i) {
@@ -212,7 +257,8 @@ class Lexer {
       default:
         if (is_digit(c)) {
           int code = c - '0';
-          for (int i = 0; i < 2 && at_ < text_.size() && is_digit(text_[at_]); ++i) code = code * 10 + (text_[at_++] - '0');
+          for (int i = 0; i < 2 && at_ < text_.size() && is_digit(text_[at_]); ++i)
+            code = code * 10 + (text_[at_++] - '0');
           if (code > 255) return refuse(begin, at_, "a decimal escape is at most 255");
           out.push_back(static_cast<char>(code));
           return true;
@@ -227,7 +273,8 @@ class Lexer {
     if (at_ < text_.size() && text_[at_] == '\n') ++at_;
     std::string close = "]" + std::string(level, '=') + "]";
     size_t end = text_.find(close, at_);
-    if (end == std::string_view::npos) return refuse(begin, text_.size(), "this text has no end", "close it with `" + close + "`");
+    if (end == std::string_view::npos)
+      return refuse(begin, text_.size(), "this text has no end", "close it with `" + close + "`");
     std::string out(text_.substr(at_, end - at_));
     at_ = end + close.size();
     push(Token::Kind::text, begin, {}, Value(std::move(out)));
@@ -267,7 +314,9 @@ Value read_number(std::string_view text) {
       for (char c : digits) value = value << 4 | static_cast<uint64_t>(hex_value(c));  // wraps around, as in Lua
       return Value(static_cast<int64_t>(value));
     }
-    if (digits.find_first_not_of("0123456789abcdefABCDEF.pP+-") != std::string_view::npos || digits.front() == '+' || digits.front() == '-') return {};
+    if (digits.find_first_not_of("0123456789abcdefABCDEF.pP+-") != std::string_view::npos || digits.front() == '+' ||
+        digits.front() == '-')
+      return {};
     return read_float(text);
   }
   if (std::all_of(text.begin(), text.end(), is_digit)) {
@@ -279,6 +328,8 @@ Value read_number(std::string_view text) {
   return read_float(text);
 }
 
-bool lex(std::string_view text, std::vector<Token>& tokens, LexProblem& problem) { return Lexer(text, tokens, problem).run(); }
+bool lex(std::string_view text, std::vector<Token>& tokens, LexProblem& problem) {
+  return Lexer(text, tokens, problem).run();
+}
 
 }  // namespace muster

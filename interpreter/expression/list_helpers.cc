@@ -48,7 +48,8 @@ Answer join(const HelperCall& call) {
   std::string out;
   for (size_t i = 0; i < list->size(); ++i) {
     const Value& item = (*list)[i];
-    if (item.is_null() || item.is<List>() || item.is<Map>()) return no("`join` wants texts and numbers in its list, and found " + article_and_type(item));
+    if (item.is_null() || item.is<List>() || item.is<Map>())
+      return no("`join` wants texts and numbers in its list, and found " + article_and_type(item));
     size_t before = out.size();
     if (i > 0 && between) out += *between;
     out += to_text(item);
@@ -68,7 +69,8 @@ Answer keys(const HelperCall& call) {
 namespace {
 
 // What a function says of each item of a list; without a function, the item itself.
-Answer each(const char* helper, const HelperCall& call, const std::function<bool(const Value& item, const Value& said)>& go_on) {
+Answer each(const char* helper, const HelperCall& call,
+            const std::function<bool(const Value& item, const Value& said)>& go_on) {
   const auto* list = list_at(call, 0);
   if (!list) return want(helper, "a list", *call.values[0]);
   const Callback* function = call.functions.size() > 1 && call.functions[1] ? &call.functions[1] : nullptr;
@@ -143,7 +145,8 @@ Answer chunk(const HelperCall& call) {
   List out;
   for (size_t at = 0; at < list->size(); at += static_cast<size_t>(*size)) {
     size_t end = std::min(list->size(), at + static_cast<size_t>(*size));
-    out.push_back(List(list->begin() + static_cast<std::ptrdiff_t>(at), list->begin() + static_cast<std::ptrdiff_t>(end)));
+    out.push_back(
+        List(list->begin() + static_cast<std::ptrdiff_t>(at), list->begin() + static_cast<std::ptrdiff_t>(end)));
   }
   return Value(std::move(out));
 }
@@ -154,7 +157,8 @@ Answer sum(const HelperCall& call) {
   Value total(0);
   for (const Value& item : *list) {
     if (!call.spend(1, 0)) return spent();
-    if (as_number(item, false).is_null()) return no("`sum` wants numbers in its list, and found " + article_and_type(item));
+    if (as_number(item, false).is_null())
+      return no("`sum` wants numbers in its list, and found " + article_and_type(item));
     Answer next = apply_binary(Operator::add, total, as_number(item, false));
     if (!next) return next;
     total = std::move(*next);
@@ -205,7 +209,8 @@ Answer sort(const HelperCall& call) {
     if (!order) return no("`sort`: " + order.error());
     if (*order == 2) return no("`sort` cannot place a number that is none (nan)");
   }
-  std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return compare(a.first, b.first).value_or(0) == -1; });
+  std::stable_sort(keyed.begin(), keyed.end(),
+                   [](const auto& a, const auto& b) { return compare(a.first, b.first).value_or(0) == -1; });
   List out;
   out.reserve(keyed.size());
   for (const auto& [key, item] : keyed) out.push_back(*item);
@@ -229,7 +234,8 @@ Value normal(const Value& value) {
   Value number = as_number(value, false);
   if (number.is_null()) return value;
   const double* d = number.find<double>();
-  if (d && std::floor(*d) == *d && *d >= -9223372036854775808.0 && *d < 9223372036854775808.0) return Value(static_cast<int64_t>(*d));
+  if (d && std::floor(*d) == *d && *d >= -9223372036854775808.0 && *d < 9223372036854775808.0)
+    return Value(static_cast<int64_t>(*d));
   return number;
 }
 

@@ -9,7 +9,9 @@
 namespace muster {
 namespace {
 
-double as_double(const Value& number) { return number.is<int64_t>() ? static_cast<double>(number.get<int64_t>()) : number.get<double>(); }
+double as_double(const Value& number) {
+  return number.is<int64_t>() ? static_cast<double>(number.get<int64_t>()) : number.get<double>();
+}
 
 // Whole floats count as integers for bit operators, as in Lua.
 bool as_bits(const Value& number, int64_t& out) {
@@ -28,9 +30,12 @@ int64_t wrap(uint64_t u) { return static_cast<int64_t>(u); }
 Value integer_arithmetic(Operator op, int64_t a, int64_t b, bool& divided_by_zero) {
   auto ua = static_cast<uint64_t>(a), ub = static_cast<uint64_t>(b);
   switch (op) {
-    case Operator::add: return wrap(ua + ub);
-    case Operator::subtract: return wrap(ua - ub);
-    case Operator::multiply: return wrap(ua * ub);
+    case Operator::add:
+      return wrap(ua + ub);
+    case Operator::subtract:
+      return wrap(ua - ub);
+    case Operator::multiply:
+      return wrap(ua * ub);
     case Operator::floor_divide:
     case Operator::modulo: {
       if (b == 0) {
@@ -45,18 +50,25 @@ Value integer_arithmetic(Operator op, int64_t a, int64_t b, bool& divided_by_zer
       }
       return op == Operator::modulo ? Value(rest) : Value(quotient);
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
 Value float_arithmetic(Operator op, double a, double b) {
   switch (op) {
-    case Operator::add: return a + b;
-    case Operator::subtract: return a - b;
-    case Operator::multiply: return a * b;
-    case Operator::divide: return a / b;
-    case Operator::floor_divide: return std::floor(a / b);
-    case Operator::power: return std::pow(a, b);
+    case Operator::add:
+      return a + b;
+    case Operator::subtract:
+      return a - b;
+    case Operator::multiply:
+      return a * b;
+    case Operator::divide:
+      return a / b;
+    case Operator::floor_divide:
+      return std::floor(a / b);
+    case Operator::power:
+      return std::pow(a, b);
     default: {
       double rest = std::fmod(a, b);
       if (rest != 0 && (rest < 0) != (b < 0)) rest += b;
@@ -69,7 +81,8 @@ std::string what(const Value& value) { return article_and_type(value); }
 
 tl::unexpected<std::string> no(std::string message) { return tl::unexpected(std::move(message)); }
 
-constexpr std::string_view secret_rule = "a secret may be joined with text, and nothing else; `is_set(…)` is the one question";
+constexpr std::string_view secret_rule =
+    "a secret may be joined with text, and nothing else; `is_set(…)` is the one question";
 
 // A moment and seconds. The years 0 to 9999 are what RFC 3339 can write.
 tl::expected<Value, std::string> moved(Timestamp moment, const Value& seconds, bool back) {
@@ -91,7 +104,8 @@ tl::expected<Value, std::string> arithmetic(Operator op, const Value& left, cons
       return as_number(Value(Duration{us}), false);
     }
     Value other = as_number(ta ? right : left, false);
-    if (!other.is_null() && (op == Operator::add || (op == Operator::subtract && ta))) return moved(ta ? *ta : *tb, other, op == Operator::subtract);
+    if (!other.is_null() && (op == Operator::add || (op == Operator::subtract && ta)))
+      return moved(ta ? *ta : *tb, other, op == Operator::subtract);
     return no("`" + std::string(name_of(op)) + "` of " + what(left) + " and " + what(right) + " has no meaning");
   }
   Value a = as_number(left, true), b = as_number(right, true);
@@ -117,16 +131,22 @@ tl::expected<Value, std::string> bits(Operator op, const Value& left, const Valu
     return by >= 0 ? ux << by : ux >> -by;
   };
   switch (op) {
-    case Operator::bit_and: return Value(x & y);
-    case Operator::bit_or: return Value(x | y);
-    case Operator::bit_xor: return Value(x ^ y);
-    case Operator::shift_left: return Value(wrap(shift(y)));
-    default: return Value(wrap(y == INT64_MIN ? 0 : shift(-y)));
+    case Operator::bit_and:
+      return Value(x & y);
+    case Operator::bit_or:
+      return Value(x | y);
+    case Operator::bit_xor:
+      return Value(x ^ y);
+    case Operator::shift_left:
+      return Value(wrap(shift(y)));
+    default:
+      return Value(wrap(y == INT64_MIN ? 0 : shift(-y)));
   }
 }
 
 bool can_concat(const Value& v) {
-  return v.is<std::string>() || v.is<int64_t>() || v.is<double>() || v.is<Secret>() || v.is<Timestamp>() || v.is<Duration>();
+  return v.is<std::string>() || v.is<int64_t>() || v.is<double>() || v.is<Secret>() || v.is<Timestamp>() ||
+         v.is<Duration>();
 }
 
 tl::expected<Value, std::string> concat(const Value& a, const Value& b) {
@@ -181,18 +201,22 @@ tl::expected<int, std::string> compare(const Value& left, const Value& right) {
   if (left.is<Timestamp>() && right.is<Timestamp>()) return order(left.get<Timestamp>().us, right.get<Timestamp>().us);
   if (left.is<Timestamp>() != right.is<Timestamp>()) {
     const Value& other = left.is<Timestamp>() ? right : left;
-    if (other.is<std::string>()) return no("a timestamp and a string have no order: write `timestamp(…)` around the text");
+    if (other.is<std::string>())
+      return no("a timestamp and a string have no order: write `timestamp(…)` around the text");
     return no("a timestamp and " + what(other) + " have no order");
   }
-  if (left.is<std::string>() && right.is<std::string>()) return order(left.get<std::string>().compare(right.get<std::string>()), 0);
+  if (left.is<std::string>() && right.is<std::string>())
+    return order(left.get<std::string>().compare(right.get<std::string>()), 0);
   Value a = as_number(left, false), b = as_number(right, false);
   if (a.is_null() || b.is_null()) {
     if (left.is<Secret>() || right.is<Secret>()) return no(std::string(secret_rule));
-    return no(type_name(left) == type_name(right) ? "two values of type " + std::string(type_name(left)) + " have no order"
-                                                  : what(left) + " and " + what(right) + " have no order");
+    return no(type_name(left) == type_name(right)
+                  ? "two values of type " + std::string(type_name(left)) + " have no order"
+                  : what(left) + " and " + what(right) + " have no order");
   }
   if (a.is<int64_t>() && b.is<int64_t>()) return order(a.get<int64_t>(), b.get<int64_t>());
-  if (a.is<double>() && b.is<double>()) return std::isnan(a.get<double>()) || std::isnan(b.get<double>()) ? 2 : order(a.get<double>(), b.get<double>());
+  if (a.is<double>() && b.is<double>())
+    return std::isnan(a.get<double>()) || std::isnan(b.get<double>()) ? 2 : order(a.get<double>(), b.get<double>());
   // Mixed: exact even where a float cannot hold the integer.
   bool swapped = a.is<double>();
   int64_t i = swapped ? b.get<int64_t>() : a.get<int64_t>();
@@ -215,7 +239,8 @@ tl::expected<bool, std::string> equals(const Value& a, const Value& b) {
   // A moment never equals text, which is hardly what somebody asks who writes the moment down.
   if (a.is<Timestamp>() != b.is<Timestamp>()) {
     const auto* text = (a.is<Timestamp>() ? b : a).find<std::string>();
-    if (text && parse_timestamp(*text)) return no("a timestamp never equals a string: write `timestamp(\"" + *text + "\")`");
+    if (text && parse_timestamp(*text))
+      return no("a timestamp never equals a string: write `timestamp(\"" + *text + "\")`");
   }
   return same(a, b);
 }
@@ -240,13 +265,16 @@ tl::expected<Value, std::string> apply_binary(Operator op, const Value& a, const
       if (op == Operator::greater) return Value(*order > 0);
       return Value(op == Operator::less_equal ? *order <= 0 : *order >= 0);
     }
-    case Operator::concat: return concat(a, b);
+    case Operator::concat:
+      return concat(a, b);
     case Operator::bit_and:
     case Operator::bit_or:
     case Operator::bit_xor:
     case Operator::shift_left:
-    case Operator::shift_right: return bits(op, a, b);
-    default: return arithmetic(op, a, b);
+    case Operator::shift_right:
+      return bits(op, a, b);
+    default:
+      return arithmetic(op, a, b);
   }
 }
 
@@ -271,7 +299,8 @@ tl::expected<Value, std::string> apply_unary(Operator op, const Value& a) {
       if (!as_bits(number, x)) return no("a number without a whole value has no bits");
       return Value(~x);
     }
-    default: return Value(!is_true(a));
+    default:
+      return Value(!is_true(a));
   }
 }
 

@@ -21,13 +21,27 @@ struct BinaryRule {
 
 // The Lua 5.4 manual, 3.4.8.
 constexpr std::array<BinaryRule, 21> binary_rules = {{
-    {"or", Operator::or_, 1, 1},           {"and", Operator::and_, 2, 2},          {"<", Operator::less, 3, 3},
-    {">", Operator::greater, 3, 3},        {"<=", Operator::less_equal, 3, 3},     {">=", Operator::greater_equal, 3, 3},
-    {"~=", Operator::unequal, 3, 3},       {"==", Operator::equal, 3, 3},          {"|", Operator::bit_or, 4, 4},
-    {"~", Operator::bit_xor, 5, 5},        {"&", Operator::bit_and, 6, 6},         {"<<", Operator::shift_left, 7, 7},
-    {">>", Operator::shift_right, 7, 7},   {"..", Operator::concat, 9, 8},         {"+", Operator::add, 10, 10},
-    {"-", Operator::subtract, 10, 10},     {"*", Operator::multiply, 11, 11},      {"/", Operator::divide, 11, 11},
-    {"//", Operator::floor_divide, 11, 11}, {"%", Operator::modulo, 11, 11},       {"^", Operator::power, 14, 13},
+    {"or", Operator::or_, 1, 1},
+    {"and", Operator::and_, 2, 2},
+    {"<", Operator::less, 3, 3},
+    {">", Operator::greater, 3, 3},
+    {"<=", Operator::less_equal, 3, 3},
+    {">=", Operator::greater_equal, 3, 3},
+    {"~=", Operator::unequal, 3, 3},
+    {"==", Operator::equal, 3, 3},
+    {"|", Operator::bit_or, 4, 4},
+    {"~", Operator::bit_xor, 5, 5},
+    {"&", Operator::bit_and, 6, 6},
+    {"<<", Operator::shift_left, 7, 7},
+    {">>", Operator::shift_right, 7, 7},
+    {"..", Operator::concat, 9, 8},
+    {"+", Operator::add, 10, 10},
+    {"-", Operator::subtract, 10, 10},
+    {"*", Operator::multiply, 11, 11},
+    {"/", Operator::divide, 11, 11},
+    {"//", Operator::floor_divide, 11, 11},
+    {"%", Operator::modulo, 11, 11},
+    {"^", Operator::power, 14, 13},
 }};
 constexpr int unary_binding = 12;
 
@@ -46,7 +60,8 @@ class Parser {
       return std::nullopt;
     }
     if (tokens_.size() > token_limit) {
-      refuse(0, 1, "this expression has more than " + std::to_string(token_limit) + " words", "split it over several steps with `set`");
+      refuse(0, 1, "this expression has more than " + std::to_string(token_limit) + " words",
+             "split it over several steps with `set`");
       return std::nullopt;
     }
     NodePtr root = binary(0);
@@ -99,15 +114,20 @@ class Parser {
   // Something else was expected: a comparison written with one `=`, a method, or what stands here.
   std::nullptr_t unexpected(const std::string& expected) {
     if (is("=")) return refuse_here("`=` is no comparison", "write `==`");
-    if (is(":")) return refuse_here("methods cannot be called in expressions", "the helpers are functions: `len(x)`, `contains(x, y)`");
+    if (is(":"))
+      return refuse_here("methods cannot be called in expressions",
+                         "the helpers are functions: `len(x)`, `contains(x, y)`");
     return refuse_here(expected + " was expected, and " + found() + (now().kind == Token::Kind::end ? "" : " here"));
   }
 
   void trailing() {
     if (is(";") || is(",")) {
-      refuse_here("one expression was expected, and another follows", "a comma ends a value inside brackets of YAML: quote the whole");
+      refuse_here("one expression was expected, and another follows",
+                  "a comma ends a value inside brackets of YAML: quote the whole");
     } else if ((is("[") || is(".") || is("(")) && at_ > 0 && !is_indexable_) {
-      refuse_here("only names and what stands in parentheses can be followed by " + found().substr(0, found().find(' ')), "write `(…)` around what stands before it");
+      refuse_here(
+          "only names and what stands in parentheses can be followed by " + found().substr(0, found().find(' ')),
+          "write `(…)` around what stands before it");
     } else {
       unexpected("an operator or the end");
     }
@@ -130,16 +150,19 @@ class Parser {
   // Operators of one rank nest to the left without recursion in the parser, so the tree's height is asked, too.
   bool too_high(const ExpressionNode& node) {
     if (node.height <= depth_limit) return false;
-    refuse(node.text_begin, node.text_end, "this expression is nested deeper than " + std::to_string(depth_limit), "split it over several steps with `set`");
+    refuse(node.text_begin, node.text_end, "this expression is nested deeper than " + std::to_string(depth_limit),
+           "split it over several steps with `set`");
     return true;
   }
 
   NodePtr binary(int limit) {
     if (++depth_ > depth_limit)
-      return refuse_here("this expression is nested deeper than " + std::to_string(depth_limit), "split it over several steps with `set`");
+      return refuse_here("this expression is nested deeper than " + std::to_string(depth_limit),
+                         "split it over several steps with `set`");
     NodePtr left = unary();
     while (left) {
-      auto rule = std::find_if(binary_rules.begin(), binary_rules.end(), [&](const BinaryRule& r) { return is(r.word); });
+      auto rule =
+          std::find_if(binary_rules.begin(), binary_rules.end(), [&](const BinaryRule& r) { return is(r.word); });
       if (rule == binary_rules.end() || rule->left <= limit) break;
       ++at_;
       NodePtr right = binary(rule->right);
@@ -212,7 +235,8 @@ class Parser {
     uint32_t end = now().end;
     ++at_;
     if (key->kind == ExpressionNode::Kind::constant && key->constant.is<int64_t>() && key->constant.get<int64_t>() == 0)
-      return refuse(key->text_begin, key->text_end, "lists are counted from 1: `[0]` is never there", "the first one is `[1]`");
+      return refuse(key->text_begin, key->text_end, "lists are counted from 1: `[0]` is never there",
+                    "the first one is `[1]`");
     if (key->kind == ExpressionNode::Kind::constant && key->constant.is<std::string>())
       return field(what, key->constant.get<std::string>(), open, end, end);
     auto node = make(ExpressionNode::Kind::index, what->text_begin, end);
@@ -222,7 +246,8 @@ class Parser {
 
   // `a.b` and `a["b"]`: part of the name's path where everything before it is constant. `what` is ours alone until it
   // becomes a child, so a name grows in place.
-  std::shared_ptr<ExpressionNode> field(const std::shared_ptr<ExpressionNode>& what, const std::string& name, uint32_t key_begin, uint32_t key_end, uint32_t end) {
+  std::shared_ptr<ExpressionNode> field(const std::shared_ptr<ExpressionNode>& what, const std::string& name,
+                                        uint32_t key_begin, uint32_t key_end, uint32_t end) {
     if (what->kind == ExpressionNode::Kind::name) {
       what->path.push_back(name);
       what->pieces.push_back(text_.span(key_begin, key_end));
@@ -238,8 +263,10 @@ class Parser {
   }
 
   std::shared_ptr<ExpressionNode> call(const std::shared_ptr<ExpressionNode>& what) {
-    bool is_helper = what->kind == ExpressionNode::Kind::name && what->path.size() == 1 && text_.text[what->text_begin] != '(';
-    if (!is_helper) return refuse(what->text_begin, what->text_end, "only helpers can be called: `len(x)`, `contains(x, y)`, ...");
+    bool is_helper =
+        what->kind == ExpressionNode::Kind::name && what->path.size() == 1 && text_.text[what->text_begin] != '(';
+    if (!is_helper)
+      return refuse(what->text_begin, what->text_end, "only helpers can be called: `len(x)`, `contains(x, y)`, ...");
     const Helper* helper = find_helper(what->path[0]);
     ++at_;
     std::vector<NodePtr> arguments;
@@ -247,7 +274,8 @@ class Parser {
       while (true) {
         if (is("function")) {
           if (helper && helper->function_at != static_cast<int>(arguments.size()))
-            return refuse_here("`" + what->path[0] + "` takes no function here", "it is called as `" + std::string(helper->form) + "`");
+            return refuse_here("`" + what->path[0] + "` takes no function here",
+                               "it is called as `" + std::string(helper->form) + "`");
           arguments.push_back(function());
         } else {
           arguments.push_back(binary(0));
@@ -295,7 +323,8 @@ class Parser {
           return node;
         }
         if (token.word == "function")
-          return refuse_here("a function can only be handed to a helper", "as in `map(list, function(x) return x end)`");
+          return refuse_here("a function can only be handed to a helper",
+                             "as in `map(list, function(x) return x end)`");
         return refuse_here("`" + token.word + "` cannot begin a value: only expressions can stand here");
       case Token::Kind::symbol:
         if (token.word == "(") {
@@ -314,7 +343,8 @@ class Parser {
         if (token.word == "{") return table();
         if (token.word == "...") return refuse_here("`...` has no meaning in expressions");
         return unexpected("a value");
-      case Token::Kind::end: break;
+      case Token::Kind::end:
+        break;
     }
     return unexpected("a value");
   }
@@ -331,7 +361,8 @@ class Parser {
       if (!take(",")) break;
     }
     if (!take(")")) return unexpected("`)`");
-    if (!take("return")) return refuse_here("a function here is `function(x) return e end`: `return` was expected, and " + found());
+    if (!take("return"))
+      return refuse_here("a function here is `function(x) return e end`: `return` was expected, and " + found());
     size_t outer = bound_.size();
     bound_.insert(bound_.end(), parameters.begin(), parameters.end());
     NodePtr body = binary(0);
@@ -352,7 +383,8 @@ class Parser {
     int height = 1;
     while (!is("}")) {
       NodePtr key;
-      if (now().kind == Token::Kind::name && tokens_[at_ + 1].word == "=" && tokens_[at_ + 1].kind == Token::Kind::symbol) {
+      if (now().kind == Token::Kind::name && tokens_[at_ + 1].word == "=" &&
+          tokens_[at_ + 1].kind == Token::Kind::symbol) {
         auto name = make(ExpressionNode::Kind::constant, now().begin, now().end);
         name->constant = Value(now().word);
         key = name;
@@ -421,13 +453,19 @@ std::string_view name_of(Operator op) {
   for (const BinaryRule& rule : binary_rules)
     if (rule.op == op) return rule.word;
   switch (op) {
-    case Operator::not_: return "not";
-    case Operator::length: return "#";
-    case Operator::negate: return "-";
-    default: return "~";
+    case Operator::not_:
+      return "not";
+    case Operator::length:
+      return "#";
+    case Operator::negate:
+      return "-";
+    default:
+      return "~";
   }
 }
 
-std::optional<Expression> parse_expression(const LocatedText& text, Diagnostics& problems) { return Parser(text, problems).run(); }
+std::optional<Expression> parse_expression(const LocatedText& text, Diagnostics& problems) {
+  return Parser(text, problems).run();
+}
 
 }  // namespace muster

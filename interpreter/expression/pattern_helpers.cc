@@ -9,12 +9,14 @@ namespace {
 // The whole match; with groups the group, the list of groups, or a map by their names.
 Answer one_match(const Regex& regex, const std::string& text, const Regex::Match& match) {
   if (match.groups.empty()) return Value(text.substr(match.begin, match.end - match.begin));
-  bool named = std::any_of(regex.group_names().begin(), regex.group_names().end(), [](const std::string& name) { return !name.empty(); });
+  bool named = std::any_of(regex.group_names().begin(), regex.group_names().end(),
+                           [](const std::string& name) { return !name.empty(); });
   List list;
   Map map;
   for (size_t g = 0; g < match.groups.size(); ++g) {
     Value piece;
-    if (match.groups[g]) piece = Value(text.substr(match.groups[g]->first, match.groups[g]->second - match.groups[g]->first));
+    if (match.groups[g])
+      piece = Value(text.substr(match.groups[g]->first, match.groups[g]->second - match.groups[g]->first));
     if (named) {
       if (!regex.group_names()[g].empty()) map[regex.group_names()[g]] = std::move(piece);
     } else {
@@ -42,10 +44,13 @@ Answer matching(const char* helper, const HelperCall& call, bool all_of_them) {
     if (!found) break;
     Answer value = one_match(*regex, *text, *found);
     if (!all_of_them) return value;
-    if (!call.spend(0, static_cast<int64_t>(found->end - found->begin) + static_cast<int64_t>(sizeof(Value)))) return spent();
+    if (!call.spend(0, static_cast<int64_t>(found->end - found->begin) + static_cast<int64_t>(sizeof(Value))))
+      return spent();
     out.push_back(std::move(*value));
     from = found->end > found->begin ? found->end : found->end + 1;
-    while (from < text->size() && found->end == found->begin && (static_cast<unsigned char>((*text)[from]) & 0xC0) == 0x80) ++from;
+    while (from < text->size() && found->end == found->begin &&
+           (static_cast<unsigned char>((*text)[from]) & 0xC0) == 0x80)
+      ++from;
   }
   if (!all_of_them) return Value();
   return Value(std::move(out));

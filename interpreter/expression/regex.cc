@@ -35,15 +35,21 @@ uint32_t folded(uint32_t c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; }
 
 bool accepts(const Instruction& i, uint32_t c) {
   switch (i.op) {
-    case Op::character: return i.x == c || (i.fold && folded(i.x) == folded(c));
-    case Op::any: return c != '\n';
-    case Op::any_at_all: return true;
+    case Op::character:
+      return i.x == c || (i.fold && folded(i.x) == folded(c));
+    case Op::any:
+      return c != '\n';
+    case Op::any_at_all:
+      return true;
     case Op::set: {
-      auto in = [&](uint32_t x) { return std::any_of(i.ranges.begin(), i.ranges.end(), [x](auto r) { return x >= r.first && x <= r.second; }); };
+      auto in = [&](uint32_t x) {
+        return std::any_of(i.ranges.begin(), i.ranges.end(), [x](auto r) { return x >= r.first && x <= r.second; });
+      };
       bool found = in(c) || (i.fold && (in(folded(c)) || (c >= 'a' && c <= 'z' && in(c - 32))));
       return found != i.negated;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -65,7 +71,8 @@ struct Threads {
 
 class Machine {
  public:
-  Machine(const RegexProgram& program, std::string_view text, size_t groups) : program_(program), text_(text), slots_((groups + 1) * 2) {}
+  Machine(const RegexProgram& program, std::string_view text, size_t groups)
+      : program_(program), text_(text), slots_((groups + 1) * 2) {}
 
   std::optional<std::vector<size_t>> run(size_t from, bool anchored, size_t* reached) {
     Threads now(program_.size()), next(program_.size());
@@ -114,10 +121,15 @@ class Machine {
       if (seen[pc]) continue;
       seen[pc] = true;
       const Instruction& i = program_[pc];
-      auto target = [pc](uint32_t by) { return static_cast<uint32_t>(static_cast<int64_t>(pc) + static_cast<int32_t>(by)); };
+      auto target = [pc](uint32_t by) {
+        return static_cast<uint32_t>(static_cast<int64_t>(pc) + static_cast<int32_t>(by));
+      };
       switch (i.op) {
-        case Op::match: return false;
-        case Op::jump: open.push_back(target(i.x)); break;
+        case Op::match:
+          return false;
+        case Op::jump:
+          open.push_back(target(i.x));
+          break;
         case Op::split:
           open.push_back(target(i.x));
           open.push_back(target(i.y));
@@ -128,7 +140,8 @@ class Machine {
         case Op::any_at_all:
           for (uint32_t c = 0; c < 256; ++c) out[c] = out[c] || c > 127 || accepts(i, c);
           break;
-        default: open.push_back(pc + 1);  // conditions are asked later
+        default:
+          open.push_back(pc + 1);  // conditions are asked later
       }
     }
     return true;
@@ -142,12 +155,18 @@ class Machine {
 
   bool holds(Op op, size_t at) const {
     switch (op) {
-      case Op::begin: return at == 0;
-      case Op::end: return at == text_.size();
-      case Op::line_begin: return at == 0 || text_[at - 1] == '\n';
-      case Op::line_end: return at == text_.size() || text_[at] == '\n';
-      case Op::word: return at_word_edge(at);
-      default: return !at_word_edge(at);
+      case Op::begin:
+        return at == 0;
+      case Op::end:
+        return at == text_.size();
+      case Op::line_begin:
+        return at == 0 || text_[at - 1] == '\n';
+      case Op::line_end:
+        return at == text_.size() || text_[at] == '\n';
+      case Op::word:
+        return at_word_edge(at);
+      default:
+        return !at_word_edge(at);
     }
   }
 
@@ -167,9 +186,13 @@ class Machine {
       if (threads.there[pc] == threads.round) continue;
       threads.there[pc] = threads.round;
       const Instruction& i = program_[pc];
-      auto target = [pc](uint32_t by) { return static_cast<uint32_t>(static_cast<int64_t>(pc) + static_cast<int32_t>(by)); };
+      auto target = [pc](uint32_t by) {
+        return static_cast<uint32_t>(static_cast<int64_t>(pc) + static_cast<int32_t>(by));
+      };
       switch (i.op) {
-        case Op::jump: stack_.push_back({target(i.x), false, 0}); break;
+        case Op::jump:
+          stack_.push_back({target(i.x), false, 0});
+          break;
         case Op::split:
           stack_.push_back({target(i.y), false, 0});
           stack_.push_back({target(i.x), false, 0});

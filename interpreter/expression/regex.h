@@ -1,12 +1,11 @@
 // Regular expressions in linear time: what `match`, `match_all` and the `pattern` of inputs mean.
 //
-// The common syntax (literals, `.`, classes, `[[:alpha:]]`, \d \w \s \b, groups, named groups, alternation, `* + ? {m,n}`
-// and their lazy forms, `^ $`, the flags `(?i) (?m) (?s)`), run as a set of threads over the text once: no pattern can take
-// more than text × program steps. Classes and word edges are ASCII; of several matches at one place the one that comes
-// first in the pattern wins.
-// Bytes above 127 are matched as whole UTF-8 characters by `.` and negated classes.
-// Errors: a message for people. Programs are limited to 10,000 instructions.
-// Source: R. Cox, "Regular Expression Matching: the Virtual Machine Approach", 2009.
+// The common syntax (literals, `.`, classes, `[[:alpha:]]`, \d \w \s \b, groups, named groups, alternation, `* + ?
+// {m,n}` and their lazy forms, `^ $`, the flags `(?i) (?m) (?s)`), run as a set of threads over the text once: no
+// pattern can take more than text × program steps. Classes and word edges are ASCII; of several matches at one place
+// the one that comes first in the pattern wins. Bytes above 127 are matched as whole UTF-8 characters by `.` and
+// negated classes. Errors: a message for people. Programs are limited to 10,000 instructions. Source: R. Cox, "Regular
+// Expression Matching: the Virtual Machine Approach", 2009.
 #pragma once
 
 #include <memory>
@@ -29,7 +28,7 @@ class Regex {
   [[nodiscard]] std::optional<Match> search(std::string_view text, size_t from = 0, size_t* reached = nullptr) const;
   [[nodiscard]] bool matches_whole(std::string_view text) const;
   [[nodiscard]] const std::vector<std::string>& group_names() const { return names_; }  // "" for unnamed, from 1 on
-  [[nodiscard]] size_t size() const;  // instructions
+  [[nodiscard]] size_t size() const;                                                    // instructions
 
   struct Instruction;
 

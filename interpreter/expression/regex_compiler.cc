@@ -87,7 +87,8 @@ class Compiler {
     int least = 0, most = -1;
     if (!repetition(least, most)) return problem.empty();
     if (atom.empty()) return refuse("nothing to repeat");
-    if (least > repetition_limit || most > repetition_limit) return refuse("a repetition is at most " + std::to_string(repetition_limit));
+    if (least > repetition_limit || most > repetition_limit)
+      return refuse("a repetition is at most " + std::to_string(repetition_limit));
     if (most >= 0 && most < least) return refuse("the repetition's bounds are the wrong way round");
     bool lazy = take("?");
     int ignored = 0;
@@ -139,7 +140,8 @@ class Compiler {
     auto digits = [&](int& n) {
       size_t begin = at_;
       n = 0;
-      for (; more() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) n = std::min(n * 10 + (text_[at_] - '0'), repetition_limit + 1);
+      for (; more() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
+        n = std::min(n * 10 + (text_[at_] - '0'), repetition_limit + 1);
       return at_ > begin;
     };
     if (!digits(least)) return false;
@@ -155,18 +157,34 @@ class Compiler {
     Instruction i;
     i.fold = flags_.fold;
     switch (c) {
-      case '(': return group(out);
+      case '(':
+        return group(out);
       case '[': {
         ++at_;
         i.op = Op::set;
         if (!set(i)) return false;
         break;
       }
-      case '.': ++at_; i.op = flags_.dot_all ? Op::any_at_all : Op::any; break;
-      case '^': ++at_; i.op = flags_.lines ? Op::line_begin : Op::begin; break;
-      case '$': ++at_; i.op = flags_.lines ? Op::line_end : Op::end; break;
-      case '\\': ++at_; if (!escape(i)) return false; break;
-      case '*': case '+': case '?': return refuse("nothing to repeat");
+      case '.':
+        ++at_;
+        i.op = flags_.dot_all ? Op::any_at_all : Op::any;
+        break;
+      case '^':
+        ++at_;
+        i.op = flags_.lines ? Op::line_begin : Op::begin;
+        break;
+      case '$':
+        ++at_;
+        i.op = flags_.lines ? Op::line_end : Op::end;
+        break;
+      case '\\':
+        ++at_;
+        if (!escape(i)) return false;
+        break;
+      case '*':
+      case '+':
+      case '?':
+        return refuse("nothing to repeat");
       default: {
         size_t length = 0;
         i.op = Op::character;
@@ -187,7 +205,8 @@ class Compiler {
       if (more() && (text_[at_] == '=' || text_[at_] == '!')) return refuse("looking behind has no linear-time form");
       while (more() && is_word_character(static_cast<unsigned char>(text_[at_]))) name.push_back(text_[at_++]);
       if (name.empty() || !take(">")) return refuse("a group's name was expected");
-      if (std::find(names_.begin(), names_.end(), name) != names_.end()) return refuse("two groups are called `" + name + "`");
+      if (std::find(names_.begin(), names_.end(), name) != names_.end())
+        return refuse("two groups are called `" + name + "`");
     } else if (take("?=") || take("?!")) {
       return refuse("looking ahead has no linear-time form");
     } else if (take("?")) {
@@ -223,12 +242,23 @@ class Compiler {
   bool flags() {
     for (bool on = true; more(); ++at_) {
       switch (text_[at_]) {
-        case '-': on = false; break;
-        case 'i': flags_.fold = on; break;
-        case 'm': flags_.lines = on; break;
-        case 's': flags_.dot_all = on; break;
-        case ')': case ':': return true;
-        default: return refuse("this kind of group is not known");
+        case '-':
+          on = false;
+          break;
+        case 'i':
+          flags_.fold = on;
+          break;
+        case 'm':
+          flags_.lines = on;
+          break;
+        case 's':
+          flags_.dot_all = on;
+          break;
+        case ')':
+        case ':':
+          return true;
+        default:
+          return refuse("this kind of group is not known");
       }
     }
     return refuse("`(` has no `)`");
@@ -242,11 +272,16 @@ class Compiler {
     };
     static constexpr std::pair<uint32_t, uint32_t> none{1, 0};
     static constexpr Named known[] = {
-        {"alnum:]", {{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}, none}}},   {"alpha:]", {{{'A', 'Z'}, {'a', 'z'}, none, none}}},
-        {"blank:]", {{{' ', ' '}, {'\t', '\t'}, none, none}}},       {"digit:]", {{{'0', '9'}, none, none, none}}},
-        {"lower:]", {{{'a', 'z'}, none, none, none}}},                {"punct:]", {{{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}}}},
-        {"space:]", {{{'\t', '\r'}, {' ', ' '}, none, none}}},       {"upper:]", {{{'A', 'Z'}, none, none, none}}},
-        {"word:]", {{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}, {'_', '_'}}}}, {"xdigit:]", {{{'0', '9'}, {'A', 'F'}, {'a', 'f'}, none}}},
+        {"alnum:]", {{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}, none}}},
+        {"alpha:]", {{{'A', 'Z'}, {'a', 'z'}, none, none}}},
+        {"blank:]", {{{' ', ' '}, {'\t', '\t'}, none, none}}},
+        {"digit:]", {{{'0', '9'}, none, none, none}}},
+        {"lower:]", {{{'a', 'z'}, none, none, none}}},
+        {"punct:]", {{{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}}}},
+        {"space:]", {{{'\t', '\r'}, {' ', ' '}, none, none}}},
+        {"upper:]", {{{'A', 'Z'}, none, none, none}}},
+        {"word:]", {{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}, {'_', '_'}}}},
+        {"xdigit:]", {{{'0', '9'}, {'A', 'F'}, {'a', 'f'}, none}}},
     };
     for (const Named& named : known) {
       if (!take(named.name)) continue;
@@ -261,12 +296,26 @@ class Compiler {
 
   static void add_class(Instruction& i, char c) {
     switch (c) {
-      case 'd': i.ranges.push_back({'0', '9'}); break;
-      case 'w': i.ranges.insert(i.ranges.end(), {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}); break;
-      case 's': i.ranges.insert(i.ranges.end(), {{'\t', '\r'}, {' ', ' '}}); break;
-      case 'D': i.ranges.insert(i.ranges.end(), {{0, '0' - 1}, {'9' + 1, 0x10FFFF}}); break;
-      case 'W': i.ranges.insert(i.ranges.end(), {{0, '0' - 1}, {'9' + 1, 'A' - 1}, {'Z' + 1, '_' - 1}, {'_' + 1, 'a' - 1}, {'z' + 1, 0x10FFFF}}); break;
-      default: i.ranges.insert(i.ranges.end(), {{0, '\t' - 1}, {'\r' + 1, ' ' - 1}, {' ' + 1, 0x10FFFF}}); break;
+      case 'd':
+        i.ranges.push_back({'0', '9'});
+        break;
+      case 'w':
+        i.ranges.insert(i.ranges.end(), {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}});
+        break;
+      case 's':
+        i.ranges.insert(i.ranges.end(), {{'\t', '\r'}, {' ', ' '}});
+        break;
+      case 'D':
+        i.ranges.insert(i.ranges.end(), {{0, '0' - 1}, {'9' + 1, 0x10FFFF}});
+        break;
+      case 'W':
+        i.ranges.insert(
+            i.ranges.end(),
+            {{0, '0' - 1}, {'9' + 1, 'A' - 1}, {'Z' + 1, '_' - 1}, {'_' + 1, 'a' - 1}, {'z' + 1, 0x10FFFF}});
+        break;
+      default:
+        i.ranges.insert(i.ranges.end(), {{0, '\t' - 1}, {'\r' + 1, ' ' - 1}, {' ' + 1, 0x10FFFF}});
+        break;
     }
   }
 
@@ -282,11 +331,21 @@ class Compiler {
     }
     char c = text_[at_++];
     switch (c) {
-      case 'n': out = '\n'; return true;
-      case 't': out = '\t'; return true;
-      case 'r': out = '\r'; return true;
-      case 'f': out = '\f'; return true;
-      case 'v': out = '\v'; return true;
+      case 'n':
+        out = '\n';
+        return true;
+      case 't':
+        out = '\t';
+        return true;
+      case 'r':
+        out = '\r';
+        return true;
+      case 'f':
+        out = '\f';
+        return true;
+      case 'v':
+        out = '\v';
+        return true;
       case 'x': {
         out = 0;
         bool braces = take("{");
@@ -380,7 +439,8 @@ class Compiler {
 
 }  // namespace
 
-bool compile_regex(std::string_view pattern, RegexProgram& program, std::vector<std::string>& names, std::string& problem) {
+bool compile_regex(std::string_view pattern, RegexProgram& program, std::vector<std::string>& names,
+                   std::string& problem) {
   Compiler compiler(pattern, names);
   if (compiler.run(program)) return true;
   problem = std::move(compiler.problem);

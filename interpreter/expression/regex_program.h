@@ -38,7 +38,8 @@ struct Regex::Instruction {
 using RegexProgram = std::vector<Regex::Instruction>;
 
 // The program without its last `match`; the groups' names ("" for unnamed ones). False: `problem` says why.
-[[nodiscard]] bool compile_regex(std::string_view pattern, RegexProgram& program, std::vector<std::string>& names, std::string& problem);
+[[nodiscard]] bool compile_regex(std::string_view pattern, RegexProgram& program, std::vector<std::string>& names,
+                                 std::string& problem);
 
 // The character at `at` (a byte that is no UTF-8 is itself) and its length.
 [[nodiscard]] uint32_t character_at(std::string_view text, size_t at, size_t& length);

@@ -84,7 +84,8 @@ std::optional<Template> parse_template(const LocatedText& text, Diagnostics& pro
       problem.at = text.span(at, at + 3);
       problem.message = "`${{` has no `}}` that ends it";
       problem.help = "close it, or write `$${{` for the literal";
-      if (open_at != std::string_view::npos) problem.notes.push_back({text.span(open_at, open_at + 1), "what begins here has no end"});
+      if (open_at != std::string_view::npos)
+        problem.notes.push_back({text.span(open_at, open_at + 1), "what begins here has no end"});
       problems.push_back(std::move(problem));
       return std::nullopt;
     }
@@ -100,7 +101,8 @@ std::optional<Template> parse_template(const LocatedText& text, Diagnostics& pro
     } else {
       inner.segments.push_back({0, text.span(begin, begin + 1).begin});
       for (const LocatedText::Segment& segment : text.segments)
-        if (segment.text_at > begin && segment.text_at < stop) inner.segments.push_back({segment.text_at - static_cast<uint32_t>(begin), segment.source_at});
+        if (segment.text_at > begin && segment.text_at < stop)
+          inner.segments.push_back({segment.text_at - static_cast<uint32_t>(begin), segment.source_at});
     }
     std::optional<Expression> expression = parse_expression(inner, problems);
     if (!expression) {

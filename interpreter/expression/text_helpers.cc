@@ -37,7 +37,8 @@ Answer split(const HelperCall& call) {
   if (by->empty()) return no("`split` wants text to split by, and got the empty text");
   List out;
   size_t at = 0;
-  for (size_t end; (end = find_text(*text, *by, at)) != std::string::npos; at = end + by->size()) out.push_back(text->substr(at, end - at));
+  for (size_t end; (end = find_text(*text, *by, at)) != std::string::npos; at = end + by->size())
+    out.push_back(text->substr(at, end - at));
   out.push_back(text->substr(at));
   if (!call.spend(static_cast<int64_t>(out.size()), static_cast<int64_t>(text->size()))) return spent();
   return Value(std::move(out));
@@ -136,7 +137,8 @@ Answer format(const HelperCall& call) {
       continue;
     }
     std::string flags;
-    while (i < form->size() && std::string_view("-+ 0").find((*form)[i]) != std::string_view::npos && flags.size() < 4) flags.push_back((*form)[i++]);
+    while (i < form->size() && std::string_view("-+ 0").find((*form)[i]) != std::string_view::npos && flags.size() < 4)
+      flags.push_back((*form)[i++]);
     std::string width, precision;
     while (i < form->size() && (*form)[i] >= '0' && (*form)[i] <= '9') width.push_back((*form)[i++]);
     if (i < form->size() && (*form)[i] == '.') {
@@ -161,17 +163,20 @@ Answer format(const HelperCall& call) {
       continue;
     }
     Value number = as_number(value, false);
-    if (number.is_null()) return no("`format` wants a number for `%" + std::string(1, letter) + "`, and got " + article_and_type(value));
+    if (number.is_null())
+      return no("`format` wants a number for `%" + std::string(1, letter) + "`, and got " + article_and_type(value));
     if (letter == 'd' || letter == 'i' || letter == 'x' || letter == 'X') {
       double d = number.is<double>() ? number.get<double>() : 0;
-      if (number.is<double>() && (std::floor(d) != d || std::fabs(d) > 9e18)) return no("`format` wants a whole number for `%" + std::string(1, letter) + "`");
+      if (number.is<double>() && (std::floor(d) != d || std::fabs(d) > 9e18))
+        return no("`format` wants a whole number for `%" + std::string(1, letter) + "`");
       long long whole = number.is<int64_t>() ? number.get<int64_t>() : static_cast<long long>(d);
       spec += "ll";
       spec.push_back(letter == 'i' ? 'd' : letter);
       std::snprintf(buffer, sizeof buffer, spec.c_str(), whole);
     } else if (letter == 'f' || letter == 'e' || letter == 'g') {
       spec.push_back(letter);
-      std::snprintf(buffer, sizeof buffer, spec.c_str(), number.is<int64_t>() ? static_cast<double>(number.get<int64_t>()) : number.get<double>());
+      std::snprintf(buffer, sizeof buffer, spec.c_str(),
+                    number.is<int64_t>() ? static_cast<double>(number.get<int64_t>()) : number.get<double>());
     } else {
       return no("`format` does not know `%" + std::string(1, letter) + "`: `%s %d %x %f %e %g %%` are known");
     }

@@ -22,10 +22,12 @@ Answer timestamp(const HelperCall& call) {
       return no("`timestamp` knows the zone `UTC` and offsets as `+02:00`, and not named zones as `" + *zone + "`");
     if (text->size() == 10) with_zone += "T00:00:00";  // a date alone is its midnight there
     with_zone += offset ? *zone : "Z";
-    if (parse_timestamp(*text) && text->size() != 10) return no("`" + *text + "` says its zone itself: leave the second argument out");
+    if (parse_timestamp(*text) && text->size() != 10)
+      return no("`" + *text + "` says its zone itself: leave the second argument out");
   }
   if (std::optional<Timestamp> moment = parse_timestamp(with_zone)) return Value(*moment);
-  if (call.values.size() == 1 && parse_timestamp(*text + "Z")) return no("`" + *text + "` has no zone: write `timestamp(text, \"UTC\")`");
+  if (call.values.size() == 1 && parse_timestamp(*text + "Z"))
+    return no("`" + *text + "` has no zone: write `timestamp(text, \"UTC\")`");
   return no("`" + *text + "` is no timestamp: `2026-01-15T10:00:00Z` is one");
 }
 

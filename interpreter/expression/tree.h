@@ -15,11 +15,31 @@
 namespace muster {
 
 enum class Operator {
-  or_, and_,                                            // short-circuit
-  less, greater, less_equal, greater_equal, unequal, equal,
-  bit_or, bit_xor, bit_and, shift_left, shift_right,
-  concat, add, subtract, multiply, divide, floor_divide, modulo, power,
-  not_, length, negate, bit_not,                        // unary
+  or_,
+  and_,  // short-circuit
+  less,
+  greater,
+  less_equal,
+  greater_equal,
+  unequal,
+  equal,
+  bit_or,
+  bit_xor,
+  bit_and,
+  shift_left,
+  shift_right,
+  concat,
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  modulo,
+  power,
+  not_,
+  length,
+  negate,
+  bit_not,  // unary
 };
 // As it is written: `~=`, `..`, `not`.
 [[nodiscard]] std::string_view name_of(Operator op);

@@ -15,19 +15,27 @@ std::string marks_of(const StepGraph& graph, const Node& node) {
 
 std::string what_of(const Node& node) {
   switch (node.kind) {
-    case NodeKind::action: return node.step->actions.front().action.text;
-    case NodeKind::verify: return "verify";
-    case NodeKind::set: return "set";
-    case NodeKind::fail: return "fail";
-    case NodeKind::wait: return "wait";
-    case NodeKind::audit: return "audit";
-    default: return "";
+    case NodeKind::action:
+      return node.step->actions.front().action.text;
+    case NodeKind::verify:
+      return "verify";
+    case NodeKind::set:
+      return "set";
+    case NodeKind::fail:
+      return "fail";
+    case NodeKind::wait:
+      return "wait";
+    case NodeKind::audit:
+      return "audit";
+    default:
+      return "";
   }
 }
 
 void list(const StepGraph& graph, const Node& node, int depth, std::string& out) {
   std::string what = what_of(node);
-  out += std::string(static_cast<size_t>(depth) * 2, ' ') + label_of(node) + (what.empty() ? "" : "  (" + what + ")") + marks_of(graph, node) + "\n";
+  out += std::string(static_cast<size_t>(depth) * 2, ' ') + label_of(node) + (what.empty() ? "" : "  (" + what + ")") +
+         marks_of(graph, node) + "\n";
   for (NodeId id : node.body) list(graph, graph.at(id), depth + 1, out);
   auto others = [&](const std::vector<NodeId>& ids, const char* name) {
     if (ids.empty()) return;
@@ -64,7 +72,8 @@ std::string mermaid_text(const std::string& text) {
 
 std::string draw_text(const StepGraph& graph) {
   const Playbook& playbook = graph.playbook();
-  std::string out = (playbook.playbook ? playbook.playbook->text : "") + (playbook.version ? " " + *playbook.version : "") + "\n";
+  std::string out =
+      (playbook.playbook ? playbook.playbook->text : "") + (playbook.version ? " " + *playbook.version : "") + "\n";
   for (NodeId id : graph.root().body) list(graph, graph.at(id), 1, out);
   if (!graph.root().always.empty()) out += "  always:\n";
   for (NodeId id : graph.root().always) list(graph, graph.at(id), 2, out);
@@ -75,9 +84,11 @@ std::string draw_dot(const StepGraph& graph) {
   std::string out = "digraph playbook {\n  rankdir=LR;\n  node [shape=box];\n";
   for (const Node& node : graph.nodes()) {
     if (node.kind == NodeKind::playbook) continue;
-    out += "  n" + std::to_string(node.id.index) + " [label=" + quoted(label_of(node)) + (approval_of(graph, node) ? ", peripheries=2" : "") +
-           (node.place != Place::body ? ", style=dashed" : "") + "];\n";
-    for (NodeId need : node.needs) out += "  n" + std::to_string(need.index) + " -> n" + std::to_string(node.id.index) + ";\n";
+    out += "  n" + std::to_string(node.id.index) + " [label=" + quoted(label_of(node)) +
+           (approval_of(graph, node) ? ", peripheries=2" : "") + (node.place != Place::body ? ", style=dashed" : "") +
+           "];\n";
+    for (NodeId need : node.needs)
+      out += "  n" + std::to_string(need.index) + " -> n" + std::to_string(node.id.index) + ";\n";
     if (node.parent.index != 0 && node.needs.empty())
       out += "  n" + std::to_string(node.parent.index) + " -> n" + std::to_string(node.id.index) + " [style=dotted];\n";
   }
@@ -92,7 +103,8 @@ std::string draw_mermaid(const StepGraph& graph) {
     std::string text = mermaid_text(label_of(node));
     out += "  " + id + (approval_of(graph, node) ? "{{\"" + text + "\"}}" : "[\"" + text + "\"]") + "\n";
     for (NodeId need : node.needs) out += "  n" + std::to_string(need.index) + " --> " + id + "\n";
-    if (node.parent.index != 0 && node.needs.empty()) out += "  n" + std::to_string(node.parent.index) + " -.-> " + id + "\n";
+    if (node.parent.index != 0 && node.needs.empty())
+      out += "  n" + std::to_string(node.parent.index) + " -.-> " + id + "\n";
   }
   return out;
 }

@@ -36,15 +36,15 @@ struct Node {
   NodeKind kind = NodeKind::action;
   Place place = Place::body;
   OpId op;
-  NodeId parent;                  // of the playbook: itself
-  const Step* step = nullptr;     // of all but playbook and phase
-  const Phase* phase = nullptr;   // of a phase
-  std::vector<NodeId> needs;      // siblings or earlier steps that must have ended
-  std::vector<NodeId> body;       // of groups, in file order
-  std::vector<NodeId> rescue;     // of groups
-  std::vector<NodeId> rollback;   // steps that undo this node, in order
+  NodeId parent;                 // of the playbook: itself
+  const Step* step = nullptr;    // of all but playbook and phase
+  const Phase* phase = nullptr;  // of a phase
+  std::vector<NodeId> needs;     // siblings or earlier steps that must have ended
+  std::vector<NodeId> body;      // of groups, in file order
+  std::vector<NodeId> rescue;    // of groups
+  std::vector<NodeId> rollback;  // steps that undo this node, in order
   bool rollback_automatic = false;
-  std::vector<NodeId> always;     // of groups
+  std::vector<NodeId> always;  // of groups
 
   [[nodiscard]] bool is_group() const {
     return kind == NodeKind::playbook || kind == NodeKind::phase || kind == NodeKind::group;

@@ -8,11 +8,13 @@ namespace muster {
 namespace {
 
 constexpr std::array<std::string_view, 27> kinds = {
-    "run_created", "owned", "evaluated", "skipped", "intent", "outcome", "mark_intent", "mark", "in_doubt", "resolved",
-    "gate_opened", "vote", "gate_closed", "wait_started", "wait_ended", "verified", "answered",
-    "lock_taken", "lock_taken_over", "lock_released", "rollback_started", "rollback_ended",
-    "audit", "clock_stepped", "cancel_asked", "run_ended", "unknown"};
-constexpr std::array<std::string_view, 8> states = {"queued", "running", "waiting", "succeeded", "failed", "rejected", "rolled_back", "cancelled"};
+    "run_created",     "owned",         "evaluated",        "skipped",        "intent",      "outcome",
+    "mark_intent",     "mark",          "in_doubt",         "resolved",       "gate_opened", "vote",
+    "gate_closed",     "wait_started",  "wait_ended",       "verified",       "answered",    "lock_taken",
+    "lock_taken_over", "lock_released", "rollback_started", "rollback_ended", "audit",       "clock_stepped",
+    "cancel_asked",    "run_ended",     "unknown"};
+constexpr std::array<std::string_view, 8> states = {"queued", "running",  "waiting",     "succeeded",
+                                                    "failed", "rejected", "rolled_back", "cancelled"};
 
 }  // namespace
 
@@ -33,15 +35,16 @@ std::optional<RunState> run_state_of(std::string_view name) {
 }
 
 bool has_ended(RunState state) {
-  return state == RunState::succeeded || state == RunState::failed || state == RunState::rejected || state == RunState::rolled_back ||
-         state == RunState::cancelled;
+  return state == RunState::succeeded || state == RunState::failed || state == RunState::rejected ||
+         state == RunState::rolled_back || state == RunState::cancelled;
 }
 
 Result<std::unique_ptr<Journal>> open_journal(const std::string& store, bool create) {
   std::string path = store;
   if (path.rfind("sqlite:", 0) == 0) path = path.substr(7);
   if (path.rfind("postgres:", 0) == 0 || path.rfind("postgresql:", 0) == 0)
-    return fail(ErrorCode::invalid, "`" + store + "`: this version keeps its runs in SQLite", "give a path, or `sqlite:PATH`");
+    return fail(ErrorCode::invalid, "`" + store + "`: this version keeps its runs in SQLite",
+                "give a path, or `sqlite:PATH`");
   if (path.empty()) return fail(ErrorCode::invalid, "the store's path is empty", "give a path, or `sqlite:PATH`");
   OpenOptions options;
   options.create = create;

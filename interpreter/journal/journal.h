@@ -4,8 +4,8 @@
 // events. Hashes go over the stored bytes.
 // Units:  times are Timestamps in UTC; `seq` counts from 1 within a run.
 // Errors: `busy` (owned by somebody else, with who and since when), `refused` (not a store, a newer store, NFS, foreign
-//         application id), `storage` (disk full, I/O error: final, no new effects), `not_found`, `corrupt` (a chain does
-//         not verify), `in_doubt` never. A commit that fails has changed nothing.
+//         application id), `storage` (disk full, I/O error: final, no new effects), `not_found`, `corrupt` (a chain
+//         does not verify), `in_doubt` never. A commit that fails has changed nothing.
 // Threads: one thread per Journal object: the engine's loop, or the one thread of a command.
 // Source: docs/journal.md.
 #pragma once
@@ -25,10 +25,32 @@
 namespace muster {
 
 enum class EventKind {
-  run_created, owned, evaluated, skipped, intent, outcome, mark_intent, mark, in_doubt, resolved,
-  gate_opened, vote, gate_closed, wait_started, wait_ended, verified, answered,
-  lock_taken, lock_taken_over, lock_released, rollback_started, rollback_ended,
-  audit, clock_stepped, cancel_asked, run_ended,
+  run_created,
+  owned,
+  evaluated,
+  skipped,
+  intent,
+  outcome,
+  mark_intent,
+  mark,
+  in_doubt,
+  resolved,
+  gate_opened,
+  vote,
+  gate_closed,
+  wait_started,
+  wait_ended,
+  verified,
+  answered,
+  lock_taken,
+  lock_taken_over,
+  lock_released,
+  rollback_started,
+  rollback_ended,
+  audit,
+  clock_stepped,
+  cancel_asked,
+  run_ended,
   unknown,  // of a later version: kept and hashed, never resumed over
 };
 [[nodiscard]] std::string_view name_of(EventKind kind);
@@ -62,7 +84,7 @@ enum class RunState { queued, running, waiting, succeeded, failed, rejected, rol
 
 // Who runs: dead owners on the same host are known by boot id, pid, start time and flock.
 struct Owner {
-  std::string id;       // `host:pid:start`
+  std::string id;  // `host:pid:start`
   std::string host;
   std::string boot_id;
   int64_t pid = 0;
@@ -118,7 +140,7 @@ struct Commit {
   std::optional<RunState> state;
   std::optional<Timestamp> due_at;
   bool clear_due = false;
-  std::string ledger;  // `gate`, `ended`, `takeover`: adds a signed ledger entry with the new head; empty: none
+  std::string ledger;    // `gate`, `ended`, `takeover`: adds a signed ledger entry with the new head; empty: none
   bool release = false;  // the lease is given back with this commit (end, park)
 };
 
@@ -133,8 +155,8 @@ struct RunQuery {
 };
 
 struct VerifyFinding {
-  std::string run;   // empty: the ledger
-  int64_t seq = 0;   // the first broken link
+  std::string run;  // empty: the ledger
+  int64_t seq = 0;  // the first broken link
   std::string message;
 };
 
@@ -150,7 +172,8 @@ class Journal {
   [[nodiscard]] virtual Result<Lease> create(const NewRun& run, std::vector<Event> first, const Owner& owner) = 0;
   // Takes the run: free, or its owner is dead on this host, or the lease has expired. The `owned` event (with the
   // previous owner) is written with it, a takeover into the ledger. `busy` names the owner otherwise.
-  [[nodiscard]] virtual Result<Lease> own(const std::string& run, const Owner& owner, const std::string& person, Timestamp now) = 0;
+  [[nodiscard]] virtual Result<Lease> own(const std::string& run, const Owner& owner, const std::string& person,
+                                          Timestamp now) = 0;
   // One transaction under the fence; `lease` moves on with it.
   [[nodiscard]] virtual Result<CommitAnswer> commit(Lease& lease, const Commit& commit) = 0;
   // What a command that is not the owner may say: vote, answered, cancel_asked, resolved.

@@ -19,6 +19,7 @@ struct SigningKey {
 [[nodiscard]] Result<SigningKey> signing_key(const std::string& path, bool create);
 // Hex.
 [[nodiscard]] std::string sign(const SigningKey& key, std::string_view message);
-[[nodiscard]] bool is_signed_by(const std::string& public_hex, std::string_view message, const std::string& signature_hex);
+[[nodiscard]] bool is_signed_by(const std::string& public_hex, std::string_view message,
+                                const std::string& signature_hex);
 
 }  // namespace muster

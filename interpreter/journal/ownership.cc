@@ -97,6 +97,8 @@ bool is_dead(const std::string& store, const Owner& owner, const Owner& ours) {
   return start_time(owner.pid) != owner.started;
 }
 
-void remove_owner_lock(const std::string& store, const std::string& owner_id) { ::unlink(lock_path(store, owner_id).c_str()); }
+void remove_owner_lock(const std::string& store, const std::string& owner_id) {
+  ::unlink(lock_path(store, owner_id).c_str());
+}
 
 }  // namespace muster

@@ -7,8 +7,9 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 12> step_states = {"pending", "running",   "waiting",  "succeeded",   "already_done", "skipped",
-                                                          "failed",  "recovered", "in_doubt", "rolled_back", "cancelled",    "not_reached"};
+constexpr std::array<std::string_view, 12> step_states = {"pending",      "running",     "waiting",   "succeeded",
+                                                          "already_done", "skipped",     "failed",    "recovered",
+                                                          "in_doubt",     "rolled_back", "cancelled", "not_reached"};
 constexpr std::array<std::string_view, 6> gate_states = {"none", "open", "approved", "rejected", "expired", "voided"};
 
 std::optional<StepState> step_state_of(std::string_view name) {
@@ -107,7 +108,9 @@ void apply_resolved(OpRecord& op, const Event& event, const Map& body) {
     op.state = StepState::pending;
   } else {  // failed, rollback, stop
     op.intent_open = false;
-    if (!op.error) op.error = Map{{"code", "failed"}, {"message", "settled as failed: " + text_of(body, "reason")}, {"effect", "maybe"}};
+    if (!op.error)
+      op.error =
+          Map{{"code", "failed"}, {"message", "settled as failed: " + text_of(body, "reason")}, {"effect", "maybe"}};
     op.certainty = "maybe";
     finish(op, StepState::failed, event);
   }
@@ -135,8 +138,10 @@ bool is_final(StepState state) {
     case StepState::pending:
     case StepState::running:
     case StepState::waiting:
-    case StepState::in_doubt: return false;
-    default: return true;
+    case StepState::in_doubt:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -195,7 +200,9 @@ Result<void> RunHistory::apply(const Event& event) {
       op.state = StepState::running;
       break;
     }
-    case EventKind::outcome: apply_outcome(at(event.op), event, body); break;
+    case EventKind::outcome:
+      apply_outcome(at(event.op), event, body);
+      break;
     case EventKind::verified: {
       OpRecord& op = at(event.op);
       begin_attempt(op, event.attempt, time_in(body, "started_at").value_or(event.at));
@@ -210,8 +217,10 @@ Result<void> RunHistory::apply(const Event& event) {
       } else if (state == StepState::succeeded) {
         op.outcome_ok = true;
       }
-      if (state && is_final(*state)) finish(op, *state, event);
-      else if (state) op.state = *state;
+      if (state && is_final(*state))
+        finish(op, *state, event);
+      else if (state)
+        op.state = *state;
       break;
     }
     case EventKind::mark_intent: {
@@ -234,11 +243,16 @@ Result<void> RunHistory::apply(const Event& event) {
       op.resolution.clear();
       break;
     }
-    case EventKind::resolved: apply_resolved(at(event.op), event, body); break;
-    case EventKind::gate_opened: apply_gate_opened(at(event.op), event, body); break;
+    case EventKind::resolved:
+      apply_resolved(at(event.op), event, body);
+      break;
+    case EventKind::gate_opened:
+      apply_gate_opened(at(event.op), event, body);
+      break;
     case EventKind::vote: {
       GateRecord& gate = at(event.op).gate;
-      Vote vote{text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"), text_of(body, "digest"), text_of(body, "how"), event.at};
+      Vote vote{text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"),
+                text_of(body, "digest"), text_of(body, "how"),     event.at};
       const Value* opening = member(body, "opening");
       if (gate.state == GateState::open && opening && opening->is<int64_t>() && opening->get<int64_t>() == gate.opening)
         gate.votes.push_back(std::move(vote));
@@ -283,17 +297,23 @@ Result<void> RunHistory::apply(const Event& event) {
       break;
     }
     case EventKind::cancel_asked:
-      cancel = CancelRequest{text_of(body, "person"), text_of(body, "reason"), flag(body, "rollback"), flag(body, "now")};
+      cancel =
+          CancelRequest{text_of(body, "person"), text_of(body, "reason"), flag(body, "rollback"), flag(body, "now")};
       break;
-    case EventKind::run_ended: ended = std::move(body); break;
-    case EventKind::unknown: has_unknown = true; break;
+    case EventKind::run_ended:
+      ended = std::move(body);
+      break;
+    case EventKind::unknown:
+      has_unknown = true;
+      break;
     case EventKind::owned:
     case EventKind::answered:
     case EventKind::lock_taken:
     case EventKind::lock_taken_over:
     case EventKind::lock_released:
     case EventKind::audit:
-    case EventKind::clock_stepped: break;
+    case EventKind::clock_stepped:
+      break;
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// What the events of a run add up to. `apply` is the one way from an event to state, live and in a replay alike: state is
-// a cache, and a replay gives the same state at every prefix.
+// What the events of a run add up to. `apply` is the one way from an event to state, live and in a replay alike: state
+// is a cache, and a replay gives the same state at every prefix.
 //
 // Units:  see journal.h.
 // Errors: `corrupt` for an event whose body cannot be read; unknown kinds are kept as `has_unknown`.
@@ -19,7 +19,18 @@
 namespace muster {
 
 enum class StepState {
-  pending, running, waiting, succeeded, already_done, skipped, failed, recovered, in_doubt, rolled_back, cancelled, not_reached
+  pending,
+  running,
+  waiting,
+  succeeded,
+  already_done,
+  skipped,
+  failed,
+  recovered,
+  in_doubt,
+  rolled_back,
+  cancelled,
+  not_reached
 };
 [[nodiscard]] std::string_view name_of(StepState state);
 // Nothing more will happen to it by itself.
@@ -29,8 +40,8 @@ struct Vote {
   std::string person;   // OS user
   std::string verdict;  // approve, reject
   std::string reason;
-  std::string digest;   // what it was cast for
-  std::string how;      // terminal, command
+  std::string digest;  // what it was cast for
+  std::string how;     // terminal, command
   Timestamp at;
 };
 
@@ -65,16 +76,16 @@ struct OpRecord {
   std::optional<bool> when;  // as it was evaluated
   std::optional<Map> result;
   std::optional<Map> error;
-  bool outcome_ok = false;   // the action of this attempt succeeded; its verify may still be open
-  bool passed = false;       // failed, and passed by `on_failure: continue`
+  bool outcome_ok = false;  // the action of this attempt succeeded; its verify may still be open
+  bool passed = false;      // failed, and passed by `on_failure: continue`
   std::optional<Timestamp> started_at, ended_at;
-  int64_t ended_seq = 0;     // the order of completion: rollback goes the other way
+  int64_t ended_seq = 0;            // the order of completion: rollback goes the other way
   std::optional<Timestamp> due_at;  // a retry or a wait
   std::optional<Map> verified;      // the last `verified` of this attempt
   GateRecord gate;
   std::map<std::string, MarkRecord> marks;  // by name, of this attempt
-  std::string resolution;                   // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
-  std::string doubt;                        // why it is in doubt, or what it asks
+  std::string resolution;  // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
+  std::string doubt;       // why it is in doubt, or what it asks
   std::vector<std::string> notes;
   // Of a group:
   bool entered = false;

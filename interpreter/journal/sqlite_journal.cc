@@ -31,7 +31,8 @@ std::vector<Event> chained(Lease& lease, std::vector<Event> events) {
 }
 
 bool may_be_said(EventKind kind) {
-  return kind == EventKind::vote || kind == EventKind::answered || kind == EventKind::cancel_asked || kind == EventKind::resolved;
+  return kind == EventKind::vote || kind == EventKind::answered || kind == EventKind::cancel_asked ||
+         kind == EventKind::resolved;
 }
 
 }  // namespace
@@ -44,13 +45,20 @@ Result<Lease> SqliteJournal::create(const NewRun& run, std::vector<Event> first,
   std::vector<Event> events = chained(lease, std::move(first));
   Result<void> done = store_->write([&]() -> Result<void> {
     StoreStatement row = store_->prepare(
-        "INSERT INTO run(id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, next_seq, head, state, "
+        "INSERT INTO run(id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, "
+        "next_seq, head, state, "
         "due_at, expires_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,'running',NULL,?)");
-    row.bind(1, run.id).bind(2, run.playbook).bind(3, run.version).bind(4, run.graph_digest).bind(5, run.inputs).bind(6, run.starter);
+    row.bind(1, run.id)
+        .bind(2, run.playbook)
+        .bind(3, run.version)
+        .bind(4, run.graph_digest)
+        .bind(5, run.inputs)
+        .bind(6, run.starter);
     row.bind(7, run.parent).bind(8, run.created_at.us).bind(9, owner.id).bind(10, lease.epoch).bind(11, lease.next_seq);
     row.bind(12, lease.head).bind(13, (run.created_at + lease_length).us);
     if (row.step() != SQLITE_DONE) {
-      if (store_->error_code() == SQLITE_CONSTRAINT_PRIMARYKEY) return fail(ErrorCode::refused, "a run `" + run.id + "` is there already");
+      if (store_->error_code() == SQLITE_CONSTRAINT_PRIMARYKEY)
+        return fail(ErrorCode::refused, "a run `" + run.id + "` is there already");
       return pass(store_->error("recording the run"));
     }
     for (const auto& [digest, bytes] : run.files) {
@@ -79,7 +87,8 @@ Result<Lease> SqliteJournal::own(const std::string& run, const Owner& owner, con
     std::string before;
     Timestamp expires;
     {
-      StoreStatement row = store_->prepare("SELECT owner, epoch, next_seq, head, state, expires_at FROM run WHERE id = ?");
+      StoreStatement row =
+          store_->prepare("SELECT owner, epoch, next_seq, head, state, expires_at FROM run WHERE id = ?");
       int code = row.bind(1, run).step();
       if (code == SQLITE_DONE) return no_run(run);
       if (code != SQLITE_ROW) return pass(store_->error("reading the run"));
@@ -100,7 +109,8 @@ Result<Lease> SqliteJournal::own(const std::string& run, const Owner& owner, con
     owned.body = encode_value(Map{{"owner", owner.id}, {"person", person}, {"before", before}, {"epoch", lease.epoch}});
     Result<void> written = insert_events(run, chained(lease, {std::move(owned)}));
     if (!written) return written;
-    StoreStatement row = store_->prepare("UPDATE run SET owner = ?, epoch = ?, next_seq = ?, head = ?, state = ?, expires_at = ? WHERE id = ?");
+    StoreStatement row = store_->prepare(
+        "UPDATE run SET owner = ?, epoch = ?, next_seq = ?, head = ?, state = ?, expires_at = ? WHERE id = ?");
     row.bind(1, owner.id).bind(2, lease.epoch).bind(3, lease.next_seq).bind(4, lease.head).bind(5, state);
     row.bind(6, (now + lease_length).us).bind(7, run);
     if (row.step() != SQLITE_DONE) return pass(store_->error("taking the run"));
@@ -129,7 +139,8 @@ Result<CommitAnswer> SqliteJournal::commit(Lease& lease, const Commit& commit) {
   CommitAnswer answer = CommitAnswer::stored;
   Result<void> done = store_->write([&]() -> Result<void> {
     {
-      StoreStatement fence = store_->prepare("UPDATE run SET next_seq = ?, head = ? WHERE id = ? AND epoch = ? AND next_seq = ?");
+      StoreStatement fence =
+          store_->prepare("UPDATE run SET next_seq = ?, head = ? WHERE id = ? AND epoch = ? AND next_seq = ?");
       fence.bind(1, next.next_seq).bind(2, next.head).bind(3, lease.run).bind(4, lease.epoch).bind(5, lease.next_seq);
       if (fence.step() != SQLITE_DONE) return pass(store_->error("moving the run's head"));
     }
@@ -143,7 +154,8 @@ Result<CommitAnswer> SqliteJournal::commit(Lease& lease, const Commit& commit) {
     if (written) written = insert_ops(next, commit.ops);
     if (written && !commit.ledger.empty()) {
       using std::chrono::duration_cast, std::chrono::microseconds, std::chrono::system_clock;
-      Timestamp at{events.empty() ? duration_cast<microseconds>(system_clock::now().time_since_epoch()).count() : events.back().at.us};
+      Timestamp at{events.empty() ? duration_cast<microseconds>(system_clock::now().time_since_epoch()).count()
+                                  : events.back().at.us};
       written = add_to_ledger(commit.ledger, next, at);
     }
     if (written && !events.empty()) note_head(next);
@@ -175,7 +187,8 @@ Result<void> SqliteJournal::say(const std::string& run, const Event& event) {
       if (code != SQLITE_ROW) return pass(store_->error("reading the run"));
       lease = Lease{run, row.number(0), row.number(1), row.text(2)};
       std::optional<RunState> state = run_state_of(row.text(3));
-      if (state && has_ended(*state)) return fail(ErrorCode::refused, "run `" + run + "` has ended: it is " + row.text(3));
+      if (state && has_ended(*state))
+        return fail(ErrorCode::refused, "run `" + run + "` has ended: it is " + row.text(3));
     }
     Result<void> written = insert_events(run, chained(lease, {event}));
     if (!written) return written;
@@ -205,16 +218,22 @@ Result<bool> SqliteJournal::renew(const Lease& lease, const Owner& owner, Timest
 
 Result<void> SqliteJournal::insert_events(const std::string& run, const std::vector<Event>& events) {
   for (const Event& event : events) {
-    StoreStatement insert = store_->prepare("INSERT INTO event(run, seq, kind, op, attempt, at_us, body, hash) VALUES(?,?,?,?,?,?,?,?)");
-    insert.bind(1, run).bind(2, event.seq).bind(3, event.kind_text).bind(4, event.op.path).bind(5, int64_t{event.attempt});
+    StoreStatement insert =
+        store_->prepare("INSERT INTO event(run, seq, kind, op, attempt, at_us, body, hash) VALUES(?,?,?,?,?,?,?,?)");
+    insert.bind(1, run)
+        .bind(2, event.seq)
+        .bind(3, event.kind_text)
+        .bind(4, event.op.path)
+        .bind(5, int64_t{event.attempt});
     insert.bind(6, event.at.us).bind(7, event.body).bind(8, event.hash);
     if (insert.step() == SQLITE_DONE) continue;
     switch (store_->error_code()) {
       case SQLITE_CONSTRAINT_UNIQUE:
-        return fail(ErrorCode::invalid, "`" + event.kind_text + "` of `" + event.op.path + "`, attempt " + std::to_string(event.attempt) +
-                                            ", was recorded before");
+        return fail(ErrorCode::invalid, "`" + event.kind_text + "` of `" + event.op.path + "`, attempt " +
+                                            std::to_string(event.attempt) + ", was recorded before");
       case SQLITE_CONSTRAINT_PRIMARYKEY:
-        return fail(ErrorCode::corrupt, "run " + run + " has an event " + std::to_string(event.seq) + " beyond its head",
+        return fail(ErrorCode::corrupt,
+                    "run " + run + " has an event " + std::to_string(event.seq) + " beyond its head",
                     "`muster audit --verify` tells more");
       default:
         return pass(store_->error("adding an event"));
@@ -237,9 +256,12 @@ Result<void> SqliteJournal::update_row(const std::string& run, const Commit& com
   if (same_state && !commit.due_at && !commit.clear_due && !commit.release) return {};
   {
     StoreStatement row = store_->prepare(
-        "UPDATE run SET state = CASE WHEN ?1 = '' THEN state ELSE ?1 END, due_at = CASE WHEN ?2 THEN NULL ELSE coalesce(?3, due_at) END, "
+        "UPDATE run SET state = CASE WHEN ?1 = '' THEN state ELSE ?1 END, due_at = CASE WHEN ?2 THEN NULL ELSE "
+        "coalesce(?3, due_at) END, "
         "owner = CASE WHEN ?4 THEN '' ELSE owner END WHERE id = ?5");
-    row.bind(1, commit.state ? name_of(*commit.state) : std::string_view()).bind(2, int64_t{commit.clear_due}).bind(3, commit.due_at);
+    row.bind(1, commit.state ? name_of(*commit.state) : std::string_view())
+        .bind(2, int64_t{commit.clear_due})
+        .bind(3, commit.due_at);
     row.bind(4, int64_t{commit.release}).bind(5, run);
     if (row.step() != SQLITE_DONE) return pass(store_->error("changing the run's state"));
   }
@@ -250,9 +272,13 @@ Result<void> SqliteJournal::update_row(const std::string& run, const Commit& com
 
 Result<void> SqliteJournal::insert_outputs(const std::string& run, const std::vector<OutputRecord>& outputs) {
   for (const OutputRecord& output : outputs) {
-    StoreStatement insert =
-        store_->prepare("INSERT OR REPLACE INTO output(run, op, attempt, stream, head, tail, bytes, sha256) VALUES(?,?,?,?,?,?,?,?)");
-    insert.bind(1, run).bind(2, output.op.path).bind(3, int64_t{output.attempt}).bind(4, output.stream).bind(5, output.head);
+    StoreStatement insert = store_->prepare(
+        "INSERT OR REPLACE INTO output(run, op, attempt, stream, head, tail, bytes, sha256) VALUES(?,?,?,?,?,?,?,?)");
+    insert.bind(1, run)
+        .bind(2, output.op.path)
+        .bind(3, int64_t{output.attempt})
+        .bind(4, output.stream)
+        .bind(5, output.head);
     insert.bind(6, output.tail).bind(7, static_cast<int64_t>(output.bytes)).bind(8, output.sha256);
     if (insert.step() != SQLITE_DONE) return pass(store_->error("keeping an output"));
   }
@@ -261,8 +287,13 @@ Result<void> SqliteJournal::insert_outputs(const std::string& run, const std::ve
 
 Result<void> SqliteJournal::insert_ops(const Lease& after, const std::vector<OpState>& ops) {
   for (const OpState& op : ops) {
-    StoreStatement insert = store_->prepare("INSERT OR REPLACE INTO op(run, op, attempt, state, last_seq) VALUES(?,?,?,?,?)");
-    insert.bind(1, after.run).bind(2, op.op.path).bind(3, int64_t{op.attempt}).bind(4, op.state).bind(5, after.next_seq - 1);
+    StoreStatement insert =
+        store_->prepare("INSERT OR REPLACE INTO op(run, op, attempt, state, last_seq) VALUES(?,?,?,?,?)");
+    insert.bind(1, after.run)
+        .bind(2, op.op.path)
+        .bind(3, int64_t{op.attempt})
+        .bind(4, op.state)
+        .bind(5, after.next_seq - 1);
     if (insert.step() != SQLITE_DONE) return pass(store_->error("keeping a step's state"));
   }
   return {};
@@ -286,9 +317,14 @@ Result<void> SqliteJournal::add_to_ledger(std::string_view kind, const Lease& af
   entry.run_head = after.head;
   entry.hash = ledger_link(before, entry);
   entry.signature = sign(*key_, entry.hash);
-  StoreStatement insert =
-      store_->prepare("INSERT INTO ledger(n, at_us, kind, run, run_seq, run_head, hash, signature) VALUES(?,?,?,?,?,?,?,?)");
-  insert.bind(1, entry.n).bind(2, entry.at_us).bind(3, entry.kind).bind(4, entry.run).bind(5, entry.run_seq).bind(6, entry.run_head);
+  StoreStatement insert = store_->prepare(
+      "INSERT INTO ledger(n, at_us, kind, run, run_seq, run_head, hash, signature) VALUES(?,?,?,?,?,?,?,?)");
+  insert.bind(1, entry.n)
+      .bind(2, entry.at_us)
+      .bind(3, entry.kind)
+      .bind(4, entry.run)
+      .bind(5, entry.run_seq)
+      .bind(6, entry.run_head);
   insert.bind(7, entry.hash).bind(8, entry.signature);
   if (insert.step() != SQLITE_DONE) return pass(store_->error("adding to the ledger"));
   return {};
@@ -317,8 +353,8 @@ Result<void> SqliteJournal::be_owner(const Owner& owner) {
 Result<void> SqliteJournal::record_owner(const Owner& owner, Timestamp now) {
   for (const auto& [run, held] : holding_)
     if (held.owner == owner.id) return {};  // it stands there already
-  StoreStatement insert =
-      store_->prepare("INSERT OR REPLACE INTO owner(id, host, boot_id, pid, started, expires_at, socket) VALUES(?,?,?,?,?,?,'')");
+  StoreStatement insert = store_->prepare(
+      "INSERT OR REPLACE INTO owner(id, host, boot_id, pid, started, expires_at, socket) VALUES(?,?,?,?,?,?,'')");
   insert.bind(1, owner.id).bind(2, owner.host).bind(3, owner.boot_id).bind(4, owner.pid).bind(5, owner.started);
   insert.bind(6, (now + lease_length).us);
   if (insert.step() != SQLITE_DONE) return pass(store_->error("recording the owner"));
@@ -333,8 +369,8 @@ Result<bool> SqliteJournal::forget_owner(const std::string& id) {
   return store_->changed_rows() > 0;
 }
 
-Result<void> SqliteJournal::must_be_free(const std::string& run, const std::string& holder, Timestamp expires, const Owner& ours,
-                                         Timestamp now) {
+Result<void> SqliteJournal::must_be_free(const std::string& run, const std::string& holder, Timestamp expires,
+                                         const Owner& ours, Timestamp now) {
   if (expires < now) return {};
   Owner other;
   std::string who = "`" + holder + "`";
@@ -347,13 +383,16 @@ Result<void> SqliteJournal::must_be_free(const std::string& run, const std::stri
     if (row.bind(1, holder).step() == SQLITE_ROW) {
       other = Owner{holder, row.text(0), row.text(1), row.number(2), row.number(3)};
       if (is_dead(store_->path(), other, ours)) return {};
-      who = "process " + std::to_string(other.pid) + " on " + other.host + " (`" + other.host + ":" + std::to_string(other.pid) + "`)";
+      who = "process " + std::to_string(other.pid) + " on " + other.host + " (`" + other.host + ":" +
+            std::to_string(other.pid) + "`)";
     }
   }
   std::string since;
-  StoreStatement taken = store_->prepare("SELECT at_us FROM event WHERE run = ? AND kind IN ('owned', 'run_created') ORDER BY seq DESC LIMIT 1");
+  StoreStatement taken = store_->prepare(
+      "SELECT at_us FROM event WHERE run = ? AND kind IN ('owned', 'run_created') ORDER BY seq DESC LIMIT 1");
   if (taken.bind(1, run).step() == SQLITE_ROW) since = " since " + to_text(Timestamp{taken.number(0)});
-  return fail(ErrorCode::busy, "run " + run + " is owned by " + who + since, "it goes on there; `muster show " + run + "` watches it");
+  return fail(ErrorCode::busy, "run " + run + " is owned by " + who + since,
+              "it goes on there; `muster show " + run + "` watches it");
 }
 
 void SqliteJournal::hold(const std::string& run, const Owner& owner, std::string state) {

@@ -50,7 +50,8 @@ class SqliteJournal final : public Journal {
   Result<void> insert_ops(const Lease& after, const std::vector<OpState>& ops);
   Result<void> add_to_ledger(std::string_view kind, const Lease& after, Timestamp at);
   Result<void> record_owner(const Owner& owner, Timestamp now);
-  Result<void> must_be_free(const std::string& run, const std::string& holder, Timestamp expires, const Owner& ours, Timestamp now);
+  Result<void> must_be_free(const std::string& run, const std::string& holder, Timestamp expires, const Owner& ours,
+                            Timestamp now);
   Result<bool> forget_owner(const std::string& id);
   CommitAnswer fence_answer(const Lease& lease);
   void note_head(const Lease& after);

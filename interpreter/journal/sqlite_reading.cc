@@ -8,8 +8,9 @@ namespace muster {
 namespace {
 
 // The one list of a run row's columns; a macro, because statements are cached by their literal's address.
-#define MUSTER_RUN_ROWS                                                                                                            \
-  "SELECT id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, next_seq, head, state, due_at " \
+#define MUSTER_RUN_ROWS                                                                                             \
+  "SELECT id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, next_seq, head, " \
+  "state, due_at "                                                                                                  \
   "FROM run "
 
 // The least text that is greater than every text with this prefix; empty: there is none.
@@ -30,7 +31,8 @@ std::vector<std::string> digests_in(const std::string& body) {
   for (const Value& item : *list) {
     const Map* file = item.find<Map>();
     auto digest = file ? file->find("digest") : Map::const_iterator();
-    if (file && digest != file->end() && digest->second.is<std::string>()) out.push_back(digest->second.get<std::string>());
+    if (file && digest != file->end() && digest->second.is<std::string>())
+      out.push_back(digest->second.get<std::string>());
   }
   return out;
 }
@@ -67,14 +69,16 @@ Result<std::vector<RunRow>> SqliteJournal::rows(StoreStatement statement) {
 Result<RunRow> SqliteJournal::row_of(const std::string& run) {
   StoreStatement row = store_->prepare(MUSTER_RUN_ROWS "WHERE id = ?");
   int code = row.bind(1, run).step();
-  if (code == SQLITE_DONE) return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
+  if (code == SQLITE_DONE)
+    return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
   if (code != SQLITE_ROW) return pass(store_->error("reading the run"));
   return run_row(row);
 }
 
-Result<void> SqliteJournal::each_event(const std::string& run, int64_t since, const std::function<void(Event&&)>& take) {
-  StoreStatement events =
-      store_->prepare("SELECT seq, kind, op, attempt, at_us, body, hash FROM event WHERE run = ? AND seq > ? ORDER BY seq");
+Result<void> SqliteJournal::each_event(const std::string& run, int64_t since,
+                                       const std::function<void(Event&&)>& take) {
+  StoreStatement events = store_->prepare(
+      "SELECT seq, kind, op, attempt, at_us, body, hash FROM event WHERE run = ? AND seq > ? ORDER BY seq");
   events.bind(1, run).bind(2, since);
   int code = SQLITE_ROW;
   while ((code = events.step()) == SQLITE_ROW) {
@@ -111,7 +115,8 @@ Result<RunRecord> SqliteJournal::read(const std::string& run, int64_t since) {
     });
     if (!all || since != 0) return all;
     if (std::optional<VerifyFinding> broken = check.finish())
-      return fail(ErrorCode::corrupt, "run " + run + ": " + broken->message, "`muster audit --verify` checks the whole store");
+      return fail(ErrorCode::corrupt, "run " + run + ": " + broken->message,
+                  "`muster audit --verify` checks the whole store");
     return {};
   });
   if (!done) return pass(done.error());
@@ -121,14 +126,18 @@ Result<RunRecord> SqliteJournal::read(const std::string& run, int64_t since) {
 Result<std::vector<RunRow>> SqliteJournal::find(const RunQuery& query) {
   StoreStatement statement =
       query.id_prefix.empty()
-          ? store_->prepare(MUSTER_RUN_ROWS
-                            "WHERE (?3 = '' OR playbook = ?3) AND (NOT ?4 OR state IN ('queued', 'running', 'waiting')) "
-                            "ORDER BY created_at DESC, id DESC LIMIT ?5")
-          : store_->prepare(MUSTER_RUN_ROWS
-                            "WHERE id >= ?1 AND (?2 = '' OR id < ?2) AND (?3 = '' OR playbook = ?3) "
-                            "AND (NOT ?4 OR state IN ('queued', 'running', 'waiting')) ORDER BY created_at DESC, id DESC LIMIT ?5");
+          ? store_->prepare(
+                MUSTER_RUN_ROWS
+                "WHERE (?3 = '' OR playbook = ?3) AND (NOT ?4 OR state IN ('queued', 'running', 'waiting')) "
+                "ORDER BY created_at DESC, id DESC LIMIT ?5")
+          : store_->prepare(
+                MUSTER_RUN_ROWS
+                "WHERE id >= ?1 AND (?2 = '' OR id < ?2) AND (?3 = '' OR playbook = ?3) "
+                "AND (NOT ?4 OR state IN ('queued', 'running', 'waiting')) ORDER BY created_at DESC, id DESC LIMIT ?5");
   if (!query.id_prefix.empty()) statement.bind(1, query.id_prefix).bind(2, after_prefix(query.id_prefix));
-  statement.bind(3, query.playbook).bind(4, int64_t{query.only_open}).bind(5, int64_t{query.limit > 0 ? query.limit : -1});
+  statement.bind(3, query.playbook)
+      .bind(4, int64_t{query.only_open})
+      .bind(5, int64_t{query.limit > 0 ? query.limit : -1});
   return rows(std::move(statement));
 }
 
@@ -144,8 +153,8 @@ Result<std::string> SqliteJournal::file(const std::string& digest) {
 
 Result<std::vector<OutputRecord>> SqliteJournal::outputs(const std::string& run) {
   std::vector<OutputRecord> out;
-  StoreStatement all =
-      store_->prepare("SELECT op, attempt, stream, head, tail, bytes, sha256 FROM output WHERE run = ? ORDER BY op, attempt, stream");
+  StoreStatement all = store_->prepare(
+      "SELECT op, attempt, stream, head, tail, bytes, sha256 FROM output WHERE run = ? ORDER BY op, attempt, stream");
   all.bind(1, run);
   int code = SQLITE_ROW;
   while ((code = all.step()) == SQLITE_ROW)
@@ -182,7 +191,8 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
     if (!all) return pass(all.error());
     for (const RunRow& row : *all) {
       auto heads = ledger->find(row.id);
-      if (heads == ledger->end() && ledger_holds) report.findings.push_back({row.id, 0, "the ledger does not know this run"});
+      if (heads == ledger->end() && ledger_holds)
+        report.findings.push_back({row.id, 0, "the ledger does not know this run"});
       Result<void> checked = verify_run(row, heads == ledger->end() ? LedgerHeads() : heads->second, report);
       if (!checked) return checked;
       if (heads != ledger->end()) ledger->erase(heads);
@@ -190,7 +200,8 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
     for (const auto& [id, heads] : *ledger)
       if (run.empty() || run == id) report.findings.push_back({id, 0, "this run is missing: the ledger knows it"});
     if (note && (run.empty() || run == note->run))
-      if (std::optional<std::string> missing = store_->missing_since(note)) report.findings.push_back({note->run, note->seq, *missing});
+      if (std::optional<std::string> missing = store_->missing_since(note))
+        report.findings.push_back({note->run, note->seq, *missing});
     if (!run.empty()) return {};
     Result<void> files = verify_files(report);
     if (!files) return files;
@@ -203,11 +214,13 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
 Result<std::map<std::string, LedgerHeads>> SqliteJournal::verify_ledger(VerifyReport& report) {
   std::map<std::string, LedgerHeads> heads;
   LedgerCheck check(store_->instance(), store_->public_key());
-  StoreStatement all = store_->prepare("SELECT n, at_us, kind, run, run_seq, run_head, hash, signature FROM ledger ORDER BY n");
+  StoreStatement all =
+      store_->prepare("SELECT n, at_us, kind, run, run_seq, run_head, hash, signature FROM ledger ORDER BY n");
   int code = SQLITE_ROW;
   while ((code = all.step()) == SQLITE_ROW) {
     ++report.ledger_entries;
-    LedgerEntry entry{all.number(0), all.number(1), all.text(2), all.text(3), all.number(4), all.text(5), all.text(6), all.text(7)};
+    LedgerEntry entry{all.number(0), all.number(1), all.text(2), all.text(3),
+                      all.number(4), all.text(5),   all.text(6), all.text(7)};
     if (check.next(entry)) heads[entry.run].insert_or_assign(entry.run_seq, entry);
   }
   if (code != SQLITE_DONE) return pass(store_->error("reading the ledger"));
@@ -231,7 +244,8 @@ Result<void> SqliteJournal::verify_run(const RunRow& row, const LedgerHeads& led
   }
   for (const std::string& digest : digests) {
     StoreStatement file = store_->prepare("SELECT 1 FROM file WHERE digest = ?");
-    if (file.bind(1, digest).step() != SQLITE_ROW) report.findings.push_back({row.id, 1, "its file " + digest + " is missing"});
+    if (file.bind(1, digest).step() != SQLITE_ROW)
+      report.findings.push_back({row.id, 1, "its file " + digest + " is missing"});
   }
   return verify_outputs(row.id, report);
 }
@@ -243,8 +257,9 @@ Result<void> SqliteJournal::verify_outputs(const std::string& run, VerifyReport&
     // Of a stream that was too long only the ends are kept, and the digest is of all of it.
     bool whole = output.bytes == output.head.size() + output.tail.size();
     if (whole && sha256_hex(output.head + output.tail) != output.sha256)
-      report.findings.push_back({run, 0, "the " + output.stream + " of `" + output.op.path + "`, attempt " +
-                                             std::to_string(output.attempt) + ", was changed"});
+      report.findings.push_back({run, 0,
+                                 "the " + output.stream + " of `" + output.op.path + "`, attempt " +
+                                     std::to_string(output.attempt) + ", was changed"});
   }
   return {};
 }
@@ -253,7 +268,8 @@ Result<void> SqliteJournal::verify_files(VerifyReport& report) {
   StoreStatement all = store_->prepare("SELECT digest, bytes FROM file ORDER BY digest");
   int code = SQLITE_ROW;
   while ((code = all.step()) == SQLITE_ROW)
-    if (sha256_hex(all.text(1)) != all.text(0)) report.findings.push_back({"", 0, "the stored file " + all.text(0) + " was changed"});
+    if (sha256_hex(all.text(1)) != all.text(0))
+      report.findings.push_back({"", 0, "the stored file " + all.text(0) + " was changed"});
   if (code != SQLITE_DONE) return pass(store_->error("reading files"));
   return {};
 }

@@ -33,7 +33,8 @@ StoreStatement& StoreStatement::bind(int at, std::optional<Timestamp> time) {
 int StoreStatement::step() { return raw_ ? sqlite3_step(raw_) : SQLITE_ERROR; }
 std::string StoreStatement::text(int column) const {
   const void* bytes = sqlite3_column_blob(raw_, column);
-  return std::string(static_cast<const char*>(bytes), bytes ? static_cast<size_t>(sqlite3_column_bytes(raw_, column)) : 0);
+  return std::string(static_cast<const char*>(bytes),
+                     bytes ? static_cast<size_t>(sqlite3_column_bytes(raw_, column)) : 0);
 }
 int64_t StoreStatement::number(int column) const { return sqlite3_column_int64(raw_, column); }
 bool StoreStatement::is_null(int column) const { return sqlite3_column_type(raw_, column) == SQLITE_NULL; }
@@ -47,7 +48,8 @@ Error SqliteStore::error(const std::string& doing) const {
   int code = error_code();
   Error error;
   error.code = ErrorCode::storage;
-  error.message = "the store `" + path_ + "` failed (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+  error.message =
+      "the store `" + path_ + "` failed (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
   error.cause = sqlite3_errstr(code);
   switch (code & 0xFF) {
     case SQLITE_FULL:
@@ -57,8 +59,8 @@ Error SqliteStore::error(const std::string& doing) const {
     case SQLITE_BUSY:
     case SQLITE_PROTOCOL:
       error.code = ErrorCode::busy;
-      error.message = "another program has kept the store `" + path_ + "` locked for " + std::to_string(patience_.count()) + " ms (" +
-                      doing + ")";
+      error.message = "another program has kept the store `" + path_ + "` locked for " +
+                      std::to_string(patience_.count()) + " ms (" + doing + ")";
       error.hint = "`fuser " + path_ + "` tells which";
       break;
     case SQLITE_READONLY:
@@ -69,7 +71,8 @@ Error SqliteStore::error(const std::string& doing) const {
     case SQLITE_NOTADB:
     case SQLITE_ERROR:  // a table or column is not there
       error.code = ErrorCode::corrupt;
-      error.message = "the store `" + path_ + "` is damaged (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+      error.message =
+          "the store `" + path_ + "` is damaged (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
       error.hint = "`muster audit --verify` tells how far it can be read";
       break;
     default:
@@ -103,9 +106,11 @@ std::optional<std::string> SqliteStore::missing_since(const std::optional<HeadNo
     if (event.bind(1, note->run).bind(2, note->seq).step() == SQLITE_ROW) found = event.text(0);
   }
   if (found == note->hash) return std::nullopt;
-  if (note->seq < next) return "event " + std::to_string(note->seq) + " of run " + note->run + " is not the one that was written last";
+  if (note->seq < next)
+    return "event " + std::to_string(note->seq) + " of run " + note->run + " is not the one that was written last";
   int64_t lost = note->seq - next + 1;
-  return "the journal is missing " + std::to_string(lost) + (lost == 1 ? " entry" : " entries") + " of run " + note->run;
+  return "the journal is missing " + std::to_string(lost) + (lost == 1 ? " entry" : " entries") + " of run " +
+         note->run;
 }
 
 Result<void> SqliteStore::transact(const std::function<Result<void>()>& body) {
@@ -132,7 +137,8 @@ Result<void> SqliteStore::transact(const std::function<Result<void>()>& body) {
 }
 
 Result<void> SqliteStore::write(const std::function<Result<void>()>& body) {
-  if (broken_) return fail(ErrorCode::storage, "the store `" + path_ + "` failed before: nothing more is written to it");
+  if (broken_)
+    return fail(ErrorCode::storage, "the store `" + path_ + "` failed before: nothing more is written to it");
   Result<StoreLock::Held> held = lock_.hold();
   if (!held) return pass(held.error());
   next_note_.reset();
@@ -170,7 +176,8 @@ Result<void> SqliteStore::connect(const OpenOptions& options) {
                              options.vfs.empty() ? nullptr : options.vfs.c_str());
   if (code != SQLITE_OK) return pass(error("opening"));
   if (sqlite3_db_readonly(db_, "main") == 1)
-    return fail(ErrorCode::refused, "the store `" + path_ + "` may not be written", "its owner can change that, or name another with `--store`");
+    return fail(ErrorCode::refused, "the store `" + path_ + "` may not be written",
+                "its owner can change that, or name another with `--store`");
   sqlite3_extended_result_codes(db_, 1);
   sqlite3_busy_timeout(db_, static_cast<int>(patience_.count()));
   sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -180,7 +187,8 @@ Result<void> SqliteStore::connect(const OpenOptions& options) {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_wal_hook(db_, &count_wal_pages, this);  // and with it no automatic checkpoint
-  const char* settings = options.synchronous ? "PRAGMA mmap_size=0; PRAGMA synchronous=FULL" : "PRAGMA mmap_size=0; PRAGMA synchronous=NORMAL";
+  const char* settings = options.synchronous ? "PRAGMA mmap_size=0; PRAGMA synchronous=FULL"
+                                             : "PRAGMA mmap_size=0; PRAGMA synchronous=NORMAL";
   if (sqlite3_exec(db_, settings, nullptr, nullptr, nullptr) != SQLITE_OK) return pass(error("opening"));
   StoreStatement synchronous = prepare("PRAGMA synchronous");
   if (synchronous.step() != SQLITE_ROW) return pass(error("opening"));
@@ -195,8 +203,8 @@ Result<void> SqliteStore::recognise() {
   if (version.step() != SQLITE_ROW) return pass(error("reading its version"));
   if (version.number(0) != store_version)
     return fail(ErrorCode::refused,
-                "the store `" + path_ + "` has version " + std::to_string(version.number(0)) + ", and this muster knows version " +
-                    std::to_string(store_version),
+                "the store `" + path_ + "` has version " + std::to_string(version.number(0)) +
+                    ", and this muster knows version " + std::to_string(store_version),
                 "use the muster that made it, or name another store with `--store`");
   StoreStatement mode = prepare("PRAGMA journal_mode");
   if (mode.step() != SQLITE_ROW) return pass(error("reading its mode"));

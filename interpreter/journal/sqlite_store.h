@@ -1,10 +1,10 @@
-// The journal's SQLite file: opened, checked, written under one lock. Inside this room, and for tests that bring their own
-// VFS.
+// The journal's SQLite file: opened, checked, written under one lock. Inside this room, and for tests that bring their
+// own VFS.
 //
 // Units:  wal_pages counts pages of 4 KiB.
 // Errors: `refused` for what is no store of ours, or a newer one, or one that may not be written; `busy` when somebody
-//         else writes for longer than our patience; `corrupt` for a damaged file; `storage` for disk errors, after which
-//         nothing more is written through this object: what a failed sync left behind cannot be known.
+//         else writes for longer than our patience; `corrupt` for a damaged file; `storage` for disk errors, after
+//         which nothing more is written through this object: what a failed sync left behind cannot be known.
 // Source: docs/journal.md.
 #pragma once
 
@@ -26,8 +26,8 @@ namespace muster {
 
 struct OpenOptions {
   bool create = false;
-  std::string vfs;                              // SQLite's name of it; empty: the default
-  bool synchronous = true;                      // false: a test's control that must lose data
+  std::string vfs;                             // SQLite's name of it; empty: the default
+  bool synchronous = true;                     // false: a test's control that must lose data
   std::chrono::milliseconds patience{10'000};  // with whoever else writes
 };
 
@@ -47,7 +47,7 @@ class StoreStatement {
   StoreStatement& bind(int at, std::string_view text);
   StoreStatement& bind(int at, int64_t number);
   StoreStatement& bind(int at, std::optional<Timestamp> time);  // nothing: NULL
-  int step();  // SQLite's code
+  int step();                                                   // SQLite's code
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] int64_t number(int column) const;
   [[nodiscard]] bool is_null(int column) const;
@@ -72,7 +72,8 @@ class SqliteStore {
   // To be noted with the commit that is under way.
   void will_note(HeadNote head) { next_note_ = std::move(head); }
   [[nodiscard]] std::optional<HeadNote> noted() const { return lock_.noted(); }
-  // Why the store is older than the last note; nothing: it is not. Inside write() or read(), with a note read before it.
+  // Why the store is older than the last note; nothing: it is not. Inside write() or read(), with a note read before
+  // it.
   [[nodiscard]] std::optional<std::string> missing_since(const std::optional<HeadNote>& note);
   void checkpoint(LogAfter after);  // a busy one is left to the next
   [[nodiscard]] int64_t wal_pages() const { return wal_pages_; }

@@ -21,8 +21,8 @@ namespace {
 
 using Db = Handle<sqlite3, &sqlite3_close_v2>;
 
-// Instants are microseconds since 1970, hashes and keys are hex. `lock` and `decision` belong to the named locks and the
-// list of decisions of the shared store; they are part of version 1 so that both stores have the same tables.
+// Instants are microseconds since 1970, hashes and keys are hex. `lock` and `decision` belong to the named locks and
+// the list of decisions of the shared store; they are part of version 1 so that both stores have the same tables.
 constexpr const char* schema = R"sql(
 CREATE TABLE store(instance TEXT NOT NULL, created_at INTEGER NOT NULL, muster_version TEXT NOT NULL, public_key TEXT NOT NULL);
 CREATE TABLE file(digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
@@ -53,20 +53,26 @@ tl::unexpected<Error> cannot_make(const std::string& path, const std::string& wh
   return fail(ErrorCode::storage, "the store `" + path + "` cannot be made: " + why);
 }
 
-Result<void> fill(const std::string& path, const std::string& temporary, const std::string& vfs, const std::string& public_key) {
-  int64_t now = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+Result<void> fill(const std::string& path, const std::string& temporary, const std::string& vfs,
+                  const std::string& public_key) {
+  int64_t now =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   std::string instance = sha256_hex("muster-store-1" + public_key + std::to_string(now) + path).substr(0, 32);
   sqlite3* raw = nullptr;
-  int code = sqlite3_open_v2(temporary.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs.empty() ? nullptr : vfs.c_str());
+  int code = sqlite3_open_v2(temporary.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                             vfs.empty() ? nullptr : vfs.c_str());
   Db db(raw);
   if (code != SQLITE_OK) return cannot_make(path, sqlite3_errstr(code));
-  // In one transaction, and synced; a crash before the name is given leaves a file that the next attempt removes. WAL mode
-  // comes last: closing then leaves one file.
+  // In one transaction, and synced; a crash before the name is given leaves a file that the next attempt removes. WAL
+  // mode comes last: closing then leaves one file.
   std::string text = "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=FULL; BEGIN;" + std::string(schema) +
-                     "PRAGMA application_id=" + std::to_string(store_application_id) + "; PRAGMA user_version=" +
-                     std::to_string(store_version) + "; INSERT INTO store VALUES('" + instance + "', " + std::to_string(now) +
-                     ", '0.1.0', '" + public_key + "'); COMMIT; PRAGMA journal_mode=WAL;";
-  if (sqlite3_exec(db.get(), text.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return cannot_make(path, sqlite3_errmsg(db.get()));
+                     "PRAGMA application_id=" + std::to_string(store_application_id) +
+                     "; PRAGMA user_version=" + std::to_string(store_version) + "; INSERT INTO store VALUES('" +
+                     instance + "', " + std::to_string(now) + ", '0.1.0', '" + public_key +
+                     "'); COMMIT; PRAGMA journal_mode=WAL;";
+  if (sqlite3_exec(db.get(), text.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+    return cannot_make(path, sqlite3_errmsg(db.get()));
   return {};
 }
 
@@ -78,7 +84,8 @@ Result<void> make_store(const std::string& path, const std::string& vfs) {
   Result<SigningKey> key = signing_key(path + ".key", true);
   if (!key) return pass(key.error());
   {
-    // Made by us first, so that it is never readable by others, whatever the umask; SQLite gives -wal and -shm its mode.
+    // Made by us first, so that it is never readable by others, whatever the umask; SQLite gives -wal and -shm its
+    // mode.
     UniqueFd made(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!made || ::fchmod(made.get(), 0600) != 0) return cannot_make(path, std::strerror(errno));
   }
@@ -87,9 +94,11 @@ Result<void> make_store(const std::string& path, const std::string& vfs) {
     ::unlink(temporary.c_str());
     return filled;
   }
-  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) return cannot_make(path, std::strerror(errno));
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
+    return cannot_make(path, std::strerror(errno));
   UniqueFd folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) return cannot_make(path, std::string("its folder cannot be synced: ") + std::strerror(errno));
+  if (!folder || ::fsync(folder.get()) != 0)
+    return cannot_make(path, std::string("its folder cannot be synced: ") + std::strerror(errno));
   return {};
 }
 

@@ -58,9 +58,10 @@ Result<void> check_file_system(const std::string& path) {
   if (::statfs(folder_of(path).c_str(), &status) != 0) return {};  // opening says it better
   std::string_view name = unfit_file_system(static_cast<uint64_t>(status.f_type) & 0xFFFFFFFFu);
   if (name.empty()) return {};
-  return fail(ErrorCode::refused,
-              "the store `" + path + "` is on " + std::string(name) + ", which does not keep a journal's locks and syncs",
-              "put it on a local disk with `--store`");
+  return fail(
+      ErrorCode::refused,
+      "the store `" + path + "` is on " + std::string(name) + ", which does not keep a journal's locks and syncs",
+      "put it on a local disk with `--store`");
 }
 
 // The first bytes of a file, through SQLite's own file layer: closing a descriptor of ours would drop the locks that
@@ -155,7 +156,8 @@ Result<StorePlace> find_store(const std::string& path, const std::string& vfs, b
     if (!folders) return pass(folders.error());
     std::string folder = resolved(folder_of(path));
     if (folder.empty())
-      return fail(ErrorCode::storage, "the store's folder `" + folder_of(path) + "` cannot be found: " + std::strerror(errno));
+      return fail(ErrorCode::storage,
+                  "the store's folder `" + folder_of(path) + "` cannot be found: " + std::strerror(errno));
     size_t slash = path.rfind('/');
     std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
     if (name.empty()) return no_store(path, "it is a directory");
@@ -171,7 +173,8 @@ Result<StorePlace> find_store(const std::string& path, const std::string& vfs, b
   // SQLite would take an empty file for a new database.
   if (status.st_size == 0) return no_store(path, "it is empty", "remove it, or name another file with `--store`");
   std::string real = resolved(path);
-  if (real.empty()) return fail(ErrorCode::storage, "the store `" + path + "` cannot be found: " + std::strerror(errno));
+  if (real.empty())
+    return fail(ErrorCode::storage, "the store `" + path + "` cannot be found: " + std::strerror(errno));
   Result<void> fit = check_file_system(real);
   if (fit) fit = check_header(real, vfs);
   if (!fit) return pass(fit.error());

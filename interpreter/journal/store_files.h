@@ -1,7 +1,7 @@
 // What stands at a store's path and beside it, looked at before SQLite may touch anything. Inside this room.
 //
-// Beside STORE: STORE-wal and STORE-shm (SQLite's), STORE.lock (flock of every write, and the last head), STORE.key (the
-// ledger's signing key), STORE.owners/ (one locked file per living owner), STORE.new (a store that is being made).
+// Beside STORE: STORE-wal and STORE-shm (SQLite's), STORE.lock (flock of every write, and the last head), STORE.key
+// (the ledger's signing key), STORE.owners/ (one locked file per living owner), STORE.new (a store that is being made).
 // Errors: `refused` for what is no store of ours, a newer one, or a file system that cannot keep a journal's promises,
 //         all of it left as it was; `not_found` where nothing is.
 // Source: docs/journal.md, "Files".

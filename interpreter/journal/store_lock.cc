@@ -49,7 +49,8 @@ Result<StoreLock::Held> StoreLock::hold() const {
     if (end == Clock::time_point{}) end = at + patience_;
     if (at >= end)
       return fail(ErrorCode::busy,
-                  "another process has kept the store locked for " + std::to_string(patience_.count()) + " ms (`" + path_ + "`)",
+                  "another process has kept the store locked for " + std::to_string(patience_.count()) + " ms (`" +
+                      path_ + "`)",
                   "`fuser " + path_ + "` tells which");
     timespec time{0, static_cast<long>(std::chrono::nanoseconds(pause).count())};
     ::nanosleep(&time, nullptr);
@@ -80,13 +81,12 @@ std::optional<HeadNote> StoreLock::noted() const {
     field = text.substr(at, end - at);
     at = end + 1;
   }
-  HeadNote head{std::string(fields[0]), std::strtoll(std::string(fields[1]).c_str(), nullptr, 10), std::string(fields[2])};
+  HeadNote head{std::string(fields[0]), std::strtoll(std::string(fields[1]).c_str(), nullptr, 10),
+                std::string(fields[2])};
   if (head.seq <= 0 || head.hash.size() != 64) return std::nullopt;
   return head;
 }
 
-void StoreLock::forget() const {
-  [[maybe_unused]] int cut = ::ftruncate(fd_.get(), 0);
-}
+void StoreLock::forget() const { [[maybe_unused]] int cut = ::ftruncate(fd_.get(), 0); }
 
 }  // namespace muster

@@ -1,11 +1,10 @@
 // The one lock under which a store is written and checkpointed, and the note of the last head that was written.
 //
 // SQLite before 3.51.3 can lose a commit when one connection checkpoints while another writes; nobody does either but
-// under this flock. The note is what a lost or foreign -wal file is known by: SQLite itself opens the older state without
-// a word.
-// Errors: `busy` when somebody else holds it for longer than our patience; `refused` where there are no flocks.
-// Threads: one object per thread; two objects of one process exclude each other like two processes.
-// Source: docs/journal.md, "Files".
+// under this flock. The note is what a lost or foreign -wal file is known by: SQLite itself opens the older state
+// without a word. Errors: `busy` when somebody else holds it for longer than our patience; `refused` where there are no
+// flocks. Threads: one object per thread; two objects of one process exclude each other like two processes. Source:
+// docs/journal.md, "Files".
 #pragma once
 
 #include <chrono>

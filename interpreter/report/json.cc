@@ -45,8 +45,11 @@ Map phase_value(const TimelineStep& phase) {
 Map to_value(const TimelineGate& gate) {
   List votes;
   for (const Vote& vote : gate.votes)
-    votes.push_back(
-        Map{{"person", vote.person}, {"verdict", vote.verdict}, {"reason", or_null(vote.reason)}, {"how", vote.how}, {"at", vote.at}});
+    votes.push_back(Map{{"person", vote.person},
+                        {"verdict", vote.verdict},
+                        {"reason", or_null(vote.reason)},
+                        {"how", vote.how},
+                        {"at", vote.at}});
   return Map{{"gate", gate.op},
              {"title", gate.title},
              {"state", gate.state},

@@ -56,37 +56,45 @@ std::string claim_line(const Map& claim) {
 std::string facts(const Timeline& t) {
   std::string out = "| | |\n| --- | --- |\n";
   out += "| started | " + second_of(t.created_at) + " by " + plain(t.started_by) + " on " + plain(t.host) + " |\n";
-  if (t.ended_at) out += "| ended | " + second_of(*t.ended_at) + ", after " + spent(*t.ended_at - t.created_at) + " |\n";
+  if (t.ended_at)
+    out += "| ended | " + second_of(*t.ended_at) + ", after " + spent(*t.ended_at - t.created_at) + " |\n";
   if (t.waited_at_gates.us > 0) out += "| waited at gates | " + spent(t.waited_at_gates) + " |\n";
   if (!t.parent.empty()) out += "| tries again | run " + code(t.parent, true) + " |\n";
   for (const TimelineObjective& objective : t.objectives) {
-    out += std::string("| ") + (objective.name == "rto" ? "recovery time objective" : "recovery point objective") + " | " + to_text(objective.limit) + ", ";
+    out += std::string("| ") + (objective.name == "rto" ? "recovery time objective" : "recovery point objective") +
+           " | " + to_text(objective.limit) + ", ";
     out += objective.met ? (*objective.met ? "met" : "**missed**") : "not measured";
     out += (objective.measured ? " with " + spent(*objective.measured) : "") + " |\n";
   }
   if (t.self_approval_allowed) out += "| self-approval | **allowed**: the configuration is that of a team of one |\n";
-  for (const auto& [name, value] : t.inputs) out += "| input " + plain(name) + " | " + code(short_value(value), true) + " |\n";
-  for (const auto& [name, value] : t.outputs) out += "| output " + plain(name) + " | " + code(short_value(value), true) + " |\n";
+  for (const auto& [name, value] : t.inputs)
+    out += "| input " + plain(name) + " | " + code(short_value(value), true) + " |\n";
+  for (const auto& [name, value] : t.outputs)
+    out += "| output " + plain(name) + " | " + code(short_value(value), true) + " |\n";
   return out;
 }
 
 std::string decision(const TimelineGate& gate) {
   std::string out = "\n### Gate " + plain(gate.op) + ": " + gate.state + "\n\n";
   if (!gate.message.empty()) out += "> " + plain(gate.message) + "\n\n";
-  out += "- opened " + second_of(gate.opened_at) + (gate.closed_at ? ", closed after " + spent(*gate.closed_at - gate.opened_at) : "") + "\n";
+  out += "- opened " + second_of(gate.opened_at) +
+         (gate.closed_at ? ", closed after " + spent(*gate.closed_at - gate.opened_at) : "") + "\n";
   for (const Vote& vote : gate.votes)
-    out += "- " + second_of(vote.at) + " " + plain(vote.person) + " said **" + plain(vote.verdict) + "**" + (vote.how.empty() ? "" : " (" + plain(vote.how) + ")") +
+    out += "- " + second_of(vote.at) + " " + plain(vote.person) + " said **" + plain(vote.verdict) + "**" +
+           (vote.how.empty() ? "" : " (" + plain(vote.how) + ")") +
            (vote.reason.empty() ? "" : ": " + plain(vote.reason)) + "\n";
   if (gate.votes.empty() && !gate.reason.empty()) out += "- " + plain(gate.reason) + "\n";
   if (gate.self_approval_lifted)
-    out += "- **Self-approval was allowed**: the configuration is that of a team of one, so the starter may have approved this gate.\n";
+    out +=
+        "- **Self-approval was allowed**: the configuration is that of a team of one, so the starter may have approved "
+        "this gate.\n";
   out += "- bound to " + code(gate.digest) + ", which covers what was shown:\n";
   for (const Value& item : gate.guarded) {
     const Map* step = item.find<Map>();
     if (!step) continue;
     std::string effect = text_of(*step, "effect"), undo = text_of(*step, "rollback");
-    out += "  - " + code(text_of(*step, "op")) + " " + plain(text_of(*step, "action")) + (effect.empty() ? "" : ", " + plain(effect)) +
-           (undo.empty() ? "" : "; rollback: " + plain(undo)) + "\n";
+    out += "  - " + code(text_of(*step, "op")) + " " + plain(text_of(*step, "action")) +
+           (effect.empty() ? "" : ", " + plain(effect)) + (undo.empty() ? "" : "; rollback: " + plain(undo)) + "\n";
     if (const Value* lines = member(*step, "lines"); lines && lines->is<List>())
       for (const Value& line : lines->get<List>()) out += "    - " + code(to_text(line)) + "\n";
   }
@@ -100,8 +108,8 @@ std::string step_row(const TimelineStep& step) {
   auto say = [&](const std::string& text) { rest += (rest.empty() ? "" : "; ") + plain(text); };
   if (!step.error.empty() && !step.is_group) say(text_of(step.error, "message"));
   if (!step.doubt.empty()) say(step.doubt);
-  return "| " + (step.started_at ? clock_of(*step.started_at) : "") + " | " + name + " (" + code(step.op, true) + ") | " + step.state + " | " +
-         (step.took() ? spent(*step.took()) : "") + " | " + rest + " |\n";
+  return "| " + (step.started_at ? clock_of(*step.started_at) : "") + " | " + name + " (" + code(step.op, true) +
+         ") | " + step.state + " | " + (step.took() ? spent(*step.took()) : "") + " | " + rest + " |\n";
 }
 
 std::string details(const TimelineStep& step) {
@@ -122,7 +130,8 @@ std::string details(const TimelineStep& step) {
 
 std::string render_markdown(const Timeline& t) {
   std::string out = "# " + plain(t.title.empty() ? t.playbook : t.title) + "\n\n";
-  out += "Run " + code(t.run) + " of " + code(t.playbook + (t.version.empty() ? "" : " " + t.version)) + ": **" + plain(t.state) + "**";
+  out += "Run " + code(t.run) + " of " + code(t.playbook + (t.version.empty() ? "" : " " + t.version)) + ": **" +
+         plain(t.state) + "**";
   if (!t.reason.empty()) out += ", " + plain(t.reason);
   out += "\n\n" + facts(t);
   if (!t.gates.empty()) out += "\n## Decisions\n";
@@ -136,7 +145,8 @@ std::string render_markdown(const Timeline& t) {
   }
   if (!t.moments.empty()) out += "\n## Beside the steps\n\n";
   for (const TimelineMoment& moment : t.moments)
-    out += "- " + second_of(moment.at) + " " + (moment.op.empty() ? "" : code(moment.op) + ": ") + plain(moment.text) + "\n";
+    out += "- " + second_of(moment.at) + " " + (moment.op.empty() ? "" : code(moment.op) + ": ") + plain(moment.text) +
+           "\n";
   std::string all;
   for (const TimelineStep& step : t.steps) all += details(step);
   if (!all.empty()) out += "\n## Details\n" + all;

@@ -12,7 +12,8 @@ std::string padded(std::string text, size_t width) {
 }
 
 std::string header(const Timeline& t) {
-  std::string out = safe_line(t.playbook) + (t.version.empty() ? "" : " " + safe_line(t.version)) + "  run " + t.run + "  " + t.state + "\n";
+  std::string out = safe_line(t.playbook) + (t.version.empty() ? "" : " " + safe_line(t.version)) + "  run " + t.run +
+                    "  " + t.state + "\n";
   if (!t.reason.empty()) out += "  " + safe_line(t.reason) + "\n";
   if (!t.title.empty()) out += "  " + safe_line(t.title) + "\n";
   out += "  started by " + safe_line(t.started_by) + " on " + safe_line(t.host) + " at " + second_of(t.created_at);
@@ -49,7 +50,8 @@ std::string gate_lines(const TimelineGate& gate) {
   if (!gate.reason.empty() && gate.votes.empty()) out += ": " + safe_line(gate.reason);
   out += "\n";
   for (const Vote& vote : gate.votes)
-    out += "  " + second_of(vote.at) + " " + safe_line(vote.person) + " " + vote.verdict + (vote.reason.empty() ? "" : ": " + safe_line(vote.reason)) + "\n";
+    out += "  " + second_of(vote.at) + " " + safe_line(vote.person) + " " + vote.verdict +
+           (vote.reason.empty() ? "" : ": " + safe_line(vote.reason)) + "\n";
   if (gate.self_approval_lifted) out += "  the starter was allowed to approve it: a team of one\n";
   return out;
 }
@@ -61,7 +63,8 @@ std::string render_text(const Timeline& t) {
   for (const TimelineStep& step : t.steps) out += step_lines(step);
   for (const TimelineGate& gate : t.gates) out += gate_lines(gate);
   for (const TimelineMoment& moment : t.moments)
-    out += second_of(moment.at) + "  " + (moment.op.empty() ? "" : safe_line(moment.op) + ": ") + safe_line(moment.text) + "\n";
+    out += second_of(moment.at) + "  " + (moment.op.empty() ? "" : safe_line(moment.op) + ": ") +
+           safe_line(moment.text) + "\n";
   if (!t.not_undone.empty()) {
     out += "not undone, because no rollback is declared:";
     for (const std::string& op : t.not_undone) out += " " + safe_line(op);

@@ -9,15 +9,24 @@ namespace {
 
 std::string kind_of(const Node& node) {
   switch (node.kind) {
-    case NodeKind::playbook: return "playbook";
-    case NodeKind::phase: return "phase";
-    case NodeKind::group: return "group";
-    case NodeKind::action: return node.step->actions.front().action.text;
-    case NodeKind::verify: return "verify";
-    case NodeKind::set: return "set";
-    case NodeKind::fail: return "fail";
-    case NodeKind::wait: return "wait";
-    case NodeKind::audit: return "audit";
+    case NodeKind::playbook:
+      return "playbook";
+    case NodeKind::phase:
+      return "phase";
+    case NodeKind::group:
+      return "group";
+    case NodeKind::action:
+      return node.step->actions.front().action.text;
+    case NodeKind::verify:
+      return "verify";
+    case NodeKind::set:
+      return "set";
+    case NodeKind::fail:
+      return "fail";
+    case NodeKind::wait:
+      return "wait";
+    case NodeKind::audit:
+      return "audit";
   }
   return "";
 }
@@ -117,8 +126,10 @@ std::optional<std::string> told(const Event& event, const Map& body) {
       if (before.empty()) return person.empty() ? "taken up again" : "taken up again by " + person;
       return "taken over from " + before + (person.empty() ? "" : " by " + person);
     }
-    case EventKind::in_doubt: return with_reason("in doubt", body);
-    case EventKind::resolved: return with_reason(text_of(body, "person") + " settled it as " + text_of(body, "choice"), body);
+    case EventKind::in_doubt:
+      return with_reason("in doubt", body);
+    case EventKind::resolved:
+      return with_reason(text_of(body, "person") + " settled it as " + text_of(body, "choice"), body);
     case EventKind::cancel_asked:
       return with_reason(text_of(body, "person") + " cancelled the run" + (is_true(body, "now") ? " at once" : "") +
                              (is_true(body, "rollback") ? " and asked for its rollback" : ""),
@@ -135,25 +146,32 @@ std::optional<std::string> told(const Event& event, const Map& body) {
       Map fields = map_in(body, "fields");
       return "audit: " + text_of(body, "event") + (fields.empty() ? "" : " " + print_json(Value(std::move(fields))));
     }
-    case EventKind::clock_stepped: return "the clock was set back";
-    case EventKind::lock_taken_over: return "took over the lock `" + text_of(body, "name") + "`";
-    case EventKind::unknown: return "an event of a later version: " + event.kind_text;
-    default: return std::nullopt;
+    case EventKind::clock_stepped:
+      return "the clock was set back";
+    case EventKind::lock_taken_over:
+      return "took over the lock `" + text_of(body, "name") + "`";
+    case EventKind::unknown:
+      return "an event of a later version: " + event.kind_text;
+    default:
+      return std::nullopt;
   }
 }
 
 void read_events(const std::vector<Event>& events, Timeline& out) {
   for (const Event& event : events) {
     Map body = body_of(event);
-    auto last = std::find_if(out.gates.rbegin(), out.gates.rend(), [&](const TimelineGate& gate) { return gate.op == event.op.path; });
+    auto last = std::find_if(out.gates.rbegin(), out.gates.rend(),
+                             [&](const TimelineGate& gate) { return gate.op == event.op.path; });
     bool is_open = last != out.gates.rend() && last->state == name_of(GateState::open);
     switch (event.kind) {
-      case EventKind::gate_opened: out.gates.push_back(gate_of(event, body)); break;
+      case EventKind::gate_opened:
+        out.gates.push_back(gate_of(event, body));
+        break;
       case EventKind::vote: {
         const Value* opening = member(body, "opening");
         if (is_open && opening && opening->is<int64_t>() && opening->get<int64_t>() == last->opening)
-          last->votes.push_back({text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"), text_of(body, "digest"),
-                                 text_of(body, "how"), event.at});
+          last->votes.push_back({text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"),
+                                 text_of(body, "digest"), text_of(body, "how"), event.at});
         break;
       }
       case EventKind::gate_closed:
@@ -166,7 +184,8 @@ void read_events(const std::vector<Event>& events, Timeline& out) {
       case EventKind::rollback_started:
         for (const Value& op : list_in(body, "without")) out.not_undone.push_back(to_text(op));
         break;
-      default: break;
+      default:
+        break;
     }
     std::optional<std::string> text = told(event, body);
     if (text) out.moments.push_back({event.at, event.op.path == "playbook" ? "" : event.op.path, std::move(*text)});
@@ -258,7 +277,8 @@ Timeline make_timeline(const RunRecord& record, const RunHistory& history, const
     out.reason = text_of(*history.ended, "reason");
     out.ended_at = history.last_at;
     out.outputs = map_in(*history.ended, "outputs");
-    if (const Value* code = member(*history.ended, "exit_code"); code && code->is<int64_t>()) out.exit_code = code->get<int64_t>();
+    if (const Value* code = member(*history.ended, "exit_code"); code && code->is<int64_t>())
+      out.exit_code = code->get<int64_t>();
   }
   read_events(record.events, out);
   if (graph) {

@@ -85,13 +85,15 @@ class Files : public FilesRead {
   [[nodiscard]] virtual Result<std::unique_ptr<WriteFile>> create(const std::string& path) = 0;
   // A directory, mode 0700; one that exists is fine.
   [[nodiscard]] virtual Result<void> make_directory(const std::string& path) = 0;
-  [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;    // replaces `to`
-  [[nodiscard]] virtual Result<void> rename_new(const std::string& from, const std::string& to) = 0;  // refuses to replace
-  [[nodiscard]] virtual Result<void> exchange(const std::string& a, const std::string& b) = 0;      // RENAME_EXCHANGE
-  [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;         // a file; nothing there is fine
-  [[nodiscard]] virtual Result<void> remove_tree(const std::string& path) = 0;    // a directory of ours
+  [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  // replaces `to`
+  [[nodiscard]] virtual Result<void> rename_new(const std::string& from,
+                                                const std::string& to) = 0;                     // refuses to replace
+  [[nodiscard]] virtual Result<void> exchange(const std::string& a, const std::string& b) = 0;  // RENAME_EXCHANGE
+  [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;       // a file; nothing there is fine
+  [[nodiscard]] virtual Result<void> remove_tree(const std::string& path) = 0;  // a directory of ours
   [[nodiscard]] virtual Result<void> sync_directory(const std::string& path) = 0;
-  [[nodiscard]] virtual Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid, uint32_t mode) = 0;
+  [[nodiscard]] virtual Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid,
+                                                        uint32_t mode) = 0;
 };
 
 }  // namespace muster

@@ -1,7 +1,8 @@
 // HTTP, as a port.
 //
 // Units:  Durations; body limits in bytes.
-// Errors: `unreachable` (refused, no such host: effect none), `timeout`, `interrupted`, `bad_reply` (cut, too large: effect
+// Errors: `unreachable` (refused, no such host: effect none), `timeout`, `interrupted`, `bad_reply` (cut, too large:
+// effect
 //         maybe), `refused` (a scheme other than http and https, a forbidden redirect, CR or LF in a header).
 //         A status of 400 or 500 is a response, not an error: the action judges.
 // Source: docs/language.md, "http"; docs/reliability.md rows B35 to B43.

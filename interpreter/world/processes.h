@@ -1,8 +1,10 @@
 // Child processes, as a port. The real one works through the helper process `muster-children`, which outlives us.
 //
 // Units:  Durations; output limits in bytes.
-// Errors: `not_started` (no such program, no rights, cwd gone: effect none, from the exec's own error), `interrupted` and
-//         `timeout` are not errors but ways of having ended; `storage` when the helper itself cannot be reached (maybe).
+// Errors: `not_started` (no such program, no rights, cwd gone: effect none, from the exec's own error), `interrupted`
+// and
+//         `timeout` are not errors but ways of having ended; `storage` when the helper itself cannot be reached
+//         (maybe).
 // Source: docs/reliability.md D7 and rows B23 to B34; docs/machinery.md, "Children".
 #pragma once
 
@@ -29,7 +31,7 @@ enum class Lifetime {
 };
 
 struct Command {
-  std::vector<std::string> argv;  // argv[0] is looked up in PATH
+  std::vector<std::string> argv;                           // argv[0] is looked up in PATH
   std::vector<std::pair<std::string, Value>> environment;  // text or Secret; beside the allow-list
   std::string directory;                                   // empty: ours
   Value input;                                             // stdin: Null is /dev/null; text or Secret
@@ -53,7 +55,7 @@ enum class EndKind { exited, signalled, timed_out, stopped };
 
 struct ProcessEnd {
   EndKind kind = EndKind::exited;
-  int code = 0;                        // exit code, or the signal's number
+  int code = 0;  // exit code, or the signal's number
   CapturedStream out, err;
   Duration took;
   std::vector<std::string> left_over;  // processes that were ended after it, `pid command`

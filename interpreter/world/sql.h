@@ -72,7 +72,8 @@ class SqlRead {
  public:
   virtual ~SqlRead() = default;
   // Opens read-only, by the engine's own means and an authorizer.
-  [[nodiscard]] virtual Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) = 0;
+  [[nodiscard]] virtual Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&,
+                                                std::stop_token) = 0;
   // A missing or damaged database is a result; a folder that cannot be read is an error.
   [[nodiscard]] virtual Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) = 0;
   // Whether somebody holds a lock on the database now (`busy` is an answer, not an error).
@@ -81,8 +82,10 @@ class SqlRead {
 
 class Sql : public SqlRead {
  public:
-  [[nodiscard]] virtual Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) = 0;
-  // SQLite: checkpoints (TRUNCATE) and leaves WAL mode, so that one file remains. Nothing for a database that cannot be opened.
+  [[nodiscard]] virtual Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
+                                                  std::stop_token) = 0;
+  // SQLite: checkpoints (TRUNCATE) and leaves WAL mode, so that one file remains. Nothing for a database that cannot be
+  // opened.
   [[nodiscard]] virtual Result<void> fold(const Connection&, std::stop_token) = 0;
 };
 
@@ -97,7 +100,8 @@ class SqlTrial {
  public:
   virtual ~SqlTrial() = default;
   // `refused` where this database cannot be tried safely: the caller's preview is then unknown.
-  [[nodiscard]] virtual Result<TrialResult> attempt(const Connection&, const SqlText&, int cap, const SqlLimits&, std::stop_token) = 0;
+  [[nodiscard]] virtual Result<TrialResult> attempt(const Connection&, const SqlText&, int cap, const SqlLimits&,
+                                                    std::stop_token) = 0;
 };
 
 }  // namespace muster

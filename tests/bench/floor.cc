@@ -10,9 +10,13 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   sqlite3* db = nullptr;
   if (sqlite3_open(argv[1], &db) != SQLITE_OK) return 1;
-  sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; CREATE TABLE IF NOT EXISTS t(n, what)", nullptr, nullptr, nullptr);
+  sqlite3_exec(db,
+               "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; CREATE TABLE IF NOT "
+               "EXISTS t(n, what)",
+               nullptr, nullptr, nullptr);
   sqlite3_stmt* insert = nullptr;
-  sqlite3_prepare_v2(db, "INSERT INTO t VALUES(?, 'intent and outcome of a step, about as long as they are')", -1, &insert, nullptr);
+  sqlite3_prepare_v2(db, "INSERT INTO t VALUES(?, 'intent and outcome of a step, about as long as they are')", -1,
+                     &insert, nullptr);
   char name[] = "/bin/true";
   char* args[] = {name, nullptr};
   char* environment[] = {nullptr};

@@ -9,7 +9,9 @@
 namespace {
 
 struct Nothing : muster::Environment {
-  [[nodiscard]] tl::expected<Found, std::string> find(std::span<const std::string> path) const override { return tl::unexpected("nothing is called `" + path[0] + "`"); }
+  [[nodiscard]] tl::expected<Found, std::string> find(std::span<const std::string> path) const override {
+    return tl::unexpected("nothing is called `" + path[0] + "`");
+  }
   [[nodiscard]] muster::Timestamp now() const override { return {0}; }
 };
 

@@ -30,12 +30,14 @@ const std::map<std::string, Rooms> may_include = {
     {"interpreter/engine",
      {"interpreter/graph", "interpreter/action", "interpreter/journal", "interpreter/checker", "interpreter/language",
       "interpreter/expression", "interpreter/world"}},
-    {"interpreter/report", {"interpreter/journal", "interpreter/graph", "interpreter/language", "interpreter/expression"}},
+    {"interpreter/report",
+     {"interpreter/journal", "interpreter/graph", "interpreter/language", "interpreter/expression"}},
     {"steps", {"interpreter/action", "interpreter/world"}},
     {"scripting", {"interpreter/action", "interpreter/world"}},
     {"interpreter/cli",
-     {"interpreter/engine", "interpreter/report", "interpreter/journal", "interpreter/checker", "interpreter/reader", "interpreter/graph",
-      "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world", "steps", "scripting"}},
+     {"interpreter/engine", "interpreter/report", "interpreter/journal", "interpreter/checker", "interpreter/reader",
+      "interpreter/graph", "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world",
+      "steps", "scripting"}},
 };
 
 // Arrow 4: a library's header stands in the files of its owner only.
@@ -124,10 +126,12 @@ TEST(House, ALibrarysHeaderStandsWithItsOwnerOnly) {
   for (const Include& include : includes_under({"interpreter", "steps", "scripting", "playbooks"})) {
     for (const auto& [library, rooms] : owners) {
       if (include.target.rfind(library, 0) != 0) continue;
-      bool owned = std::any_of(rooms.begin(), rooms.end(), [&](const std::string& room) { return include.file.rfind(room + "/", 0) == 0; });
+      bool owned = std::any_of(rooms.begin(), rooms.end(),
+                               [&](const std::string& room) { return include.file.rfind(room + "/", 0) == 0; });
       EXPECT_TRUE(owned) << include.file << " includes " << include.target;
       bool header = include.file.size() > 2 && include.file.substr(include.file.size() - 2) == ".h";
-      EXPECT_FALSE(header && library != "sqlite3.h") << include.file << " shows " << include.target << " to all who include it";
+      EXPECT_FALSE(header && library != "sqlite3.h")
+          << include.file << " shows " << include.target << " to all who include it";
     }
   }
 }
@@ -144,7 +148,8 @@ TEST(House, HeavyHeadersStandInAtMostThreeFilesAndInNoTest) {
   for (const auto& [library, files] : users) EXPECT_LE(files.size(), 3u) << library << " is included by too many files";
 }
 
-std::vector<std::pair<std::string, std::string>> lines_of(const std::vector<std::string>& folders, const std::vector<std::string>& endings) {
+std::vector<std::pair<std::string, std::string>> lines_of(const std::vector<std::string>& folders,
+                                                          const std::vector<std::string>& endings) {
   std::vector<std::pair<std::string, std::string>> all;
   fs::path root = MUSTER_SOURCE_DIR;
   for (const std::string& folder : folders) {
@@ -175,8 +180,9 @@ bool has_word(const std::string& line, const std::string& word) {
 }
 
 TEST(House, NothingIsUnfinishedByItsOwnWords) {
-  const std::vector<std::string> words = {std::string("TO") + "DO", std::string("FIX") + "ME", std::string("X") + "XX", std::string("HA") + "CK:",
-                                          std::string("for") + " now", std::string("not ") + "implemented"};
+  const std::vector<std::string> words = {
+      std::string("TO") + "DO",  std::string("FIX") + "ME",   std::string("X") + "XX",
+      std::string("HA") + "CK:", std::string("for") + " now", std::string("not ") + "implemented"};
   for (const auto& [place, line] : lines_of({"interpreter", "steps", "scripting"}, {".cc", ".h", ".lua"}))
     for (const std::string& word : words) EXPECT_FALSE(has_word(line, word)) << place << ": " << line;
 }

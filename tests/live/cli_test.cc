@@ -37,16 +37,20 @@ phases:
   - id: before
     steps:
       - id: first
-        shell: {argv: [touch, )" + home.path("first") + R"(]}
-        rollback: [{shell: {argv: [touch, )" + home.path("undone") + R"(]}}]
+        shell: {argv: [touch, )" + home.path("first") +
+                                               R"(]}
+        rollback: [{shell: {argv: [touch, )" + home.path("undone") +
+                                               R"(]}}]
   - id: danger
     approval: )" + approval + R"(
     steps:
       - id: second
-        shell: {argv: [touch, )" + home.path("done") + R"(]}
+        shell: {argv: [touch, )" + home.path("done") +
+                                               R"(]}
 always:
   - id: last
-    shell: {argv: [touch, )" + home.path("last") + R"(]}
+    shell: {argv: [touch, )" + home.path("last") +
+                                               R"(]}
 )");
   }
   // A step that is under way until somebody ends it.
@@ -57,12 +61,15 @@ phases:
   - id: only
     steps:
       - id: long
-        shell: {argv: [sh, -c, "touch )" + home.path("begun") + R"(; exec sleep 300"]}
+        shell: {argv: [sh, -c, "touch )" + home.path("begun") +
+                                              R"(; exec sleep 300"]}
       - id: next
-        shell: {argv: [touch, )" + home.path("done") + R"(]}
+        shell: {argv: [touch, )" + home.path("done") +
+                                              R"(]}
 always:
   - id: last
-    shell: {argv: [touch, )" + home.path("last") + R"(]}
+    shell: {argv: [touch, )" + home.path("last") +
+                                              R"(]}
 )");
   }
   std::string configuration(const std::string& text, mode_t mode = 0600) {
@@ -134,13 +141,15 @@ TEST_F(Cli, ParksAtAGateAndGoesOnInTheProcessThatApproves) {
   EXPECT_EQ(parked.code, 75) << parked.err;
   EXPECT_TRUE(home.has("first"));
   EXPECT_FALSE(home.has("done"));
-  EXPECT_NE(parked.err.find("touch " + home.path("done")), std::string::npos) << "the panel shows what would be done:\n" << parked.err;
+  EXPECT_NE(parked.err.find("touch " + home.path("done")), std::string::npos) << "the panel shows what would be done:\n"
+                                                                              << parked.err;
   const Value gates = home.json({"gates"});
   ASSERT_EQ(gates.get<List>().size(), 1u);
   const Map& gate = gates.get<List>()[0].get<Map>();
   EXPECT_EQ(text_of(gate, "gate"), "danger");
   EXPECT_EQ(text_of(gate, "message"), "Sure");
-  EXPECT_NE(home.muster({"gates"}).out.find("muster approve " + text_of(gate, "run") + " danger --reason TEXT"), std::string::npos);
+  EXPECT_NE(home.muster({"gates"}).out.find("muster approve " + text_of(gate, "run") + " danger --reason TEXT"),
+            std::string::npos);
 
   Ran unreasoned = home.muster({"approve", "last"});
   EXPECT_EQ(unreasoned.code, 2) << "this gate asks for a reason";
@@ -234,7 +243,8 @@ TEST_F(Cli, ParksInDoubtAndGoesOnOnceSomebodySettlesIt) {
   ASSERT_TRUE(eventually([&] { return home.has("begun"); }));
   // Both at once, as when the power fails: nobody is left who knows what became of the child.
   std::vector<pid_t> helpers;
-  for (const std::filesystem::directory_entry& task : std::filesystem::directory_iterator("/proc/" + std::to_string(running->pid()) + "/task")) {
+  for (const std::filesystem::directory_entry& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(running->pid()) + "/task")) {
     std::stringstream ids(read_text(task.path().string() + "/children"));
     for (pid_t id; ids >> id;) helpers.push_back(id);
   }
@@ -242,7 +252,8 @@ TEST_F(Cli, ParksInDoubtAndGoesOnOnceSomebodySettlesIt) {
   running->signal(SIGSTOP);
   std::vector<pid_t> grandchildren;
   for (pid_t helper : helpers) {
-    std::stringstream ids(read_text("/proc/" + std::to_string(helper) + "/task/" + std::to_string(helper) + "/children"));
+    std::stringstream ids(
+        read_text("/proc/" + std::to_string(helper) + "/task/" + std::to_string(helper) + "/children"));
     for (pid_t id; ids >> id;) grandchildren.push_back(id);
     ::kill(helper, SIGKILL);
   }
@@ -253,7 +264,8 @@ TEST_F(Cli, ParksInDoubtAndGoesOnOnceSomebodySettlesIt) {
   Ran parked = home.muster({"resume", "last"});
   EXPECT_EQ(parked.code, 6) << parked.err;
   EXPECT_NE(parked.err.find("muster resolve"), std::string::npos) << parked.err;
-  EXPECT_EQ(home.muster({"resolve", "last", "next", "--retry", "--reason", "x"}).code, 1) << "that step is not in doubt";
+  EXPECT_EQ(home.muster({"resolve", "last", "next", "--retry", "--reason", "x"}).code, 1)
+      << "that step is not in doubt";
   EXPECT_EQ(home.muster({"resolve", "last", "long", "--retry", "--skip", "--reason", "x"}).code, 2);
   EXPECT_EQ(home.muster({"resolve", "last", "long", "--succeeded"}).code, 2) << "a reason is asked for";
   EXPECT_EQ(home.muster({"resolve", "last", "long", "--succeeded", "--reason", "I looked"}).code, 0);
@@ -264,7 +276,9 @@ TEST_F(Cli, ParksInDoubtAndGoesOnOnceSomebodySettlesIt) {
 }
 
 TEST_F(Cli, DrawsAMistakeWithItsPlaceAndRunsNothing) {
-  std::string file = home.write("wrong.muster.yaml", "muster: 1\nplaybook: wrong\nphases:\n  - id: only\n    stepz:\n      - {id: a, set: {b: 1}}\n");
+  std::string file =
+      home.write("wrong.muster.yaml",
+                 "muster: 1\nplaybook: wrong\nphases:\n  - id: only\n    stepz:\n      - {id: a, set: {b: 1}}\n");
   Ran ran = home.muster({"run", file});
   EXPECT_EQ(ran.code, 3);
   EXPECT_NE(ran.err.find(file + ":5:5: error: "), std::string::npos) << ran.err;
@@ -328,7 +342,8 @@ TEST_F(Cli, NamesTheFirstBrokenLinkOfALogThatWasChanged) {
   ASSERT_EQ(home.muster({"run", home.write("plain.muster.yaml", plain)}).code, 0);
   Ran whole = home.muster({"audit", "--verify"});
   EXPECT_EQ(whole.code, 0) << whole.out;
-  std::string command = "sqlite3 " + home.path(".local/state/muster/muster.db") + " \"UPDATE event SET body = replace(body, 'world', 'there') WHERE seq = 1\"";
+  std::string command = "sqlite3 " + home.path(".local/state/muster/muster.db") +
+                        " \"UPDATE event SET body = replace(body, 'world', 'there') WHERE seq = 1\"";
   ASSERT_EQ(std::system(command.c_str()), 0);
   Ran broken = home.muster({"audit", "--verify"});
   EXPECT_EQ(broken.code, 1);

@@ -3,8 +3,8 @@
 // Units: a wait gives up after 60 seconds and fails the test.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <pwd.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -124,7 +124,8 @@ class Home {
     for (std::string& word : all) argv.push_back(word.data());
     argv.push_back(nullptr);
     const char* path_now = ::getenv("PATH");
-    std::vector<std::string> variables{"HOME=" + folder_.path(), std::string("PATH=") + (path_now ? path_now : "/usr/bin:/bin"), "TERM=xterm"};
+    std::vector<std::string> variables{"HOME=" + folder_.path(),
+                                       std::string("PATH=") + (path_now ? path_now : "/usr/bin:/bin"), "TERM=xterm"};
     std::vector<char*> env;
     for (std::string& variable : variables) env.push_back(variable.data());
     env.push_back(nullptr);

@@ -13,7 +13,8 @@ namespace muster {
 
 class AtTerminal {
  public:
-  AtTerminal(Home& home, const std::vector<std::string>& words) : screen_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+  AtTerminal(Home& home, const std::vector<std::string>& words)
+      : screen_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
     EXPECT_TRUE(screen_ && ::grantpt(screen_.get()) == 0 && ::unlockpt(screen_.get()) == 0);
     char name[128] = {};
     EXPECT_EQ(::ptsname_r(screen_.get(), name, sizeof name), 0);
@@ -36,7 +37,9 @@ class AtTerminal {
     ::waitpid(pid_, nullptr, 0);
   }
 
-  void types(const std::string& text) { EXPECT_EQ(::write(screen_.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+  void types(const std::string& text) {
+    EXPECT_EQ(::write(screen_.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
   // Waits until it stands there.
   bool sees(const std::string& text) {
     return eventually([&] {

@@ -40,7 +40,9 @@ class BreakingJournal final : public Journal {
     return inner_->commit(lease, commit);
   }
   Result<void> say(const std::string& run, const Event& event) override { return inner_->say(run, event); }
-  Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) override { return inner_->renew(lease, owner, now); }
+  Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) override {
+    return inner_->renew(lease, owner, now);
+  }
   Result<RunRecord> read(const std::string& run, int64_t since = 0) override { return inner_->read(run, since); }
   Result<std::vector<RunRow>> find(const RunQuery& query) override { return inner_->find(query); }
   Result<std::string> file(const std::string& digest) override { return inner_->file(digest); }

@@ -1,11 +1,10 @@
-// A disk that can fail: an SQLite VFS over the real one which counts writes and syncs and, at a chosen one, is full, fails,
-// or loses power.
+// A disk that can fail: an SQLite VFS over the real one which counts writes and syncs and, at a chosen one, is full,
+// fails, or loses power.
 //
-// What was written since a file's last sync is remembered: at a loss of power it is dropped, in whole or in part, as disks
-// may. A sync that failed leaves its bytes readable, yet no later sync makes them safe.
-// Units:  writes are xWrite and xTruncate calls, syncs xSync calls, of all files, counted from 1 since the last plan.
-// Errors: after a loss of power everything fails until restart().
-// Threads: one at a time.
+// What was written since a file's last sync is remembered: at a loss of power it is dropped, in whole or in part, as
+// disks may. A sync that failed leaves its bytes readable, yet no later sync makes them safe. Units:  writes are xWrite
+// and xTruncate calls, syncs xSync calls, of all files, counted from 1 since the last plan. Errors: after a loss of
+// power everything fails until restart(). Threads: one at a time.
 #pragma once
 
 #include <fcntl.h>
@@ -41,11 +40,17 @@ class CrashVfs {
     vfs_.xOpen = &open;
     vfs_.xDelete = &remove;
     vfs_.xAccess = &access;
-    vfs_.xFullPathname = [](sqlite3_vfs* v, const char* path, int size, char* out) { return of(v).real_->xFullPathname(of(v).real_, path, size, out); };
-    vfs_.xRandomness = [](sqlite3_vfs* v, int size, char* out) { return of(v).real_->xRandomness(of(v).real_, size, out); };
+    vfs_.xFullPathname = [](sqlite3_vfs* v, const char* path, int size, char* out) {
+      return of(v).real_->xFullPathname(of(v).real_, path, size, out);
+    };
+    vfs_.xRandomness = [](sqlite3_vfs* v, int size, char* out) {
+      return of(v).real_->xRandomness(of(v).real_, size, out);
+    };
     vfs_.xSleep = [](sqlite3_vfs* v, int us) { return of(v).real_->xSleep(of(v).real_, us); };
     vfs_.xCurrentTime = [](sqlite3_vfs* v, double* out) { return of(v).real_->xCurrentTime(of(v).real_, out); };
-    vfs_.xGetLastError = [](sqlite3_vfs* v, int size, char* out) { return of(v).real_->xGetLastError(of(v).real_, size, out); };
+    vfs_.xGetLastError = [](sqlite3_vfs* v, int size, char* out) {
+      return of(v).real_->xGetLastError(of(v).real_, size, out);
+    };
     sqlite3_vfs_register(&vfs_, 0);
   }
   ~CrashVfs() { sqlite3_vfs_unregister(&vfs_); }
@@ -180,8 +185,10 @@ class CrashVfs {
     if (self.off_) return SQLITE_IOERR_FSYNC;
     Pending& pending = self.files_[*file(raw).path];
     if (self.strikes(At::sync)) {
-      if (self.fault_ == Fault::power_loss) self.lose_power();
-      else for (Write& write : pending) write.lost = true;
+      if (self.fault_ == Fault::power_loss)
+        self.lose_power();
+      else
+        for (Write& write : pending) write.lost = true;
       return SQLITE_IOERR_FSYNC;
     }
     // From the first lost one on all stay unsafe: their order could not be told otherwise.
@@ -211,7 +218,8 @@ class CrashVfs {
         EXPECT_EQ(::ftruncate(fd.get(), write.offset), 0);
         continue;
       }
-      put(fd.get(), last && loss_ == Loss::second_half_of_the_last ? write.after.substr(0, write.after.size() / 2) : write.after,
+      put(fd.get(),
+          last && loss_ == Loss::second_half_of_the_last ? write.after.substr(0, write.after.size() / 2) : write.after,
           write.offset);
     }
   }
@@ -230,17 +238,27 @@ class CrashVfs {
       m.xWrite = &write;
       m.xTruncate = &truncate;
       m.xSync = &sync;
-      m.xFileSize = [](sqlite3_file* f, sqlite3_int64* out) { return off(f) ? SQLITE_IOERR_FSTAT : real(f)->pMethods->xFileSize(real(f), out); };
-      m.xLock = [](sqlite3_file* f, int kind) { return off(f) ? SQLITE_IOERR_LOCK : real(f)->pMethods->xLock(real(f), kind); };
+      m.xFileSize = [](sqlite3_file* f, sqlite3_int64* out) {
+        return off(f) ? SQLITE_IOERR_FSTAT : real(f)->pMethods->xFileSize(real(f), out);
+      };
+      m.xLock = [](sqlite3_file* f, int kind) {
+        return off(f) ? SQLITE_IOERR_LOCK : real(f)->pMethods->xLock(real(f), kind);
+      };
       m.xUnlock = [](sqlite3_file* f, int kind) { return real(f)->pMethods->xUnlock(real(f), kind); };
-      m.xCheckReservedLock = [](sqlite3_file* f, int* out) { return real(f)->pMethods->xCheckReservedLock(real(f), out); };
-      m.xFileControl = [](sqlite3_file* f, int op, void* arg) { return off(f) ? SQLITE_NOTFOUND : real(f)->pMethods->xFileControl(real(f), op, arg); };
+      m.xCheckReservedLock = [](sqlite3_file* f, int* out) {
+        return real(f)->pMethods->xCheckReservedLock(real(f), out);
+      };
+      m.xFileControl = [](sqlite3_file* f, int op, void* arg) {
+        return off(f) ? SQLITE_NOTFOUND : real(f)->pMethods->xFileControl(real(f), op, arg);
+      };
       m.xSectorSize = [](sqlite3_file* f) { return real(f)->pMethods->xSectorSize(real(f)); };
       m.xDeviceCharacteristics = [](sqlite3_file* f) { return real(f)->pMethods->xDeviceCharacteristics(real(f)); };
       m.xShmMap = [](sqlite3_file* f, int page, int size, int extend, void volatile** out) {
         return off(f) ? SQLITE_IOERR_SHMMAP : real(f)->pMethods->xShmMap(real(f), page, size, extend, out);
       };
-      m.xShmLock = [](sqlite3_file* f, int offset, int n, int flags) { return real(f)->pMethods->xShmLock(real(f), offset, n, flags); };
+      m.xShmLock = [](sqlite3_file* f, int offset, int n, int flags) {
+        return real(f)->pMethods->xShmLock(real(f), offset, n, flags);
+      };
       m.xShmBarrier = [](sqlite3_file* f) { real(f)->pMethods->xShmBarrier(real(f)); };
       m.xShmUnmap = [](sqlite3_file* f, int del) { return real(f)->pMethods->xShmUnmap(real(f), del); };
       return m;

@@ -1,5 +1,5 @@
-// A journal in memory, with the same rules as the real one: fence, stale and lost, chains, what may be said, what may be
-// recorded once. It passes the same conformance suite.
+// A journal in memory, with the same rules as the real one: fence, stale and lost, chains, what may be said, what may
+// be recorded once. It passes the same conformance suite.
 //
 // Several MemoryJournals over one MemoryStore are like several processes over one file.
 // Threads: as the real one: one per journal; the store may be shared.
@@ -42,7 +42,8 @@ struct MemoryStore {
 
 class MemoryJournal final : public Journal {
  public:
-  explicit MemoryJournal(std::shared_ptr<MemoryStore> store = std::make_shared<MemoryStore>()) : store_(std::move(store)) {}
+  explicit MemoryJournal(std::shared_ptr<MemoryStore> store = std::make_shared<MemoryStore>())
+      : store_(std::move(store)) {}
 
   // After so many more writes all of them fail, as on a disk that broke; -1: never.
   void fail_after(int commits) {
@@ -92,12 +93,14 @@ class MemoryJournal final : public Journal {
       Timestamp since = row.created_at;
       for (const Event& event : taken.record.events)
         if (event.kind == EventKind::owned) since = event.at;
-      return fail(ErrorCode::busy, "run " + run + " is owned by process " + std::to_string(other.pid) + " on " + other.host + " since " + to_text(since));
+      return fail(ErrorCode::busy, "run " + run + " is owned by process " + std::to_string(other.pid) + " on " +
+                                       other.host + " since " + to_text(since));
     }
     Event owned;
     owned.kind = EventKind::owned;
     owned.at = now;
-    owned.body = encode_value(Map{{"owner", owner.id}, {"person", person}, {"before", before}, {"epoch", row.epoch + 1}});
+    owned.body =
+        encode_value(Map{{"owner", owner.id}, {"person", person}, {"before", before}, {"epoch", row.epoch + 1}});
     Result<void> added = add(taken, {owned});
     if (!added) return pass(added.error());
     if (!may_write()) return broken();
@@ -127,21 +130,25 @@ class MemoryJournal final : public Journal {
     if (commit.clear_due) row.due_at.reset();
     if (commit.release) row.owner.clear();
     for (const OutputRecord& output : commit.outputs) {
-      auto same = [&](const OutputRecord& o) { return o.op == output.op && o.attempt == output.attempt && o.stream == output.stream; };
+      auto same = [&](const OutputRecord& o) {
+        return o.op == output.op && o.attempt == output.attempt && o.stream == output.stream;
+      };
       next.outputs.erase(std::remove_if(next.outputs.begin(), next.outputs.end(), same), next.outputs.end());
       next.outputs.push_back(output);
     }
     lease = lease_of(next);
-    if (!commit.ledger.empty()) add_to_ledger(commit.ledger, lease, commit.events.empty() ? Timestamp{} : commit.events.back().at);
+    if (!commit.ledger.empty())
+      add_to_ledger(commit.ledger, lease, commit.events.empty() ? Timestamp{} : commit.events.back().at);
     if (commit.release) lease.epoch = 0;
     found->second = std::move(next);
     return CommitAnswer::stored;
   }
 
   Result<void> say(const std::string& run, const Event& event) override {
-    bool allowed = event.kind == EventKind::vote || event.kind == EventKind::answered || event.kind == EventKind::cancel_asked ||
-                   event.kind == EventKind::resolved;
-    if (!allowed) return fail(ErrorCode::refused, "only the owner of a run may write `" + std::string(name_of(event.kind)) + "`");
+    bool allowed = event.kind == EventKind::vote || event.kind == EventKind::answered ||
+                   event.kind == EventKind::cancel_asked || event.kind == EventKind::resolved;
+    if (!allowed)
+      return fail(ErrorCode::refused, "only the owner of a run may write `" + std::string(name_of(event.kind)) + "`");
     std::lock_guard lock(store_->mutex);
     auto found = store_->runs.find(run);
     if (found == store_->runs.end()) return no_run(run);
@@ -166,8 +173,9 @@ class MemoryJournal final : public Journal {
     auto found = store_->runs.find(run);
     if (found == store_->runs.end()) return no_run(run);
     RunRecord record = found->second.record;
-    record.events.erase(std::remove_if(record.events.begin(), record.events.end(), [&](const Event& e) { return e.seq <= since; }),
-                        record.events.end());
+    record.events.erase(
+        std::remove_if(record.events.begin(), record.events.end(), [&](const Event& e) { return e.seq <= since; }),
+        record.events.end());
     return record;
   }
 
@@ -180,8 +188,11 @@ class MemoryJournal final : public Journal {
       if (query.only_open && has_ended(row.state)) continue;
       rows.push_back(row);
     }
-    std::sort(rows.begin(), rows.end(), [](const RunRow& a, const RunRow& b) { return std::tie(b.created_at, b.id) < std::tie(a.created_at, a.id); });
-    if (query.limit > 0 && rows.size() > static_cast<size_t>(query.limit)) rows.resize(static_cast<size_t>(query.limit));
+    std::sort(rows.begin(), rows.end(), [](const RunRow& a, const RunRow& b) {
+      return std::tie(b.created_at, b.id) < std::tie(a.created_at, a.id);
+    });
+    if (query.limit > 0 && rows.size() > static_cast<size_t>(query.limit))
+      rows.resize(static_cast<size_t>(query.limit));
     return rows;
   }
 
@@ -235,7 +246,9 @@ class MemoryJournal final : public Journal {
  private:
   static constexpr Duration lease_length = Duration::seconds(15);
 
-  static tl::unexpected<Error> no_run(const std::string& run) { return fail(ErrorCode::not_found, "there is no run `" + run + "`"); }
+  static tl::unexpected<Error> no_run(const std::string& run) {
+    return fail(ErrorCode::not_found, "there is no run `" + run + "`");
+  }
   static tl::unexpected<Error> broken() { return fail(ErrorCode::storage, "the journal broke here"); }
   static Lease lease_of(const MemoryStore::Run& run) {
     const RunRow& row = run.record.row;
@@ -255,8 +268,8 @@ class MemoryJournal final : public Journal {
     for (Event& event : events) {
       event.seq = row.next_seq++;
       if (event.kind_text.empty()) event.kind_text = std::string(name_of(event.kind));
-      bool once = event.kind == EventKind::intent || event.kind == EventKind::outcome || event.kind == EventKind::mark_intent ||
-                  event.kind == EventKind::mark;
+      bool once = event.kind == EventKind::intent || event.kind == EventKind::outcome ||
+                  event.kind == EventKind::mark_intent || event.kind == EventKind::mark;
       if (once && !run.once.emplace(event.op.path, event.attempt, event.kind_text).second)
         return fail(ErrorCode::invalid, "`" + event.kind_text + "` of `" + event.op.path + "` was recorded before");
       row.head = event.hash = next_link(row.head, event);

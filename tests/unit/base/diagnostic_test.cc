@@ -14,7 +14,9 @@ struct Page {
     while (nth-- > 0) begin = text.find(word, begin + 1);
     return {0, static_cast<uint32_t>(begin), static_cast<uint32_t>(begin + word.size())};
   }
-  static Diagnostic error(Span at, std::string message = "something is wrong", std::string help = {}) { return {Severity::error, "some-code", at, std::move(message), std::move(help), {}}; }
+  static Diagnostic error(Span at, std::string message = "something is wrong", std::string help = {}) {
+    return {Severity::error, "some-code", at, std::move(message), std::move(help), {}};
+  }
 };
 
 TEST(SourceFiles, CountLinesAndColumnsInCharactersFromOne) {
@@ -31,8 +33,8 @@ TEST(SourceFiles, CountLinesAndColumnsInCharactersFromOne) {
 
 TEST(LocatedText, KnowsWhereEachByteStoodBeforeItWasDecoded) {
   LocatedText text;
-  text.text = "a\"b c";                 // written  "a\"b
-  text.at = {0, 10, 22};               //              c"
+  text.text = "a\"b c";   // written  "a\"b
+  text.at = {0, 10, 22};  //              c"
   text.segments = {{0, 11}, {1, 12}, {2, 14}, {3, 15}, {4, 20}};
   EXPECT_EQ(text.span(0, 1), (Span{0, 11, 12}));
   EXPECT_EQ(text.span(2, 3), (Span{0, 14, 15}));
@@ -47,7 +49,8 @@ TEST(LocatedText, KnowsWhereEachByteStoodBeforeItWasDecoded) {
 
 TEST(Diagnostics, AreDrawnWithTheLineACaretAndHelp) {
   Page page("a: 1\n    - shel: pg_ctl stop\n");
-  Diagnostic d{Severity::error, "unknown-action", page.at("shel"), "no action is called `shel`", "did you mean `shell`?", {}};
+  Diagnostic d{
+      Severity::error, "unknown-action", page.at("shel"), "no action is called `shel`", "did you mean `shell`?", {}};
   EXPECT_EQ(render(d, page.files),
             "restore.yaml:2:7: error: no action is called `shel` [unknown-action]\n"
             "2 |     - shel: pg_ctl stop\n"
@@ -62,10 +65,13 @@ TEST(Diagnostics, AreDrawnWithTheLineACaretAndHelp) {
 }
 
 TEST(Diagnostics, CopyTabsAndCountCharactersBelowTheLine) {
-  Page page("\tgr\xC3\xBC\xC3\x9F" "e: \xE2\x82\xAC\xE2\x82\xAC x\n");
+  Page page(
+      "\tgr\xC3\xBC\xC3\x9F"
+      "e: \xE2\x82\xAC\xE2\x82\xAC x\n");
   EXPECT_EQ(render(Page::error(page.at("\xE2\x82\xAC\xE2\x82\xAC")), page.files),
             "restore.yaml:1:9: error: something is wrong [some-code]\n"
-            "1 | \tgr\xC3\xBC\xC3\x9F" "e: \xE2\x82\xAC\xE2\x82\xAC x\n"
+            "1 | \tgr\xC3\xBC\xC3\x9F"
+            "e: \xE2\x82\xAC\xE2\x82\xAC x\n"
             "  | \t       ^^\n");
 }
 
@@ -87,10 +93,13 @@ TEST(Diagnostics, CutASpanOfSeveralLinesAtTheEndOfTheFirst) {
 
 TEST(Diagnostics, DrawOneCaretAtLeastAlsoBehindTheEndOfTheFile) {
   Page page("ab\n");
-  EXPECT_EQ(render(Page::error({0, 2, 2}), page.files), "restore.yaml:1:3: error: something is wrong [some-code]\n1 | ab\n  |   ^\n");
-  EXPECT_EQ(render(Page::error({0, 500, 600}), page.files), "restore.yaml:2:1: error: something is wrong [some-code]\n2 | \n  | ^\n");
+  EXPECT_EQ(render(Page::error({0, 2, 2}), page.files),
+            "restore.yaml:1:3: error: something is wrong [some-code]\n1 | ab\n  |   ^\n");
+  EXPECT_EQ(render(Page::error({0, 500, 600}), page.files),
+            "restore.yaml:2:1: error: something is wrong [some-code]\n2 | \n  | ^\n");
   Page empty("");
-  EXPECT_EQ(render(Page::error({0, 0, 0}), empty.files), "restore.yaml:1:1: error: something is wrong [some-code]\n1 | \n  | ^\n");
+  EXPECT_EQ(render(Page::error({0, 0, 0}), empty.files),
+            "restore.yaml:1:1: error: something is wrong [some-code]\n1 | \n  | ^\n");
 }
 
 TEST(Diagnostics, ShowValuesOfPartsBelowAndOtherPlacesAsBlocksOfTheirOwn) {

@@ -1,7 +1,7 @@
 #include "interpreter/base/json.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 #include <limits>
 #include <random>
 
@@ -48,7 +48,8 @@ TEST(Json, RefusesTextThatIsNestedDeeperThan200) {
 }
 
 TEST(Json, PrintsTheSameValueAsTheSameBytes) {
-  EXPECT_EQ(print_json(Map{{"b", 1}, {"a", List{2.5, "q\"\\\n\x01"}}}), "{\"a\":[2.5,\"q\\\"\\\\\\n\\u0001\"],\"b\":1}");
+  EXPECT_EQ(print_json(Map{{"b", 1}, {"a", List{2.5, "q\"\\\n\x01"}}}),
+            "{\"a\":[2.5,\"q\\\"\\\\\\n\\u0001\"],\"b\":1}");
   EXPECT_EQ(print_json(4.0), print_json(4));
   EXPECT_EQ(print_json(-0.0), "0");
   EXPECT_EQ(print_json(0.1), "0.1");
@@ -56,7 +57,8 @@ TEST(Json, PrintsTheSameValueAsTheSameBytes) {
 }
 
 TEST(Json, PrintsForPeopleIndentedByTwo) {
-  EXPECT_EQ(print_json_pretty(Map{{"a", List{1, Map{}}}, {"b", List{}}}), "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
+  EXPECT_EQ(print_json_pretty(Map{{"a", List{1, Map{}}}, {"b", List{}}}),
+            "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
 }
 
 TEST(Json, PrintsTimesSecretsUnknownsAndBrokenBytesSafely) {
@@ -69,8 +71,12 @@ TEST(Json, PrintsTimesSecretsUnknownsAndBrokenBytesSafely) {
 }
 
 TEST(Json, EncodesWithoutLossWhatPlainJsonWouldBlur) {
-  Value value = Map{{"t", Timestamp{-1}}, {"d", Duration{1}}, {"f", 4.0}, {"$timestamp", 7}, {"$$x", "y"}, {"bytes", std::string("a\xff\0b", 4)}, {"u", Unknown{"later"}}};
-  EXPECT_EQ(encode_value(value), R"({"$$$x":"y","$$timestamp":7,"bytes":{"$bytes":"61ff0062"},"d":{"$duration":1},"f":4.0,"t":{"$timestamp":-1},"u":{"$unknown":"later"}})");
+  Value value = Map{{"t", Timestamp{-1}},   {"d", Duration{1}}, {"f", 4.0},
+                    {"$timestamp", 7},      {"$$x", "y"},       {"bytes", std::string("a\xff\0b", 4)},
+                    {"u", Unknown{"later"}}};
+  EXPECT_EQ(
+      encode_value(value),
+      R"({"$$$x":"y","$$timestamp":7,"bytes":{"$bytes":"61ff0062"},"d":{"$duration":1},"f":4.0,"t":{"$timestamp":-1},"u":{"$unknown":"later"}})");
   Result<Value> back = decode_value(encode_value(value));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(encode_value(*back), encode_value(value));
@@ -81,7 +87,8 @@ TEST(Json, EncodesWithoutLossWhatPlainJsonWouldBlur) {
 }
 
 TEST(Json, DecodesWhatAMapOfOneDollarKeyReallyWas) {
-  for (const Value& value : {Value(Map{{"$duration", 5}}), Value(Map{{"$bytes", "zz"}}), Value(Map{{"$", 1}}), Value(Map{{"$number", "nan"}}), Value(HUGE_VAL), Value(-HUGE_VAL)}) {
+  for (const Value& value : {Value(Map{{"$duration", 5}}), Value(Map{{"$bytes", "zz"}}), Value(Map{{"$", 1}}),
+                             Value(Map{{"$number", "nan"}}), Value(HUGE_VAL), Value(-HUGE_VAL)}) {
     Result<Value> back = decode_value(encode_value(value));
     ASSERT_TRUE(back.has_value()) << encode_value(value);
     EXPECT_TRUE(same(*back, value)) << encode_value(value);
@@ -90,12 +97,18 @@ TEST(Json, DecodesWhatAMapOfOneDollarKeyReallyWas) {
 
 Value any_value(std::mt19937_64& random, int depth) {
   switch (random() % (depth > 3 ? 7 : 9)) {
-    case 0: return {};
-    case 1: return random() % 2 == 0;
-    case 2: return static_cast<int64_t>(random());
-    case 3: return static_cast<double>(static_cast<int64_t>(random() % 2000) - 1000) / 8;
-    case 4: return Timestamp{static_cast<int64_t>(random() % 4'000'000'000'000'000)};
-    case 5: return Duration{static_cast<int64_t>(random() % 1'000'000'000)};
+    case 0:
+      return {};
+    case 1:
+      return random() % 2 == 0;
+    case 2:
+      return static_cast<int64_t>(random());
+    case 3:
+      return static_cast<double>(static_cast<int64_t>(random() % 2000) - 1000) / 8;
+    case 4:
+      return Timestamp{static_cast<int64_t>(random() % 4'000'000'000'000'000)};
+    case 5:
+      return Duration{static_cast<int64_t>(random() % 1'000'000'000)};
     case 6: {
       std::string text;
       for (size_t i = random() % 6; i > 0; --i) text.push_back(static_cast<char>(random() % 256));
@@ -108,7 +121,8 @@ Value any_value(std::mt19937_64& random, int depth) {
     }
     default: {
       Map map;
-      for (size_t i = random() % 4; i > 0; --i) map[std::string(random() % 3, '$') + std::to_string(random() % 9)] = any_value(random, depth + 1);
+      for (size_t i = random() % 4; i > 0; --i)
+        map[std::string(random() % 3, '$') + std::to_string(random() % 9)] = any_value(random, depth + 1);
       return map;
     }
   }

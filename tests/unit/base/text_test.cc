@@ -29,7 +29,8 @@ TEST(Utf8, MakesWhatComesFromTheWorldSafeForATerminal) {
   EXPECT_EQ(escape_for_terminal("\x1b[31mred\x07\xff", false), "\\x1b[31mred\\x07\\xff");
   EXPECT_EQ(escape_for_terminal("a\tb\nc\r", true), "a\tb\nc\\x0d");
   EXPECT_EQ(escape_for_terminal("a\tb\nc", false), "a\\x09b\\x0ac");
-  EXPECT_EQ(escape_for_terminal("x\xE2\x80\xAEy\xD8\x9Cz", false), "x\\u{202e}y\\u{061c}z") << "marks that turn the direction";
+  EXPECT_EQ(escape_for_terminal("x\xE2\x80\xAEy\xD8\x9Cz", false), "x\\u{202e}y\\u{061c}z")
+      << "marks that turn the direction";
   EXPECT_EQ(escape_for_terminal("\xC2\x9B", false), "\\x9b") << "the escape of eight bits";
   EXPECT_EQ(escape_for_terminal("gr\xC3\xBC\xC3\x9F", false), "gr\xC3\xBC\xC3\x9F");
 }
@@ -46,7 +47,8 @@ TEST(Digest, IsSha256) {
 }
 
 TEST(ShellQuote, KeepsPlainWordsAndQuotesTheRest) {
-  EXPECT_EQ(shell_line({"mv", "/a/b.c", "two words", "it's", "", "$HOME", "a=b,c"}), "mv /a/b.c 'two words' 'it'\\''s' '' '$HOME' a=b,c");
+  EXPECT_EQ(shell_line({"mv", "/a/b.c", "two words", "it's", "", "$HOME", "a=b,c"}),
+            "mv /a/b.c 'two words' 'it'\\''s' '' '$HOME' a=b,c");
 }
 
 TEST(ErrorCodes, AreTheWordsOfPlaybooksBothWays) {

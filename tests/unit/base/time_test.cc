@@ -25,9 +25,10 @@ TEST(Timestamps, AreReadInTheFormsOfRfc3339) {
 }
 
 TEST(Timestamps, AreNothingWhereTheTextIsNone) {
-  for (const char* text : {"", "now", "2026-1-5", "2026-02-29", "1900-02-29", "2026-13-01", "2026-00-10", "2026-01-32", "2026-01-15T10:00", "2026-01-15T10:00:00",
-                           "2026-01-15T24:00:00Z", "2026-01-15T10:60:00Z", "2026-01-15T10:00:61Z", "2026-01-15T10:00:00.Z", "2026-01-15T10:00:00+0200", "2026-01-15T10:00:00Zx",
-                           "0000-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"})
+  for (const char* text : {"", "now", "2026-1-5", "2026-02-29", "1900-02-29", "2026-13-01", "2026-00-10", "2026-01-32",
+                           "2026-01-15T10:00", "2026-01-15T10:00:00", "2026-01-15T24:00:00Z", "2026-01-15T10:60:00Z",
+                           "2026-01-15T10:00:61Z", "2026-01-15T10:00:00.Z", "2026-01-15T10:00:00+0200",
+                           "2026-01-15T10:00:00Zx", "0000-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"})
     EXPECT_EQ(parse_timestamp(text), std::nullopt) << text;
 }
 
@@ -54,7 +55,8 @@ TEST(Durations, AreReadWithTheirUnits) {
   EXPECT_EQ(parse_duration("7d"), Duration::seconds(604'800));
   EXPECT_EQ(parse_duration("1h30m"), Duration::seconds(5'400));
   EXPECT_EQ(parse_duration("1.5h"), Duration::seconds(5'400));
-  for (const char* text : {"", "30", "s", "-1s", "1 s", "1x", "1h30", "999999999999d", "1.s", "9999999999999s"}) EXPECT_EQ(parse_duration(text), std::nullopt) << text;
+  for (const char* text : {"", "30", "s", "-1s", "1 s", "1x", "1h30", "999999999999d", "1.s", "9999999999999s"})
+    EXPECT_EQ(parse_duration(text), std::nullopt) << text;
 }
 
 TEST(Durations, PrintTheShortestFormAndReadItBack) {

@@ -1,7 +1,7 @@
 #include "interpreter/base/value.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 #include <limits>
 
 namespace muster {
@@ -52,7 +52,8 @@ TEST(Values, AreTheSameByContentAndNumbersByValue) {
   EXPECT_TRUE(same(1, 1.0));
   EXPECT_FALSE(same(1, "1"));
   EXPECT_FALSE(same(Value(std::nan("")), Value(std::nan(""))));
-  EXPECT_FALSE(same(std::numeric_limits<int64_t>::max(), 9223372036854775808.0)) << "a float that rounds is not the integer";
+  EXPECT_FALSE(same(std::numeric_limits<int64_t>::max(), 9223372036854775808.0))
+      << "a float that rounds is not the integer";
   EXPECT_TRUE(same(Duration::seconds(2), 2));
   EXPECT_TRUE(same(List{1, Map{{"a", 2}}}, List{1.0, Map{{"a", 2}}}));
   EXPECT_FALSE(same(List{1}, List{1, 2}));

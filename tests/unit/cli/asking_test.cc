@@ -14,7 +14,10 @@ class Person {
   explicit Person(const std::string& name, RunHistory begins = waiting_run())
       : history(std::move(begins)),
         graph(small_graph()),
-        view({Terminal{true, false, Colour::off, Colour::off, false, false}, "muster", [this](std::string_view text) { screen += text; }, [] { return int64_t{1}; }, [] { return TerminalSize{}; }}, *graph),
+        view({Terminal{true, false, Colour::off, Colour::off, false, false}, "muster",
+              [this](std::string_view text) { screen += text; }, [] { return int64_t{1}; },
+              [] { return TerminalSize{}; }},
+             *graph),
         asking(name,
                {[this](const OpId& gate, Vote vote) -> Result<void> {
                   votes.push_back(gate.path + " " + vote.verdict + " " + vote.reason + " " + vote.digest.substr(0, 4));
@@ -106,7 +109,12 @@ TEST(Asking, WaitsForTheOthersWhereOneYesIsNotEnough) {
   Person bob("bob", waiting_run(shown));
   bob.types("a").types("yes");
   bob.happens(event_of(EventKind::vote, "replace",
-                       Map{{"person", "bob"}, {"verdict", "approve"}, {"reason", "yes"}, {"digest", text_of(shown, "digest")}, {"how", "terminal"}, {"opening", 1}}));
+                       Map{{"person", "bob"},
+                           {"verdict", "approve"},
+                           {"reason", "yes"},
+                           {"digest", text_of(shown, "digest")},
+                           {"how", "terminal"},
+                           {"opening", 1}}));
   EXPECT_TRUE(bob.sees("others must approve, too"));
   bob.types("l");
   EXPECT_TRUE(bob.left);
@@ -126,7 +134,8 @@ TEST(Asking, SettlesADoubtWithAReason) {
   RunHistory history;
   ASSERT_TRUE(history.apply(event_of(EventKind::run_created, "", Map{{"starter", "ann"}})).has_value());
   ASSERT_TRUE(history.apply(event_of(EventKind::intent, "replace/stop", Map{{"effect", "write"}}, 1)).has_value());
-  ASSERT_TRUE(history.apply(event_of(EventKind::in_doubt, "replace/stop", Map{{"reason", "nobody saw its end"}}, 1)).has_value());
+  ASSERT_TRUE(history.apply(event_of(EventKind::in_doubt, "replace/stop", Map{{"reason", "nobody saw its end"}}, 1))
+                  .has_value());
   Person bob("bob", std::move(history));
   EXPECT_TRUE(bob.sees("`replace/stop` is in doubt: nobody saw its end"));
   bob.types("q").types("k").types("").types("it is gone");

@@ -29,7 +29,8 @@ class Story {
 Story half_way() {
   Story story;
   Timestamp began = ten_o_clock() - Duration::milliseconds(1200);
-  story.tell(EventKind::evaluated, "playbook", {{"entered", true}}).tell(EventKind::evaluated, "assess", {{"entered", true}});
+  story.tell(EventKind::evaluated, "playbook", {{"entered", true}})
+      .tell(EventKind::evaluated, "assess", {{"entered", true}});
   Map claims{{"state", "succeeded"}, {"started_at", began}, {"claims", List{Map{{"held", true}}, Map{{"held", true}}}}};
   story.tell(EventKind::verified, "assess/state", claims, 1);
   story.tell(EventKind::outcome, "assess/replace", {{"state", "succeeded"}, {"started_at", began}}, 1);
@@ -48,8 +49,10 @@ TEST(Frame, ShowsPhasesAndStepsWithMarksTimesAndProgress) {
   Story story = half_way();
   story.tell(EventKind::evaluated, "replace", {{"entered", true}});
   story.tell(EventKind::intent, "replace/stop", {{"effect", "write"}}, 1);
-  story.tell(EventKind::outcome, "replace/copied", {{"state", "failed"}, {"started_at", ten_o_clock()}, {"error", Map{{"effect", "none"}}}}, 1);
-  EXPECT_EQ(joined(frame(*small_graph(), story.history, "00aa11bb", narrow())), R"( small                                          run 00aa11bb
+  story.tell(EventKind::outcome, "replace/copied",
+             {{"state", "failed"}, {"started_at", ten_o_clock()}, {"error", Map{{"effect", "none"}}}}, 1);
+  EXPECT_EQ(joined(frame(*small_graph(), story.history, "00aa11bb", narrow())),
+            R"( small                                          run 00aa11bb
  ✓ assess                                            0.000 s
      ✓ state    Is it there?       2 of 2 claims hold, 1.2 s
      ✓ replace                                         1.2 s
@@ -85,8 +88,10 @@ TEST(Frame, CutsATitleAndKeepsWhatStandsAtTheRight) {
   Story story = half_way();
   FrameStyle style = narrow();
   style.width = 40;
-  for (const std::string& line : frame(*small_graph(), story.history, "00aa11bb", style)) EXPECT_LE(line.size(), 40u + 8u) << line;
-  EXPECT_NE(joined(frame(*small_graph(), story.history, "00aa11bb", style)).find("2 of 2 claims hold, 1.2 s"), std::string::npos);
+  for (const std::string& line : frame(*small_graph(), story.history, "00aa11bb", style))
+    EXPECT_LE(line.size(), 40u + 8u) << line;
+  EXPECT_NE(joined(frame(*small_graph(), story.history, "00aa11bb", style)).find("2 of 2 claims hold, 1.2 s"),
+            std::string::npos);
 }
 
 TEST(Boxed, PutsALongLineOnSeveralSoThatNothingIsHidden) {

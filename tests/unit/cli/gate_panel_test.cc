@@ -7,7 +7,9 @@
 namespace muster {
 namespace {
 
-std::string panel(const RunHistory& history, PanelStyle style = {}) { return gate_panel("00aa11bb", *history.find(OpId{"replace"}), style); }
+std::string panel(const RunHistory& history, PanelStyle style = {}) {
+  return gate_panel("00aa11bb", *history.find(OpId{"replace"}), style);
+}
 
 TEST(GatePanel, ShowsExactlyWhatWouldBeDoneWhoMayDecideAndUntilWhen) {
   EXPECT_EQ(panel(waiting_run()), R"(gate replace  Replace the database  of run 00aa11bb
@@ -33,7 +35,8 @@ TEST(GatePanel, SaysThatSelfApprovalIsAllowedWhereItIs) {
   Map shown = shown_at_gate();
   shown["barred"] = List{};
   shown["self_approval_lifted"] = true;
-  EXPECT_NE(panel(waiting_run(shown)).find("the starter may approve it: the configuration is that of a team of one"), std::string::npos);
+  EXPECT_NE(panel(waiting_run(shown)).find("the starter may approve it: the configuration is that of a team of one"),
+            std::string::npos);
 }
 
 TEST(GatePanel, SaysThatAGroupWithoutMembersLetsNobodyPass) {

@@ -33,8 +33,19 @@ inline Map shown_at_gate() {
              {"expires_at", ten_o_clock() + Duration::seconds(1800)},
              {"barred", List{"ann"}},
              {"places", List{Map{{"people", List{"ann", "bob"}}, {"label", "group:sre"}, {"count", 1}}}},
-             {"guarded", List{Map{{"op", "replace/stop"}, {"title", "replace/stop"}, {"action", "shell"}, {"effect", "write"}, {"lines", List{"systemctl stop app"}}, {"rollback", "1 steps"}},
-                              Map{{"op", "replace/restored"}, {"title", "Restore it"}, {"action", "restore"}, {"effect", "destructive"}, {"lines", List{"move aside\nthen copy"}}, {"facts", facts}, {"rollback", "auto"}}}}};
+             {"guarded", List{Map{{"op", "replace/stop"},
+                                  {"title", "replace/stop"},
+                                  {"action", "shell"},
+                                  {"effect", "write"},
+                                  {"lines", List{"systemctl stop app"}},
+                                  {"rollback", "1 steps"}},
+                              Map{{"op", "replace/restored"},
+                                  {"title", "Restore it"},
+                                  {"action", "restore"},
+                                  {"effect", "destructive"},
+                                  {"lines", List{"move aside\nthen copy"}},
+                                  {"facts", facts},
+                                  {"rollback", "auto"}}}}};
 }
 
 // A run whose gate `replace` is open.

@@ -15,7 +15,12 @@ namespace {
 class Screen {
  public:
   explicit Screen(Terminal terminal)
-      : graph(small_graph()), view({terminal, "muster", [this](std::string_view out) { text += out; }, [this] { return now_us; }, [this] { return TerminalSize{width, 24}; }}, *graph) {
+      : graph(small_graph()),
+        view({terminal, "muster", [this](std::string_view out) { text += out; }, [this] { return now_us; },
+              [this] {
+                return TerminalSize{width, 24};
+              }},
+             *graph) {
     view.set_run("00aa11bb");
   }
   Screen& tell(EventKind kind, const std::string& op, Map body, int attempt = 0) {
@@ -40,8 +45,13 @@ Terminal live() { return {true, true, Colour::off, Colour::off, false, false}; }
 TEST(LiveView, WritesALineForEachEventThatMatters) {
   Screen screen(pipe());
   screen.tell(EventKind::evaluated, "assess", {{"entered", true}});
-  screen.tell(EventKind::outcome, "assess/state", {{"state", "succeeded"}, {"started_at", ten_o_clock() - Duration::milliseconds(1200)}, {"notes", List{"a note"}}}, 1);
-  screen.tell(EventKind::outcome, "assess/replace", {{"state", "failed"}, {"error", Map{{"message", "no\x1b such"}, {"hint", "look"}, {"effect", "none"}}}}, 1);
+  screen.tell(
+      EventKind::outcome, "assess/state",
+      {{"state", "succeeded"}, {"started_at", ten_o_clock() - Duration::milliseconds(1200)}, {"notes", List{"a note"}}},
+      1);
+  screen.tell(EventKind::outcome, "assess/replace",
+              {{"state", "failed"}, {"error", Map{{"message", "no\x1b such"}, {"hint", "look"}, {"effect", "none"}}}},
+              1);
   EXPECT_EQ(screen.take(),
             "10:00:00Z assess\n"
             "10:00:00Z   assess/state  Is it there?  succeeded in 1.2 s\n"
@@ -53,8 +63,13 @@ TEST(LiveView, WritesALineForEachEventThatMatters) {
 
 TEST(LiveView, DrawsAnExpressionsErrorWithItsCaret) {
   Screen screen(pipe());
-  screen.tell(EventKind::outcome, "assess/replace", {{"state", "failed"}, {"error", Map{{"message", "x"}, {"diagnostic", "a.yaml:1:2: error: x\n1 | x\n  | ^\n"}, {"effect", "none"}}}}, 1);
-  EXPECT_NE(screen.take().find("            a.yaml:1:2: error: x\n            1 | x\n              | ^\n"), std::string::npos);
+  screen.tell(
+      EventKind::outcome, "assess/replace",
+      {{"state", "failed"},
+       {"error", Map{{"message", "x"}, {"diagnostic", "a.yaml:1:2: error: x\n1 | x\n  | ^\n"}, {"effect", "none"}}}},
+      1);
+  EXPECT_NE(screen.take().find("            a.yaml:1:2: error: x\n            1 | x\n              | ^\n"),
+            std::string::npos);
 }
 
 TEST(LiveView, SaysNothingWhenItIsAskedToBeQuietButShowsAGate) {
@@ -92,7 +107,8 @@ TEST(LiveView, TellsAFailureAboveTheTreeAndASuccessOnlyInIt) {
   screen.take();
   screen.tell(EventKind::outcome, "assess/state", {{"state", "succeeded"}}, 1);
   EXPECT_EQ(screen.take(), "");
-  screen.tell(EventKind::outcome, "assess/replace", {{"state", "failed"}, {"error", Map{{"message", "no such thing"}, {"effect", "none"}}}}, 1);
+  screen.tell(EventKind::outcome, "assess/replace",
+              {{"state", "failed"}, {"error", Map{{"message", "no such thing"}, {"effect", "none"}}}}, 1);
   EXPECT_NE(screen.take().find("            no such thing\n"), std::string::npos);
 }
 
@@ -139,7 +155,8 @@ TEST(LiveView, KeepsAQuestionBelowWhatIsWrittenAfterIt) {
   Screen screen(live());
   screen.view.ask("approve? ");
   EXPECT_EQ(screen.take(), "approve? ");
-  screen.tell(EventKind::outcome, "assess/state", {{"state", "failed"}, {"error", Map{{"message", "no such thing"}}}}, 1);
+  screen.tell(EventKind::outcome, "assess/state", {{"state", "failed"}, {"error", Map{{"message", "no such thing"}}}},
+              1);
   std::string text = screen.take();
   EXPECT_EQ(text.rfind("\r\x1b[J", 0), 0u);
   EXPECT_EQ(text.substr(text.size() - 9), "approve? ");
@@ -147,7 +164,8 @@ TEST(LiveView, KeepsAQuestionBelowWhatIsWrittenAfterIt) {
   screen.view.tick();
   EXPECT_EQ(screen.take(), "") << "what is being typed is not taken away";
   screen.view.heard();
-  screen.tell(EventKind::outcome, "assess/replace", {{"state", "failed"}, {"error", Map{{"message", "no such thing"}}}}, 1);
+  screen.tell(EventKind::outcome, "assess/replace", {{"state", "failed"}, {"error", Map{{"message", "no such thing"}}}},
+              1);
   EXPECT_EQ(screen.take().rfind("10:00:00Z", 0), 0u) << "the answered question stays where it is";
 }
 
@@ -169,7 +187,9 @@ TEST(LiveView, ShowsEveryEventWhenItIsAskedTo) {
 TEST(UnderWay, FollowsTheOrderOfStepsAndTheGateInFrontOfThem) {
   std::shared_ptr<const StepGraph> graph = small_graph();
   RunHistory history;
-  auto tell = [&](EventKind kind, const char* op, Map body, int attempt = 0) { ASSERT_TRUE(history.apply(event_of(kind, op, std::move(body), attempt)).has_value()); };
+  auto tell = [&](EventKind kind, const char* op, Map body, int attempt = 0) {
+    ASSERT_TRUE(history.apply(event_of(kind, op, std::move(body), attempt)).has_value());
+  };
   auto now = [&] {
     std::string out;
     for (const OpId& op : under_way(*graph, history)) out += op.path + " ";
@@ -199,7 +219,9 @@ TEST(UnderWay, FollowsTheOrderOfStepsAndTheGateInFrontOfThem) {
 TEST(UnderWay, LeavesOutWhatAFailureWillNeverReach) {
   std::shared_ptr<const StepGraph> graph = small_graph();
   RunHistory history;
-  auto tell = [&](EventKind kind, const char* op, Map body, int attempt = 0) { ASSERT_TRUE(history.apply(event_of(kind, op, std::move(body), attempt)).has_value()); };
+  auto tell = [&](EventKind kind, const char* op, Map body, int attempt = 0) {
+    ASSERT_TRUE(history.apply(event_of(kind, op, std::move(body), attempt)).has_value());
+  };
   tell(EventKind::evaluated, "playbook", {{"entered", true}});
   tell(EventKind::evaluated, "assess", {{"entered", true}});
   tell(EventKind::outcome, "assess/state", {{"state", "failed"}, {"error", Map{{"effect", "none"}}}}, 1);

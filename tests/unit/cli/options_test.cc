@@ -57,12 +57,14 @@ TEST(Options, TakesEverythingAfterTwoDashesAsAWord) {
 
 TEST(Options, SuggestsTheCommandAndTheOptionThatWereMeant) {
   EXPECT_EQ(refused({"aprove", "last"}), "no command is called `aprove`; did you mean `approve`?");
-  EXPECT_EQ(refused({"approve", "last", "--raeson", "x"}), "no option is called `--raeson` in `muster approve`; did you mean `--reason`?");
+  EXPECT_EQ(refused({"approve", "last", "--raeson", "x"}),
+            "no option is called `--raeson` in `muster approve`; did you mean `--reason`?");
   EXPECT_EQ(refused({"--stor", "x", "runs"}), "no option is called `--stor`; did you mean `--store`?");
 }
 
 TEST(Options, SaysWhereACommandsOwnOptionsStand) {
-  EXPECT_EQ(refused({"--reason", "x", "approve", "last"}), "`--reason` stands before the command; a command's own options stand after it");
+  EXPECT_EQ(refused({"--reason", "x", "approve", "last"}),
+            "`--reason` stands before the command; a command's own options stand after it");
 }
 
 TEST(Options, WantsTheWordsAndValuesThatACommandTakes) {
@@ -93,7 +95,8 @@ TEST(Options, AreAllInTheHelpThatIsMadeOfTheSameTable) {
     std::string help = help_of(form);
     EXPECT_EQ(help.rfind("muster " + std::string(form.name), 0), 0u);
     for (const Flag& flag : form.flags) EXPECT_NE(help.find(std::string(flag.name)), std::string::npos) << form.name;
-    for (const Flag& flag : global_flags()) EXPECT_NE(help.find(std::string(flag.name)), std::string::npos) << form.name;
+    for (const Flag& flag : global_flags())
+      EXPECT_NE(help.find(std::string(flag.name)), std::string::npos) << form.name;
   }
 }
 
@@ -103,9 +106,11 @@ TEST(Commands, AreAllDescribedInTheDocumentation) {
   text << file.rdbuf();
   for (const CommandRow& row : commands()) {
     EXPECT_NE(text.str().find("`muster " + std::string(row.form.name)), std::string::npos) << row.form.name;
-    for (const Flag& flag : row.form.flags) EXPECT_NE(text.str().find(std::string(flag.name)), std::string::npos) << row.form.name << " " << flag.name;
+    for (const Flag& flag : row.form.flags)
+      EXPECT_NE(text.str().find(std::string(flag.name)), std::string::npos) << row.form.name << " " << flag.name;
   }
-  for (const Flag& flag : global_flags()) EXPECT_NE(text.str().find(std::string(flag.name)), std::string::npos) << flag.name;
+  for (const Flag& flag : global_flags())
+    EXPECT_NE(text.str().find(std::string(flag.name)), std::string::npos) << flag.name;
 }
 
 }  // namespace

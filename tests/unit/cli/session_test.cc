@@ -80,7 +80,8 @@ TEST(GateNamed, RefusesOneThatIsDecidedOrWasNeverOpen) {
   EXPECT_EQ(gate_named(run, "assess").error().message, "the gate of `assess` is not open");
   EXPECT_EQ(gate_named(run, "playbook").error().message, "the gate of `playbook` is not open");
   EXPECT_EQ(gate_named(run, "asess").error().code, ErrorCode::not_found);
-  ASSERT_TRUE(run.history.apply(event_of(EventKind::gate_closed, "replace", Map{{"verdict", "approved"}}, 1)).has_value());
+  ASSERT_TRUE(
+      run.history.apply(event_of(EventKind::gate_closed, "replace", Map{{"verdict", "approved"}}, 1)).has_value());
   EXPECT_EQ(gate_named(run, "replace").error().message, "the gate of `replace` is approved");
   EXPECT_EQ(gate_named(run, "").error().code, ErrorCode::refused);
 }

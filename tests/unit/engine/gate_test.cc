@@ -151,7 +151,8 @@ TEST(Gate, LetsOnePersonFillOnePlaceOnlyWhereSeveralMustBeMet) {
   gate.votes = {{"ann", "approve", "", "d", "test", Timestamp{1}}};
   EXPECT_EQ(decide_gate(gate, "d", Timestamp{2}).state, GateState::open);
   gate.votes.push_back({"bob", "approve", "", "d", "test", Timestamp{2}});
-  EXPECT_EQ(decide_gate(gate, "d", Timestamp{3}).state, GateState::approved) << "ann moves to the place that only she can fill";
+  EXPECT_EQ(decide_gate(gate, "d", Timestamp{3}).state, GateState::approved)
+      << "ann moves to the place that only she can fill";
 }
 
 TEST(Gate, LetsNobodyPassWhereAGroupHasNoMembers) {

@@ -65,7 +65,9 @@ TEST(Resume, EndsTheSameWhereverTheJournalBroke) {
 
 TEST(Resume, ReplaysTheSameStateAtEveryPrefixOfTheEvents) {
   Simulation sim;
-  sim.script["c"] = [](const StepInput&) -> Result<StepOutput> { return fail(ErrorCode::failed, "no", {}, Certainty::maybe); };
+  sim.script["c"] = [](const StepInput&) -> Result<StepOutput> {
+    return fail(ErrorCode::failed, "no", {}, Certainty::maybe);
+  };
   ASSERT_TRUE(sim.load(sequence)) << sim.diagnostics;
   ASSERT_TRUE(sim.run().has_value());
   Result<RunRecord> record = sim.journal->read(sim.run_id);

@@ -114,26 +114,44 @@ class CountingEntropy final : public Entropy {
 // Ports that no scripted action uses: reaching one is a mistake of the test.
 class NoSql final : public Sql, public SqlTrial {
  public:
-  Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override { return none(); }
-  Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override { return fail(ErrorCode::invalid, "no SQL here"); }
+  Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override {
+    return none();
+  }
+  Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override {
+    return fail(ErrorCode::invalid, "no SQL here");
+  }
   Result<bool> is_locked(const Connection&) override { return fail(ErrorCode::invalid, "no SQL here"); }
-  Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override { return none(); }
+  Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override {
+    return none();
+  }
   Result<void> fold(const Connection&, std::stop_token) override { return fail(ErrorCode::invalid, "no SQL here"); }
-  Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override { return fail(ErrorCode::invalid, "no SQL here"); }
+  Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override {
+    return fail(ErrorCode::invalid, "no SQL here");
+  }
 
  private:
   static Result<SqlResult> none() { return fail(ErrorCode::invalid, "no SQL here"); }
 };
 class NoHttp final : public Http {
  public:
-  Result<HttpResponse> fetch(const HttpRequest&, std::stop_token) override { return fail(ErrorCode::invalid, "no HTTP here"); }
-  Result<HttpResponse> send(const HttpRequest&, std::stop_token) override { return fail(ErrorCode::invalid, "no HTTP here"); }
+  Result<HttpResponse> fetch(const HttpRequest&, std::stop_token) override {
+    return fail(ErrorCode::invalid, "no HTTP here");
+  }
+  Result<HttpResponse> send(const HttpRequest&, std::stop_token) override {
+    return fail(ErrorCode::invalid, "no HTTP here");
+  }
 };
 class NoProcesses final : public Processes {
  public:
-  Result<ProcessEnd> observe(const Command&, std::stop_token) override { return fail(ErrorCode::invalid, "no processes here"); }
-  Result<ProcessEnd> run(const ChildKey&, const Command&, std::stop_token) override { return fail(ErrorCode::invalid, "no processes here"); }
-  Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override { return std::optional<ProcessEnd>(); }
+  Result<ProcessEnd> observe(const Command&, std::stop_token) override {
+    return fail(ErrorCode::invalid, "no processes here");
+  }
+  Result<ProcessEnd> run(const ChildKey&, const Command&, std::stop_token) override {
+    return fail(ErrorCode::invalid, "no processes here");
+  }
+  Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override {
+    return std::optional<ProcessEnd>();
+  }
   void committed(const ChildKey& key) override { acknowledged.push_back(key.op.path); }
   std::vector<std::string> acknowledged;
 };
@@ -144,22 +162,38 @@ class NoScratch final : public Scratch {
 class NoFilesPort final : public Files {
  public:
   Result<std::optional<FileStatus>> status(const std::string&) override { return std::optional<FileStatus>(); }
-  Result<std::vector<DirectoryEntry>> list(const std::string&) override { return fail(ErrorCode::not_found, "no files here"); }
-  Result<std::string> read(const std::string&, uint64_t) override { return fail(ErrorCode::not_found, "no files here"); }
-  Result<std::unique_ptr<ReadFile>> open(const std::string&) override { return fail(ErrorCode::not_found, "no files here"); }
+  Result<std::vector<DirectoryEntry>> list(const std::string&) override {
+    return fail(ErrorCode::not_found, "no files here");
+  }
+  Result<std::string> read(const std::string&, uint64_t) override {
+    return fail(ErrorCode::not_found, "no files here");
+  }
+  Result<std::unique_ptr<ReadFile>> open(const std::string&) override {
+    return fail(ErrorCode::not_found, "no files here");
+  }
   Result<std::string> canonical(const std::string& path) override { return path; }
   Result<uint64_t> free_bytes(const std::string&) override { return uint64_t{0}; }
   Result<std::vector<Holder>> holders(const std::vector<std::string>&) override { return std::vector<Holder>(); }
   bool is_writable(const std::string&) override { return false; }
-  Result<std::unique_ptr<WriteFile>> create(const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
+  Result<std::unique_ptr<WriteFile>> create(const std::string&) override {
+    return fail(ErrorCode::refused, "no files here");
+  }
   Result<void> make_directory(const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
-  Result<void> rename(const std::string&, const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
-  Result<void> rename_new(const std::string&, const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
-  Result<void> exchange(const std::string&, const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
+  Result<void> rename(const std::string&, const std::string&) override {
+    return fail(ErrorCode::refused, "no files here");
+  }
+  Result<void> rename_new(const std::string&, const std::string&) override {
+    return fail(ErrorCode::refused, "no files here");
+  }
+  Result<void> exchange(const std::string&, const std::string&) override {
+    return fail(ErrorCode::refused, "no files here");
+  }
   Result<void> remove(const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
   Result<void> remove_tree(const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
   Result<void> sync_directory(const std::string&) override { return fail(ErrorCode::refused, "no files here"); }
-  Result<void> set_owner_and_mode(const std::string&, uint32_t, uint32_t, uint32_t) override { return fail(ErrorCode::refused, "no files here"); }
+  Result<void> set_owner_and_mode(const std::string&, uint32_t, uint32_t, uint32_t) override {
+    return fail(ErrorCode::refused, "no files here");
+  }
 };
 
 // What `do: {name: x}` does when it is run. The default succeeds at once with {name: x}.
@@ -169,7 +203,8 @@ class Simulation final : public Observer {
  public:
   Simulation() : executor(clock) {
     journal = std::make_shared<BreakingJournal>(folder.path() + "/muster.db");
-    actions = {scripted_action("do", Effect::write), scripted_action("look", Effect::read), scripted_action("destroy", Effect::destructive)};
+    actions = {scripted_action("do", Effect::write), scripted_action("look", Effect::read),
+               scripted_action("destroy", Effect::destructive)};
   }
 
   // Reads and checks a playbook; problems are drawn into `diagnostics` and stop the test's run.
@@ -216,7 +251,9 @@ class Simulation final : public Observer {
   std::vector<std::string> deeds;
   std::map<std::string, Deed> script;  // by name
 
-  void happened(const Event& event, const RunHistory&) override { events.push_back(std::string(name_of(event.kind)) + " " + event.op.path); }
+  void happened(const Event& event, const RunHistory&) override {
+    events.push_back(std::string(name_of(event.kind)) + " " + event.op.path);
+  }
   void progress(const OpId&, int64_t, int64_t, std::string_view) override {}
   std::vector<std::string> events;
 

@@ -1,5 +1,5 @@
-#include <chrono>
 #include <gtest/gtest.h>
+#include <chrono>
 
 #include "tests/unit/expression/small_world.h"
 
@@ -22,11 +22,18 @@ Map large() {
   for (int i = 0; i < 3000; ++i) list.push_back(i);
   List texts;
   for (int i = 0; i < 3000; ++i) texts.push_back(std::string(1000, 'x'));
-  return {{"list", list}, {"texts", texts}, {"text", std::string(1 << 20, 'a')}, {"short", std::string(1 << 17, 'a')}, {"half", std::string(1 << 19, 'a') + "b"}};
+  return {{"list", list},
+          {"texts", texts},
+          {"text", std::string(1 << 20, 'a')},
+          {"short", std::string(1 << 17, 'a')},
+          {"half", std::string(1 << 19, 'a') + "b"}};
 }
 
 TEST(Budgets, EndLoopsInsideLoops) {
-  EXPECT_EQ(soon("any(list, function(x) return any(list, function(y) return any(list, function(z) return x + y + z < 0 end) end) end)", large()), steps);
+  EXPECT_EQ(soon("any(list, function(x) return any(list, function(y) return any(list, function(z) return x + y + z < 0 "
+                 "end) end) end)",
+                 large()),
+            steps);
   EXPECT_EQ(soon("map(list, function(x) return len(unique(list)) end)", large()), steps);
   EXPECT_EQ(soon("map(list, function(x) return sum(list) end)", large()), steps);
   EXPECT_EQ(soon("map(list, function(x) return contains(list, -1) end)", large()), steps);
@@ -46,8 +53,12 @@ TEST(Budgets, EndTextsAndListsThatGrow) {
 }
 
 TEST(Budgets, GiveBackTheMemoryThatAFunctionNeededAndCountTheTime) {
-  EXPECT_EQ(soon("all({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, function(x) return len(text .. x) > 0 end)", large()), "true");
-  EXPECT_EQ(soon("all(list, function(x) return len(text .. x) > 0 end)", large()), steps) << "3 GiB copied, never more than 1 MiB held";
+  EXPECT_EQ(soon("all({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, function(x) return "
+                 "len(text .. x) > 0 end)",
+                 large()),
+            "true");
+  EXPECT_EQ(soon("all(list, function(x) return len(text .. x) > 0 end)", large()), steps)
+      << "3 GiB copied, never more than 1 MiB held";
   EXPECT_EQ(soon("all(list, function(x) return text == text .. \"\" end)", large()), steps);
 }
 

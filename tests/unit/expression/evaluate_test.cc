@@ -7,7 +7,10 @@
 namespace muster {
 namespace {
 
-const Map status{{"result", Map{{"status", 200}, {"value", Map{{"status", "degraded"}, {"none", Value()}}}, {"rows", List{Map{{"n", 1}}, Map{{"n", 2}}}}}}, {"limit", 3}};
+const Map status{{"result", Map{{"status", 200},
+                                {"value", Map{{"status", "degraded"}, {"none", Value()}}},
+                                {"rows", List{Map{{"n", 1}}, Map{{"n", 2}}}}}},
+                 {"limit", 3}};
 
 std::vector<std::string> parts_of(const std::string& text, const Map& names) {
   SmallWorld world(names);
@@ -24,14 +27,19 @@ std::vector<std::string> parts_of(const std::string& text, const Map& names) {
 
 TEST(Evaluation, CollectsTheValuesOfNamesIndexesAndCalls) {
   EXPECT_EQ(parts_of("result.value.status == \"ok\" or (result.rows[1].n) > limit", status),
-            (std::vector<std::string>{"result.value.status = degraded", "result.rows = [{\"n\":1},{\"n\":2}]", "result.rows[1] = {\"n\":1}", "result.rows[1].n = 1", "limit = 3"}));
-  EXPECT_EQ(parts_of("len(result.rows) == 2 and result.status < 300", status), (std::vector<std::string>{"result.rows = [{\"n\":1},{\"n\":2}]", "len(result.rows) = 2", "result.status = 200"}));
-  EXPECT_EQ(parts_of("(limit) + limit * (2 + 1)", status), (std::vector<std::string>{"limit = 3"})) << "each part once, without its parentheses";
+            (std::vector<std::string>{"result.value.status = degraded", "result.rows = [{\"n\":1},{\"n\":2}]",
+                                      "result.rows[1] = {\"n\":1}", "result.rows[1].n = 1", "limit = 3"}));
+  EXPECT_EQ(
+      parts_of("len(result.rows) == 2 and result.status < 300", status),
+      (std::vector<std::string>{"result.rows = [{\"n\":1},{\"n\":2}]", "len(result.rows) = 2", "result.status = 200"}));
+  EXPECT_EQ(parts_of("(limit) + limit * (2 + 1)", status), (std::vector<std::string>{"limit = 3"}))
+      << "each part once, without its parentheses";
 }
 
 TEST(Evaluation, CollectsOnlyWhatWasEvaluated) {
   EXPECT_EQ(parts_of("limit == 3 or result.status == 1", status), (std::vector<std::string>{"limit = 3"}));
-  EXPECT_EQ(parts_of("any(result.rows, function(r) return r.n == limit end)", status).size(), 2u) << "the list and the call, not what the function saw";
+  EXPECT_EQ(parts_of("any(result.rows, function(r) return r.n == limit end)", status).size(), 2u)
+      << "the list and the call, not what the function saw";
 }
 
 TEST(Evaluation, GivesNilForAMissingFieldAndNamesWhatIsNilWhenIndexed) {
@@ -50,7 +58,9 @@ TEST(Evaluation, GivesNilForAMissingFieldAndNamesWhatIsNilWhenIndexed) {
             "  | ^^^^^^^^^^^^^^\n"
             "  = where: result.rows = [{\"n\":1},{\"n\":2}]\n"
             "  = where: result.rows[3] = nil\n");
-  EXPECT_EQ(drawn("result.status.code", status), "claim:1:1: error: `result.status` is an integer and has no fields [expression-failed]\n1 | result.status.code\n  | ^^^^^^^^^^^^^\n");
+  EXPECT_EQ(drawn("result.status.code", status),
+            "claim:1:1: error: `result.status` is an integer and has no fields [expression-failed]\n1 | "
+            "result.status.code\n  | ^^^^^^^^^^^^^\n");
 }
 
 TEST(Evaluation, PointsAtThePartThatRaisedAndShowsTheValues) {
@@ -60,8 +70,11 @@ TEST(Evaluation, PointsAtThePartThatRaisedAndShowsTheValues) {
             "  |                         ^^^^^^^^^^^^^^^^^^^^^^^^^\n"
             "  = where: result.status = 200\n"
             "  = where: result.value.status = \"degraded\"\n");
-  EXPECT_EQ(drawn("missing.x", status), "claim:1:1: error: nothing is called `missing` [expression-failed]\n1 | missing.x\n  | ^^^^^^^^^\n");
-  EXPECT_EQ(drawn("lower(limit) == \"x\"", status), "claim:1:1: error: `lower` wants text, and got an integer [expression-failed]\n1 | lower(limit) == \"x\"\n  | ^^^^^^^^^^^^\n  = where: limit = 3\n");
+  EXPECT_EQ(drawn("missing.x", status),
+            "claim:1:1: error: nothing is called `missing` [expression-failed]\n1 | missing.x\n  | ^^^^^^^^^\n");
+  EXPECT_EQ(drawn("lower(limit) == \"x\"", status),
+            "claim:1:1: error: `lower` wants text, and got an integer [expression-failed]\n1 | lower(limit) == \"x\"\n "
+            " | ^^^^^^^^^^^^\n  = where: limit = 3\n");
 }
 
 TEST(Evaluation, ShowsTheItemWhenAFunctionRaises) {
@@ -107,7 +120,10 @@ TEST(Evaluation, ReadsListsFromOneAndCountsTheirItems) {
 }
 
 TEST(Evaluation, CalculatesWithTimestampsAndDurations) {
-  Map names{{"a", *parse_timestamp("2026-01-15T10:00:00Z")}, {"b", *parse_timestamp("2026-01-15T09:30:00.5Z")}, {"hour", Duration::seconds(3600)}, {"half", Duration::milliseconds(500)}};
+  Map names{{"a", *parse_timestamp("2026-01-15T10:00:00Z")},
+            {"b", *parse_timestamp("2026-01-15T09:30:00.5Z")},
+            {"hour", Duration::seconds(3600)},
+            {"half", Duration::milliseconds(500)}};
   EXPECT_EQ(yields("a - b", names), "number 1799.5");
   EXPECT_EQ(yields("a - a", names), "integer 0");
   EXPECT_EQ(yields("a + hour", names), "timestamp 2026-01-15T11:00:00Z");
@@ -124,9 +140,14 @@ TEST(Evaluation, CalculatesWithTimestampsAndDurations) {
 
 TEST(Evaluation, RefusesToCompareATimestampWithText) {
   Map names{{"a", *parse_timestamp("2026-01-15T10:00:00Z")}};
-  EXPECT_EQ(yields("a < \"2026-01-15T10:00:00Z\"", names), "error: a timestamp and a string have no order: write `timestamp(…)` around the text (`a < \"2026-01-15T10:00:00Z\"`)");
-  EXPECT_EQ(yields("a == \"2026-01-15T10:00:00Z\"", names), "error: a timestamp never equals a string: write `timestamp(\"2026-01-15T10:00:00Z\")` (`a == \"2026-01-15T10:00:00Z\"`)");
-  EXPECT_EQ(yields("\"2026-01-15\" ~= a", names), "error: a timestamp never equals a string: write `timestamp(\"2026-01-15\")` (`\"2026-01-15\" ~= a`)");
+  EXPECT_EQ(yields("a < \"2026-01-15T10:00:00Z\"", names),
+            "error: a timestamp and a string have no order: write `timestamp(…)` around the text (`a < "
+            "\"2026-01-15T10:00:00Z\"`)");
+  EXPECT_EQ(yields("a == \"2026-01-15T10:00:00Z\"", names),
+            "error: a timestamp never equals a string: write `timestamp(\"2026-01-15T10:00:00Z\")` (`a == "
+            "\"2026-01-15T10:00:00Z\"`)");
+  EXPECT_EQ(yields("\"2026-01-15\" ~= a", names),
+            "error: a timestamp never equals a string: write `timestamp(\"2026-01-15\")` (`\"2026-01-15\" ~= a`)");
   EXPECT_EQ(yields("a == timestamp(\"2026-01-15T11:00:00+01:00\")", names), "true");
   EXPECT_EQ(yields("a == \"latest\" or a == nil", names), "false");
 }

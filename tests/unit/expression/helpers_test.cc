@@ -5,7 +5,12 @@
 namespace muster {
 namespace {
 
-const Map names{{"out", "one\ntwo\r\nthree\n"}, {"rows", List{Map{{"n", 3}, {"who", "c"}}, Map{{"n", 1}, {"who", "a"}}, Map{{"n", 2}, {"who", "b"}}}}, {"gaps", List{1, Value(), 3}}, {"euro", "\xE2\x82\xAC" "uro"}};
+const Map names{{"out", "one\ntwo\r\nthree\n"},
+                {"rows", List{Map{{"n", 3}, {"who", "c"}}, Map{{"n", 1}, {"who", "a"}}, Map{{"n", 2}, {"who", "b"}}}},
+                {"gaps", List{1, Value(), 3}},
+                {"euro",
+                 "\xE2\x82\xAC"
+                 "uro"}};
 
 std::string of(const std::string& text) { return yields(text, names); }
 
@@ -50,8 +55,10 @@ TEST(Helpers, AskFunctionsAboutEachItem) {
   EXPECT_EQ(of("any({}) or all({})"), "true");
   EXPECT_EQ(of("any({false, 1})"), "true");
   EXPECT_EQ(of("map(rows, function(r, i) return i .. r.who end)"), "list [\"1c\",\"2a\",\"3b\"]");
-  EXPECT_EQ(of("map(filter(rows, function(r) return r.n ~= 1 end), function(r) return r.who end)"), "list [\"c\",\"b\"]");
-  EXPECT_EQ(of("map({1, 2}, function(x) return map({10, 20}, function(y) return x * y end) end)"), "list [[10,20],[20,40]]");
+  EXPECT_EQ(of("map(filter(rows, function(r) return r.n ~= 1 end), function(r) return r.who end)"),
+            "list [\"c\",\"b\"]");
+  EXPECT_EQ(of("map({1, 2}, function(x) return map({10, 20}, function(y) return x * y end) end)"),
+            "list [[10,20],[20,40]]");
   EXPECT_EQ(of("map(rows, rows)"), "error: `map` wants a function, as in `map(list, function(x) return x end)`");
   EXPECT_EQ(of("filter(5, function(x) return x end)"), "error: `filter` wants a list, and got an integer");
 }
@@ -59,8 +66,12 @@ TEST(Helpers, AskFunctionsAboutEachItem) {
 TEST(Helpers, PutListsInOrder) {
   EXPECT_EQ(of("sort({3, 1, 2.5})"), "list [1,2.5,3]");
   EXPECT_EQ(of("sort({\"b\", \"a\"})"), "list [\"a\",\"b\"]");
-  EXPECT_EQ(of("map(sort(rows, function(r) return r.n end), function(r) return r.who end)"), "list [\"a\",\"b\",\"c\"]");
-  EXPECT_EQ(of("map(sort({{k = 1, v = 1}, {k = 0, v = 2}, {k = 1, v = 3}}, function(r) return r.k end), function(r) return r.v end)"), "list [2,1,3]") << "equal ones keep their order";
+  EXPECT_EQ(of("map(sort(rows, function(r) return r.n end), function(r) return r.who end)"),
+            "list [\"a\",\"b\",\"c\"]");
+  EXPECT_EQ(of("map(sort({{k = 1, v = 1}, {k = 0, v = 2}, {k = 1, v = 3}}, function(r) return r.k end), function(r) "
+               "return r.v end)"),
+            "list [2,1,3]")
+      << "equal ones keep their order";
   EXPECT_EQ(of("sort({1, \"a\"})"), "error: `sort`: an integer and a string have no order");
   EXPECT_EQ(of("sort({1, 0/0})"), "error: `sort` cannot place a number that is none (nan)");
   EXPECT_EQ(of("unique({1, 1.0, \"1\", 2, {1.0}, {1}, 2})"), "list [1,\"1\",2,[1]]");
@@ -99,9 +110,12 @@ TEST(Helpers, ReadTimes) {
   EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"+02:00\")"), "timestamp 2026-01-15T08:00:00Z");
   EXPECT_EQ(of("timestamp(\"2026-01-15\", \"-01:00\")"), "timestamp 2026-01-15T01:00:00Z");
   EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"UTC\")"), "timestamp 2026-01-15T10:00:00Z");
-  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"Europe/Berlin\")"), "error: `timestamp` knows the zone `UTC` and offsets as `+02:00`, and not named zones as `Europe/Berlin`");
-  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00Z\", \"UTC\")"), "error: `2026-01-15T10:00:00Z` says its zone itself: leave the second argument out");
-  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\")"), "error: `2026-01-15T10:00:00` has no zone: write `timestamp(text, \"UTC\")`");
+  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"Europe/Berlin\")"),
+            "error: `timestamp` knows the zone `UTC` and offsets as `+02:00`, and not named zones as `Europe/Berlin`");
+  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00Z\", \"UTC\")"),
+            "error: `2026-01-15T10:00:00Z` says its zone itself: leave the second argument out");
+  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\")"),
+            "error: `2026-01-15T10:00:00` has no zone: write `timestamp(text, \"UTC\")`");
   EXPECT_EQ(of("timestamp(\"soon\")"), "error: `soon` is no timestamp: `2026-01-15T10:00:00Z` is one");
   EXPECT_EQ(of("timestamp(1.5)"), "timestamp 1970-01-01T00:00:01.5Z");
   EXPECT_EQ(of("timestamp(9223372036854775807)"), "error: a moment outside the years 0 to 9999");
@@ -113,13 +127,20 @@ TEST(Helpers, ReadTimes) {
 
 TEST(Helpers, HashAndEncode) {
   EXPECT_EQ(of("sha256(\"abc\")"), "string ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(of("base64(\"\") .. base64(\"f\") .. base64(\"fo\") .. base64(\"foo\") .. base64(\"foobar\")"), "string Zg==Zm8=Zm9vZm9vYmFy");
+  EXPECT_EQ(of("base64(\"\") .. base64(\"f\") .. base64(\"fo\") .. base64(\"foo\") .. base64(\"foobar\")"),
+            "string Zg==Zm8=Zm9vZm9vYmFy");
   EXPECT_EQ(of("base64(\"\\xff\\xfe\")"), "string //4=");
 }
 
 TEST(Helpers, FormatWithTheirOwnConversions) {
-  EXPECT_EQ(of("format(\"%s is %d of %i, %.2f, %5.1f|%-4s|%4s|%04d|%x|%%\", \"it\", 3, 4.0, 1.005, 2.25, \"ab\", \"cd\", 7, 255)"), "string it is 3 of 4, 1.00,   2.2|ab  |  cd|0007|ff|%");
-  EXPECT_EQ(of("format(\"%.2s|%5s\", euro, euro)"), "string \xE2\x82\xAC" "u| \xE2\x82\xAC" "uro") << "widths are characters";
+  EXPECT_EQ(of("format(\"%s is %d of %i, %.2f, %5.1f|%-4s|%4s|%04d|%x|%%\", \"it\", 3, 4.0, 1.005, 2.25, \"ab\", "
+               "\"cd\", 7, 255)"),
+            "string it is 3 of 4, 1.00,   2.2|ab  |  cd|0007|ff|%");
+  EXPECT_EQ(of("format(\"%.2s|%5s\", euro, euro)"),
+            "string \xE2\x82\xAC"
+            "u| \xE2\x82\xAC"
+            "uro")
+      << "widths are characters";
   EXPECT_EQ(of("format(\"%d\", 1.5)"), "error: `format` wants a whole number for `%d`");
   EXPECT_EQ(of("format(\"%d\", \"1\")"), "error: `format` wants a number for `%d`, and got a string");
   EXPECT_EQ(of("format(\"%n\", 1)"), "error: `format` does not know `%n`: `%s %d %x %f %e %g %%` are known");
@@ -134,7 +155,8 @@ TEST(Helpers, MatchPatterns) {
   EXPECT_EQ(of("match(\"took 15 ms\", \"\\\\d+\")"), "string 15");
   EXPECT_EQ(of("match(\"took 15 ms\", \"(\\\\d+) (\\\\w+)\")"), "list [\"15\",\"ms\"]");
   EXPECT_EQ(of("match(\"took 15 ms\", \"took (\\\\d+)\")"), "string 15");
-  EXPECT_EQ(of("match(\"v1.2\", \"v(?P<major>\\\\d+)\\\\.(?<minor>\\\\d+)(?P<rest>x)?\")"), "map {\"major\":\"1\",\"minor\":\"2\",\"rest\":null}");
+  EXPECT_EQ(of("match(\"v1.2\", \"v(?P<major>\\\\d+)\\\\.(?<minor>\\\\d+)(?P<rest>x)?\")"),
+            "map {\"major\":\"1\",\"minor\":\"2\",\"rest\":null}");
   EXPECT_EQ(of("match(\"none\", \"\\\\d\")"), "nil");
   EXPECT_EQ(of("match_all(\"a1 b22 c\", \"[a-z](\\\\d+)\")"), "list [\"1\",\"22\"]");
   EXPECT_EQ(of("match_all(euro, \"\")"), "list [\"\",\"\",\"\",\"\",\"\"]") << "between characters, not inside them";

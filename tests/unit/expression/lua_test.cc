@@ -1,10 +1,10 @@
 // Our evaluator beside the Lua virtual machine: the same value, or an error in both, for thousands of expressions.
 //
-// Where the language differs on purpose the generator stays away: lists and maps are equal by content (Lua gets `==` by a
-// metatable), text has no fields, whole floats print without `.0` (compared through `cat`, which joins so in Lua).
+// Where the language differs on purpose the generator stays away: lists and maps are equal by content (Lua gets `==` by
+// a metatable), text has no fields, whole floats print without `.0` (compared through `cat`, which joins so in Lua).
+#include <gtest/gtest.h>
 #include <cctype>
 #include <cmath>
-#include <gtest/gtest.h>
 #include <lua.hpp>
 #include <memory>
 #include <random>
@@ -42,7 +42,13 @@ i = 7; big = math.maxinteger; least = math.mininteger; f = 2.5; s = "abc"; n = "
 Map same_names() {
   return {{"t", List{10, 2.5, "x", List{1, 2}, true}},
           {"m", Map{{"a", 1}, {"b", "10"}, {"c", Map{{"d", 2.0}}}, {"t", true}}},
-          {"i", 7}, {"big", INT64_MAX}, {"least", INT64_MIN}, {"f", 2.5}, {"s", "abc"}, {"n", "12"}, {"missing", Value()}};
+          {"i", 7},
+          {"big", INT64_MAX},
+          {"least", INT64_MIN},
+          {"f", 2.5},
+          {"s", "abc"},
+          {"n", "12"},
+          {"missing", Value()}};
 }
 
 class LuaVm {
@@ -95,8 +101,10 @@ class LuaVm {
   Value value(int at) {
     lua_State* lua = state_.get();
     switch (lua_type(lua, at)) {
-      case LUA_TNIL: return {};
-      case LUA_TBOOLEAN: return lua_toboolean(lua, at) != 0;
+      case LUA_TNIL:
+        return {};
+      case LUA_TBOOLEAN:
+        return lua_toboolean(lua, at) != 0;
       case LUA_TNUMBER:
         if (lua_isinteger(lua, at)) return static_cast<int64_t>(lua_tointeger(lua, at));
         return static_cast<double>(lua_tonumber(lua, at));
@@ -118,7 +126,8 @@ class LuaVm {
         for (lua_pushnil(lua); lua_next(lua, at) != 0; lua_pop(lua, 1)) map[lua_tostring(lua, -2)] = value(-1);
         return map;
       }
-      default: return "something else";
+      default:
+        return "something else";
     }
   }
   std::unique_ptr<lua_State, decltype(&lua_close)> state_;
@@ -156,7 +165,8 @@ class Generator {
 
   std::string binary() {
     // No floats come out of these, so that `..` prints alike.
-    static const std::vector<std::string> whole = {"or", "and", "<", ">", "<=", ">=", "~=", "==", "|", "~", "&", "<<", ">>", "+", "-", "*", "//", "%", "and", "or", "==", "+"};
+    static const std::vector<std::string> whole = {"or", "and", "<", ">", "<=", ">=", "~=", "==",  "|",  "~",  "&",
+                                                   "<<", ">>",  "+", "-", "*",  "//", "%",  "and", "or", "==", "+"};
     static const std::vector<std::string> more = {"/", "^"};
     if (kind_ == Kind::texts && random_() % 4 == 0) return "..";
     if (kind_ != Kind::texts && random_() % 8 == 0) return pick(more);
@@ -170,25 +180,45 @@ class Generator {
   }
 
   Pair atom(int depth) {
-    static const std::vector<std::string> integers = {"0", "1", "2", "3", "7", "-3", "63", "64", "255", "0x10", "9007199254740993", "9223372036854775807", "i", "m.a", "t[1]", "#t"};
-    static const std::vector<std::string> floats = {"0.0", "1.0", "0.5", "-2.5", "1e3", "3.", ".25", "1e308", "0x1p4", "9007199254740992.0", "1e15", "123456.789", "f", "t[2]", "m.c.d", "(1/0)", "(0/0)", "9223372036854775808"};
-    static const std::vector<std::string> texts = {"\"a\"", "'b'", "\"10\"", "\"3\"", "\"\"", "\" 7 \"", "\"0x10\"", "\"abc\"", "[[x]]", "s", "n", "m.b", "t[3]"};
-    static const std::vector<std::string> float_texts = {"\"1e1\"", "\"2.5\"", "\"1e\"", "\"0x.8p1\"", "\"nan\"", "\"inf\"", "\"0xg\"", "\"- 1\"", "\"-0x10\"", "\"1 2\""};
-    static const std::vector<std::string> others = {"true", "false", "nil", "missing", "m.t", "m.none", "t[9]", "t[-1]", "t.x", "m[1]", "t[i]", "m[s]", "t[5]", "big", "least", "t[4][2]", "m[\"c\"].d", "s.x", "m.a.b", "missing.x", "t[i].x"};
+    static const std::vector<std::string> integers = {
+        "0", "1",   "2",    "3", "7", "-3", "63", "64", "255", "0x10", "9007199254740993", "9223372036854775807",
+        "i", "m.a", "t[1]", "#t"};
+    static const std::vector<std::string> floats = {"0.0",   "1.0",
+                                                    "0.5",   "-2.5",
+                                                    "1e3",   "3.",
+                                                    ".25",   "1e308",
+                                                    "0x1p4", "9007199254740992.0",
+                                                    "1e15",  "123456.789",
+                                                    "f",     "t[2]",
+                                                    "m.c.d", "(1/0)",
+                                                    "(0/0)", "9223372036854775808"};
+    static const std::vector<std::string> texts = {"\"a\"",   "'b'",   "\"10\"", "\"3\"", "\"\"", "\" 7 \"", "\"0x10\"",
+                                                   "\"abc\"", "[[x]]", "s",      "n",     "m.b",  "t[3]"};
+    static const std::vector<std::string> float_texts = {"\"1e1\"", "\"2.5\"", "\"1e\"",  "\"0x.8p1\"", "\"nan\"",
+                                                         "\"inf\"", "\"0xg\"", "\"- 1\"", "\"-0x10\"",  "\"1 2\""};
+    static const std::vector<std::string> others = {
+        "true", "false", "nil", "missing", "m.t",     "m.none",     "t[9]", "t[-1]", "t.x",       "m[1]",  "t[i]",
+        "m[s]", "t[5]",  "big", "least",   "t[4][2]", "m[\"c\"].d", "s.x",  "m.a.b", "missing.x", "t[i].x"};
     bool plain = kind_ == Kind::texts;
     switch (random_() % (depth > 3 ? 6 : 9)) {
       case 0:
-      case 1: return Pair(pick(integers));
-      case 2: return Pair(pick(plain ? integers : floats));
-      case 3: return Pair(pick(texts));
-      case 4: return Pair(plain ? pick(texts) : pick(float_texts));
+      case 1:
+        return Pair(pick(integers));
+      case 2:
+        return Pair(pick(plain ? integers : floats));
+      case 3:
+        return Pair(pick(texts));
+      case 4:
+        return Pair(plain ? pick(texts) : pick(float_texts));
       case 5: {
         std::string other = pick(others);
         // A whole float or one that overflows must not reach `..`.
         return Pair(plain && (other.find(".d") != std::string::npos) ? "true" : other);
       }
-      case 6: return table();
-      default: return Pair("(") + expression(depth + 1) + Pair(")");
+      case 6:
+        return table();
+      default:
+        return Pair("(") + expression(depth + 1) + Pair(")");
     }
   }
 
@@ -200,7 +230,9 @@ class Generator {
     } else {
       inside = "a = " + pick(items) + "; [\"b\"] = " + pick(items);
     }
-    return random_() % 2 == 0 ? Pair("({" + inside + "})[" , "(T{" + inside + "})[") + Pair(pick({"1", "2", "\"a\"", "s", "4", "2.0"}) + "]") : Pair("{" + inside + "}", "T{" + inside + "}");
+    return random_() % 2 == 0 ? Pair("({" + inside + "})[", "(T{" + inside + "})[") +
+                                    Pair(pick({"1", "2", "\"a\"", "s", "4", "2.0"}) + "]")
+                              : Pair("{" + inside + "}", "T{" + inside + "}");
   }
 
   std::mt19937_64 random_;
@@ -213,7 +245,8 @@ void compare(const Pair& pair, LuaVm& lua, const SmallWorld& world, int& values)
   if (expected == "error" || expected == "syntax error") {
     EXPECT_FALSE(got.has_value()) << pair.ours << "\nyields " << LuaVm::shown(got->value) << "\nLua: " << lua.problem;
     if (!got) {
-      EXPECT_EQ(got.error().code, expected == "error" ? "expression-failed" : "expression-syntax") << pair.ours << ": " << got.error().message << "\nLua: " << lua.problem;
+      EXPECT_EQ(got.error().code, expected == "error" ? "expression-failed" : "expression-syntax")
+          << pair.ours << ": " << got.error().message << "\nLua: " << lua.problem;
     }
     return;
   }
@@ -227,7 +260,8 @@ void compare_many(uint64_t seed, Generator::Kind kind, int count) {
   SmallWorld world(same_names());
   Generator generator(seed, kind);
   int values = 0;
-  for (int i = 0; i < count && !::testing::Test::HasFailure(); ++i) compare(generator.expression(0), lua, world, values);
+  for (int i = 0; i < count && !::testing::Test::HasFailure(); ++i)
+    compare(generator.expression(0), lua, world, values);
   EXPECT_GT(values, count / 5) << "most would only fail, and show little";
 }
 
@@ -239,9 +273,35 @@ TEST(AgainstLua, AgreesOnEachPairOfOperands) {
   LuaVm lua;
   SmallWorld world(same_names());
   int values = 0;
-  const std::vector<std::string> operands = {"0", "1", "-1", "3", "-7", "64", "-64", "big", "least", "0.0", "-0.0", "2.5", "-2.5", "1e308", "(1/0)", "(-1/0)", "(0/0)", "9223372036854775807.0", "9007199254740993",
-                                             "\"10\"", "\"x\"", "\"0x7fffffffffffffff\"", "\"9223372036854775808\"", "true", "nil", "t", "m"};
-  for (const char* op : {"or", "and", "<", ">", "<=", ">=", "~=", "==", "|", "~", "&", "<<", ">>", "+", "-", "*", "/", "//", "%", "^"})
+  const std::vector<std::string> operands = {"0",
+                                             "1",
+                                             "-1",
+                                             "3",
+                                             "-7",
+                                             "64",
+                                             "-64",
+                                             "big",
+                                             "least",
+                                             "0.0",
+                                             "-0.0",
+                                             "2.5",
+                                             "-2.5",
+                                             "1e308",
+                                             "(1/0)",
+                                             "(-1/0)",
+                                             "(0/0)",
+                                             "9223372036854775807.0",
+                                             "9007199254740993",
+                                             "\"10\"",
+                                             "\"x\"",
+                                             "\"0x7fffffffffffffff\"",
+                                             "\"9223372036854775808\"",
+                                             "true",
+                                             "nil",
+                                             "t",
+                                             "m"};
+  for (const char* op :
+       {"or", "and", "<", ">", "<=", ">=", "~=", "==", "|", "~", "&", "<<", ">>", "+", "-", "*", "/", "//", "%", "^"})
     for (const std::string& a : operands)
       for (const std::string& b : operands) {
         // Its compiler adds -0 for `- 0`, and loses the sign that IEEE 754 keeps.
@@ -257,7 +317,8 @@ TEST(AgainstLua, AgreesOnPrecedenceOfEachPairOfOperators) {
   LuaVm lua;
   SmallWorld world(same_names());
   int values = 0;
-  const std::vector<std::string> operators = {"or", "and", "<", "==", "|", "~", "&", "<<", ">>", "+", "-", "*", "//", "%", "/", "^"};
+  const std::vector<std::string> operators = {"or", "and", "<", "==", "|",  "~", "&", "<<",
+                                              ">>", "+",   "-", "*",  "//", "%", "/", "^"};
   for (const std::string& x : operators)
     for (const std::string& y : operators)
       for (const char* unary : {"", "- ", "not ", "~ "}) {
@@ -277,10 +338,13 @@ TEST(AgainstLua, AgreesOnNumerals) {
     if (random() % 3 == 0) text = random() % 2 == 0 ? "0x" : "0X";
     for (size_t n = random() % 6; n > 0; --n) text.push_back("0123456789aefpPE.+-xn"[random() % 21]);
     if (random() % 20 == 0) text += std::string(random() % 400, '9');
-    if (text.find("--") != std::string::npos || text.find("+-") != std::string::npos || text.find_first_not_of('.') == std::string::npos) continue;
+    if (text.find("--") != std::string::npos || text.find("+-") != std::string::npos ||
+        text.find_first_not_of('.') == std::string::npos)
+      continue;
     // A name may stand behind a sign here; that is no matter of numerals.
     bool name = false;
-    for (size_t at = 0; at + 1 < text.size(); ++at) name |= (text[at] == '+' || text[at] == '-') && std::isalpha(static_cast<unsigned char>(text[at + 1])) != 0;
+    for (size_t at = 0; at + 1 < text.size(); ++at)
+      name |= (text[at] == '+' || text[at] == '-') && std::isalpha(static_cast<unsigned char>(text[at + 1])) != 0;
     if (name) continue;
     compare(Pair(text), lua, world, values);
   }
@@ -292,13 +356,17 @@ TEST(AgainstLua, AgreesOnEscapesInTexts) {
   SmallWorld world;
   std::mt19937_64 random(5);
   int values = 0;
-  const std::vector<std::string> pieces = {"\\n", "\\t", "\\\\", "\\\"", "\\'", "\\x41", "\\xff", "\\x4", "\\065", "\\65", "\\9a", "\\256", "\\u{20AC}", "\\u{10FFFF}", "\\u{}", "\\u{41", "\\z  ", "\\q", "\\\n", "a", "'", "\xE2\x82\xAC", " ", "\\0", "\\u41"};
+  const std::vector<std::string> pieces = {
+      "\\n",  "\\t",  "\\\\",  "\\\"",         "\\'",         "\\x41", "\\xff",  "\\x4",  "\\065",
+      "\\65", "\\9a", "\\256", "\\u{20AC}",    "\\u{10FFFF}", "\\u{}", "\\u{41", "\\z  ", "\\q",
+      "\\\n", "a",    "'",     "\xE2\x82\xAC", " ",           "\\0",   "\\u41"};
   for (int i = 0; i < 5000 && !::testing::Test::HasFailure(); ++i) {
     std::string text = "\"";
     for (size_t n = random() % 5; n > 0; --n) text += pieces[random() % pieces.size()];
     compare(Pair(text + "\""), lua, world, values);
   }
-  for (const char* text : {"[[a\nb]]", "[[\na]]", "[==[a]]b]=]c]==]", "[[a\\n]]", "'a\"b'", "[=[a]]", "[[]]"}) compare(Pair(text), lua, world, values);
+  for (const char* text : {"[[a\nb]]", "[[\na]]", "[==[a]]b]=]c]==]", "[[a\\n]]", "'a\"b'", "[=[a]]", "[[]]"})
+    compare(Pair(text), lua, world, values);
   EXPECT_GT(values, 1000);
 }
 

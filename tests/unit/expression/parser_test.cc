@@ -19,7 +19,8 @@ Diagnostic wrong(const std::string& text) {
 std::string refusal(const std::string& text) {
   Diagnostic d = wrong(text);
   EXPECT_EQ(d.code, "expression-syntax") << text;
-  return d.message + " at " + std::to_string(d.at.begin) + "-" + std::to_string(d.at.end) + (d.help.empty() ? "" : " / " + d.help);
+  return d.message + " at " + std::to_string(d.at.begin) + "-" + std::to_string(d.at.end) +
+         (d.help.empty() ? "" : " / " + d.help);
 }
 
 std::string reads_of(const std::string& text) {
@@ -50,17 +51,25 @@ TEST(Parser, NamesEveryTrapAndWhatToWriteInstead) {
   EXPECT_EQ(refusal("len(a = b)"), "`=` is no comparison at 6-7 / write `==`");
   EXPECT_EQ(refusal("a[b = c]"), "`=` is no comparison at 4-5 / write `==`");
   EXPECT_EQ(refusal("a == null"), "`null` is no word of expressions at 5-9 / write `nil`");
-  EXPECT_EQ(refusal("-- nothing"), "`--` begins a comment: the rest of the expression would be lost at 0-10 / take it out; a minus of a negative number is written `- -1`");
-  EXPECT_EQ(refusal("a -- b"), "`--` begins a comment: the rest of the expression would be lost at 2-6 / take it out; a minus of a negative number is written `- -1`");
+  EXPECT_EQ(refusal("-- nothing"),
+            "`--` begins a comment: the rest of the expression would be lost at 0-10 / take it out; a minus of a "
+            "negative number is written `- -1`");
+  EXPECT_EQ(refusal("a -- b"),
+            "`--` begins a comment: the rest of the expression would be lost at 2-6 / take it out; a minus of a "
+            "negative number is written `- -1`");
   EXPECT_EQ(refusal("a[0]"), "lists are counted from 1: `[0]` is never there at 2-3 / the first one is `[1]`");
   EXPECT_EQ(refusal("a\xC2\xA0== b"), "a no-break space stands here at 1-3 / write an ordinary space");
   EXPECT_EQ(refusal("a == \xE2\x80\x9Cx\xE2\x80\x9D"), "a curly quote stands here at 5-8 / write a straight `\"`");
   EXPECT_EQ(refusal("a == \xE2\x80\x98x\xE2\x80\x99"), "a curly quote stands here at 5-8 / write a straight `'`");
   EXPECT_EQ(refusal("a \xE2\x80\x93 1"), "a dash stands here at 2-5 / write `-`");
   EXPECT_EQ(refusal("a \xE2\x89\xA0 1"), "a typographic `~=` stands here at 2-5 / write `~=`");
-  EXPECT_EQ(refusal("x:upper()"), "methods cannot be called in expressions at 1-2 / the helpers are functions: `len(x)`, `contains(x, y)`");
-  EXPECT_EQ(refusal("(x):upper()"), "methods cannot be called in expressions at 3-4 / the helpers are functions: `len(x)`, `contains(x, y)`");
-  EXPECT_EQ(refusal("a, b"), "one expression was expected, and another follows at 1-2 / a comma ends a value inside brackets of YAML: quote the whole");
+  EXPECT_EQ(refusal("x:upper()"),
+            "methods cannot be called in expressions at 1-2 / the helpers are functions: `len(x)`, `contains(x, y)`");
+  EXPECT_EQ(refusal("(x):upper()"),
+            "methods cannot be called in expressions at 3-4 / the helpers are functions: `len(x)`, `contains(x, y)`");
+  EXPECT_EQ(refusal("a, b"),
+            "one expression was expected, and another follows at 1-2 / a comma ends a value inside brackets of YAML: "
+            "quote the whole");
   EXPECT_EQ(refusal("30s"), "`30s` is no number at 0-3 / write `duration(\"30s\")`");
 }
 
@@ -78,7 +87,9 @@ TEST(Parser, SaysWhatWasExpectedAndWhatStandsThere) {
   EXPECT_EQ(refusal("x \"y\""), "a helper's arguments stand in parentheses, and `\"y\"` stands here at 2-5");
   EXPECT_EQ(refusal("a.b(1)"), "only helpers can be called: `len(x)`, `contains(x, y)`, ... at 0-3");
   EXPECT_EQ(refusal("(len)(a)"), "only helpers can be called: `len(x)`, `contains(x, y)`, ... at 0-5");
-  EXPECT_EQ(refusal("{1, 2}[1]"), "only names and what stands in parentheses can be followed by `[` at 6-7 / write `(…)` around what stands before it");
+  EXPECT_EQ(refusal("{1, 2}[1]"),
+            "only names and what stands in parentheses can be followed by `[` at 6-7 / write `(…)` around what stands "
+            "before it");
   EXPECT_EQ(refusal("..."), "`...` has no meaning in expressions at 0-3");
   EXPECT_EQ(refusal("a \x01"), "`\\x01` cannot stand in an expression at 2-3");
 }
@@ -94,15 +105,21 @@ TEST(Parser, SaysWhatIsWrongInsideOfTexts) {
 
 TEST(Parser, HandsFunctionsToHelpersOnly) {
   EXPECT_EQ(yields("map({1, 2}, function(x) return x * 2 end)"), "list [2,4]");
-  EXPECT_EQ(refusal("function(x) return x end"), "a function can only be handed to a helper at 0-8 / as in `map(list, function(x) return x end)`");
-  EXPECT_EQ(refusal("len(function(x) return x end)"), "`len` takes no function here at 4-12 / it is called as `len(text, list or map)`");
-  EXPECT_EQ(refusal("map(function(x) return x end, {1})"), "`map` takes no function here at 4-12 / it is called as `map(list, function(x) return … end)`");
-  EXPECT_EQ(refusal("any({1}, function(x) x end)"), "a function here is `function(x) return e end`: `return` was expected, and `x` stands at 21-22");
-  EXPECT_EQ(refusal("any({1}, function(x,) return x end)"), "a parameter's name was expected, and `)` stands here at 20-21");
+  EXPECT_EQ(refusal("function(x) return x end"),
+            "a function can only be handed to a helper at 0-8 / as in `map(list, function(x) return x end)`");
+  EXPECT_EQ(refusal("len(function(x) return x end)"),
+            "`len` takes no function here at 4-12 / it is called as `len(text, list or map)`");
+  EXPECT_EQ(refusal("map(function(x) return x end, {1})"),
+            "`map` takes no function here at 4-12 / it is called as `map(list, function(x) return … end)`");
+  EXPECT_EQ(refusal("any({1}, function(x) x end)"),
+            "a function here is `function(x) return e end`: `return` was expected, and `x` stands at 21-22");
+  EXPECT_EQ(refusal("any({1}, function(x,) return x end)"),
+            "a parameter's name was expected, and `)` stands here at 20-21");
 }
 
 TEST(Parser, ListsEveryFreeNameWithItsConstantPath) {
-  EXPECT_EQ(reads_of("steps.points.latest.at == inputs.at"), "steps.points.latest.at@steps.points.latest.at inputs.at@inputs.at");
+  EXPECT_EQ(reads_of("steps.points.latest.at == inputs.at"),
+            "steps.points.latest.at@steps.points.latest.at inputs.at@inputs.at");
   EXPECT_EQ(reads_of("steps[\"points\"].latest"), "steps.points.latest@steps[\"points\"].latest");
   EXPECT_EQ(reads_of("inputs.list[inputs.n].name"), "inputs.list[]@inputs.list inputs.n@inputs.n");
   EXPECT_EQ(reads_of("contains(result.stdout, \"x\")"), "contains()@contains result.stdout@result.stdout");
@@ -114,7 +131,8 @@ TEST(Parser, ListsEveryFreeNameWithItsConstantPath) {
 TEST(Parser, DoesNotCountParametersAsFreeNames) {
   EXPECT_EQ(reads_of("any(steps.list, function(x) return x.n == y and x end)"), "any()@any steps.list@steps.list y@y");
   EXPECT_EQ(reads_of("map(a, function(a) return a end)"), "map()@map a@a");
-  EXPECT_EQ(reads_of("map(a, function(x) return map(x, function(z) return x + z + w end) end)"), "map()@map a@a map()@map w@w");
+  EXPECT_EQ(reads_of("map(a, function(x) return map(x, function(z) return x + z + w end) end)"),
+            "map()@map a@a map()@map w@w");
 }
 
 TEST(Parser, KnowsThePlaceOfEachPieceOfAName) {
@@ -145,7 +163,8 @@ TEST(Parser, RefusesWhatIsNestedTooDeepInsteadOfRecursingIntoIt) {
     return out;
   };
   EXPECT_EQ(yields(repeated("(", 190) + "1" + repeated(")", 190)), "integer 1");
-  for (const std::string& text : {repeated("(", 1500) + "1" + repeated(")", 1500), repeated("not ", 3000) + "x", repeated("{", 1500) + repeated("}", 1500), "1" + repeated(" .. 1", 1500),
+  for (const std::string& text : {repeated("(", 1500) + "1" + repeated(")", 1500), repeated("not ", 3000) + "x",
+                                  repeated("{", 1500) + repeated("}", 1500), "1" + repeated(" .. 1", 1500),
                                   "1" + repeated(" + 1", 1500), "a" + repeated("[b]", 1000)})
     EXPECT_NE(wrong(text).message.find("nested deeper than 200"), std::string::npos) << text.substr(0, 20);
   EXPECT_NE(wrong("{" + repeated("1,", 4000) + "}").message.find("more than 4000 words"), std::string::npos);
@@ -155,8 +174,11 @@ TEST(Parser, RefusesWhatIsNestedTooDeepInsteadOfRecursingIntoIt) {
 TEST(Parser, KnowsItsHelpersByName) {
   const std::vector<std::string_view>& names = helper_names();
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-  for (std::string_view name : {"match", "match_all", "lines", "split", "join", "trim", "lower", "upper", "len", "keys", "contains", "any", "all", "map", "filter", "chunk", "sum",
-                                "min", "max", "sort", "unique", "first", "last", "cond", "json", "to_json", "now", "timestamp", "duration", "date", "sha256", "base64", "format", "is_set"}) {
+  for (std::string_view name :
+       {"match",     "match_all", "lines",  "split",  "join",   "trim",   "lower", "upper",   "len",
+        "keys",      "contains",  "any",    "all",    "map",    "filter", "chunk", "sum",     "min",
+        "max",       "sort",      "unique", "first",  "last",   "cond",   "json",  "to_json", "now",
+        "timestamp", "duration",  "date",   "sha256", "base64", "format", "is_set"}) {
     ASSERT_NE(find_helper(name), nullptr) << name;
     EXPECT_EQ(find_helper(name)->name, name);
   }

@@ -1,7 +1,7 @@
 #include "interpreter/expression/regex.h"
 
-#include <chrono>
 #include <gtest/gtest.h>
+#include <chrono>
 #include <random>
 #include <regex>
 
@@ -15,7 +15,8 @@ std::string found(const std::string& pattern, const std::string& text, size_t fr
   std::optional<Regex::Match> match = regex->search(text, from);
   if (!match) return "none";
   std::string out = text.substr(match->begin, match->end - match->begin);
-  for (const auto& group : match->groups) out += group ? "<" + text.substr(group->first, group->second - group->first) + ">" : "<->";
+  for (const auto& group : match->groups)
+    out += group ? "<" + text.substr(group->first, group->second - group->first) + ">" : "<->";
   return out;
 }
 
@@ -66,7 +67,12 @@ TEST(Regex, ReadsWholeCharacters) {
   EXPECT_EQ(found("[\xC3\xA0-\xC3\xBF]+", "x\xC3\xA4\xC3\xB6"), "\xC3\xA4\xC3\xB6");
   EXPECT_EQ(found("[^x]", "\xE2\x82\xAC"), "\xE2\x82\xAC");
   EXPECT_EQ(found("\\\xE2\x82\xAC+", "\xE2\x82\xAC\xE2\x82\xAC"), "\xE2\x82\xAC\xE2\x82\xAC");
-  EXPECT_EQ(found("a.b", "a\xff" "b"), "a\xff" "b") << "a byte that is no character is one by itself";
+  EXPECT_EQ(found("a.b",
+                  "a\xff"
+                  "b"),
+            "a\xff"
+            "b")
+      << "a byte that is no character is one by itself";
 }
 
 TEST(Regex, SearchesFromAPlaceOnAndMatchesWholeTexts) {
@@ -85,7 +91,8 @@ TEST(Regex, SaysWhatItDoesNotKnow) {
   EXPECT_EQ(found("[a", ""), "error: `[` has no `]` at character 3 of the pattern");
   EXPECT_EQ(found("*a", ""), "error: nothing to repeat at character 1 of the pattern");
   EXPECT_EQ(found("a**", ""), "error: a repetition of a repetition needs a group at character 4 of the pattern");
-  EXPECT_EQ(found("a{3,2}", ""), "error: the repetition's bounds are the wrong way round at character 7 of the pattern");
+  EXPECT_EQ(found("a{3,2}", ""),
+            "error: the repetition's bounds are the wrong way round at character 7 of the pattern");
   EXPECT_EQ(found("a{99999999999}", ""), "error: a repetition is at most 1000 at character 15 of the pattern");
   EXPECT_EQ(found("(?=a)", ""), "error: looking ahead has no linear-time form at character 4 of the pattern");
   EXPECT_EQ(found("(?<!a)", ""), "error: looking behind has no linear-time form at character 4 of the pattern");
@@ -109,8 +116,10 @@ TEST(Regex, RefusesAProgramThatGrowsTooLargeBeforeItDoes) {
 TEST(Regex, ReadsTheTextOnceHoweverThePatternIsMade) {
   std::string text(5'000, 'a');
   auto before = std::chrono::steady_clock::now();
-  for (const char* pattern : {"(a*)*b", "(a|a)*b", "(a+)+$b", "a*a*a*a*a*a*a*b", "(.*)(.*)(.*)(.*)x"}) EXPECT_EQ(found(pattern, text), "none") << pattern;
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(60)) << "a backtracking machine would need years";
+  for (const char* pattern : {"(a*)*b", "(a|a)*b", "(a+)+$b", "a*a*a*a*a*a*a*b", "(.*)(.*)(.*)(.*)x"})
+    EXPECT_EQ(found(pattern, text), "none") << pattern;
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(60))
+      << "a backtracking machine would need years";
   size_t reached = 0;
   (void)Regex::compile("ab?c?")->search(text, 5, &reached);
   EXPECT_LE(reached, 8u) << "it stops once nothing better can come";
@@ -123,14 +132,29 @@ std::string pattern_of(std::mt19937_64& random, int depth) {
   for (size_t i = 1 + random() % 3; i > 0; --i) {
     std::string atom;
     switch (random() % (depth > 2 ? 6 : 8)) {
-      case 0: atom = "a"; break;
-      case 1: atom = "b"; break;
-      case 2: atom = "."; break;
-      case 3: atom = "[ab]"; break;
-      case 4: atom = "[^b]"; break;
-      case 5: atom = "\\w"; break;
-      case 6: atom = "(" + pattern_of(random, depth + 1) + "c)"; break;  // never empty: empty loops differ between engines
-      default: atom = "(?:a" + pattern_of(random, depth + 1) + "|b" + pattern_of(random, depth + 1) + ")";
+      case 0:
+        atom = "a";
+        break;
+      case 1:
+        atom = "b";
+        break;
+      case 2:
+        atom = ".";
+        break;
+      case 3:
+        atom = "[ab]";
+        break;
+      case 4:
+        atom = "[^b]";
+        break;
+      case 5:
+        atom = "\\w";
+        break;
+      case 6:
+        atom = "(" + pattern_of(random, depth + 1) + "c)";
+        break;  // never empty: empty loops differ between engines
+      default:
+        atom = "(?:a" + pattern_of(random, depth + 1) + "|b" + pattern_of(random, depth + 1) + ")";
     }
     static const char* repetitions[] = {"", "", "", "*", "+", "?", "*?", "+?", "??", "{1,2}", "{2}", "{0,2}?"};
     out += atom + repetitions[random() % 12];
@@ -158,7 +182,8 @@ TEST(Regex, AgreesWithABacktrackingEngineOnThousandsOfPatterns) {
     ++matched;
     EXPECT_EQ(got->begin, static_cast<size_t>(theirs.position(0))) << pattern << " in `" << text << "`";
     EXPECT_EQ(got->end - got->begin, static_cast<size_t>(theirs.length(0))) << pattern << " in `" << text << "`";
-    EXPECT_EQ(ours->matches_whole(text), std::regex_match(text, std::regex(pattern))) << pattern << " in `" << text << "`";
+    EXPECT_EQ(ours->matches_whole(text), std::regex_match(text, std::regex(pattern)))
+        << pattern << " in `" << text << "`";
   }
   EXPECT_GT(matched, 500);
 }

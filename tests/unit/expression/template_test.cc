@@ -51,15 +51,22 @@ TEST(Templates, EndAnExpressionWhereNoBracketOrTextIsOpen) {
 }
 
 TEST(Templates, PointAtTheBeginOfAnExpressionWithoutEnd) {
-  EXPECT_EQ(unclosed("x ${{ a }"), "p:1:3: error: `${{` has no `}}` that ends it [template-unclosed]\n1 | x ${{ a }\n  |   ^^^\n  = help: close it, or write `$${{` for the literal\n");
+  EXPECT_EQ(unclosed("x ${{ a }"),
+            "p:1:3: error: `${{` has no `}}` that ends it [template-unclosed]\n1 | x ${{ a }\n  |   ^^^\n  = help: "
+            "close it, or write `$${{` for the literal\n");
   EXPECT_EQ(unclosed("x ${{ it's }}"),
-            "p:1:3: error: `${{` has no `}}` that ends it [template-unclosed]\n1 | x ${{ it's }}\n  |   ^^^\n  = help: close it, or write `$${{` for the literal\n"
+            "p:1:3: error: `${{` has no `}}` that ends it [template-unclosed]\n1 | x ${{ it's }}\n  |   ^^^\n  = help: "
+            "close it, or write `$${{` for the literal\n"
             "p:1:9: note: what begins here has no end\n1 | x ${{ it's }}\n  |         ^\n");
 }
 
 TEST(Templates, LetTheParserSayWhichBracketIsMissing) {
-  EXPECT_EQ(unclosed("${{ len(a }}"), "p:1:10: error: `,` or `)` was expected, and the expression ends [expression-syntax]\n1 | ${{ len(a }}\n  |          ^\n");
-  EXPECT_EQ(unclosed("${{ }}"), "p:1:1: error: an expression was expected here, and nothing stands here [expression-syntax]\n1 | ${{ }}\n  | ^^^^^^\n");
+  EXPECT_EQ(unclosed("${{ len(a }}"),
+            "p:1:10: error: `,` or `)` was expected, and the expression ends [expression-syntax]\n1 | ${{ len(a }}\n  "
+            "|          ^\n");
+  EXPECT_EQ(unclosed("${{ }}"),
+            "p:1:1: error: an expression was expected here, and nothing stands here [expression-syntax]\n1 | ${{ }}\n  "
+            "| ^^^^^^\n");
 }
 
 TEST(Templates, ReportEveryExpressionThatIsWrong) {
@@ -100,22 +107,29 @@ TEST(Templates, RefuseNilInsideText) {
   std::string text = "to ${{ inputs.at }}";
   files.add({"p", text, ""});
   Diagnostics problems;
-  tl::expected<Value, Diagnostic> got = evaluate(*parse_template(whole_file(text), problems), SmallWorld(Map{{"inputs", Map{}}}));
+  tl::expected<Value, Diagnostic> got =
+      evaluate(*parse_template(whole_file(text), problems), SmallWorld(Map{{"inputs", Map{}}}));
   ASSERT_FALSE(got.has_value());
   EXPECT_EQ(render(got.error(), files),
-            "p:1:8: error: `inputs.at` is nil, and nil cannot stand inside text [expression-failed]\n1 | to ${{ inputs.at }}\n  |        ^^^^^^^^^\n"
+            "p:1:8: error: `inputs.at` is nil, and nil cannot stand inside text [expression-failed]\n1 | to ${{ "
+            "inputs.at }}\n  |        ^^^^^^^^^\n"
             "  = help: give a default: `inputs.at or \"\"`\n");
 }
 
 TEST(Templates, AreUnknownOrSecretWhereAPieceIs) {
-  Map names{{"later", Unknown{"known after x"}}, {"nested", List{Unknown{"known after y"}}}, {"key", Secret("key", "hunter2")}, {"n", 1}};
+  Map names{{"later", Unknown{"known after x"}},
+            {"nested", List{Unknown{"known after y"}}},
+            {"key", Secret("key", "hunter2")},
+            {"n", 1}};
   EXPECT_EQ(fills("a ${{ later }} b", names), "unknown (known after x)");
   EXPECT_EQ(fills("a ${{ nested }}", names), "unknown (known after y)");
   EXPECT_EQ(fills("a ${{ key }} ${{ later }}", names), "unknown (known after x)");
   EXPECT_EQ(fills("a ${{ n }} ${{ key }}", names), "secret ***");
-  EXPECT_EQ(fills("a ${{ {key} }}", names), "error: `{key}` holds a secret somewhere inside, and cannot stand inside text");
+  EXPECT_EQ(fills("a ${{ {key} }}", names),
+            "error: `{key}` holds a secret somewhere inside, and cannot stand inside text");
   Diagnostics problems;
-  tl::expected<Value, Diagnostic> got = evaluate(*parse_template(whole_file("Bearer ${{ key }}!"), problems), SmallWorld(names));
+  tl::expected<Value, Diagnostic> got =
+      evaluate(*parse_template(whole_file("Bearer ${{ key }}!"), problems), SmallWorld(names));
   ASSERT_TRUE(got.has_value());
   EXPECT_EQ(got->get<Secret>().reveal(SecretSink::http_header), "Bearer hunter2!");
   EXPECT_EQ(got->get<Secret>().name(), "key");

@@ -72,8 +72,8 @@ TEST(EventNames, AreReadBackAsTheyAreWritten) {
   }
   EXPECT_EQ(event_kind_of("teleported"), EventKind::unknown);
   EXPECT_EQ(name_of(EventKind::run_ended), "run_ended");
-  for (RunState state : {RunState::queued, RunState::running, RunState::waiting, RunState::succeeded, RunState::failed, RunState::rejected,
-                         RunState::rolled_back, RunState::cancelled}) {
+  for (RunState state : {RunState::queued, RunState::running, RunState::waiting, RunState::succeeded, RunState::failed,
+                         RunState::rejected, RunState::rolled_back, RunState::cancelled}) {
     EXPECT_EQ(run_state_of(name_of(state)), state);
   }
   EXPECT_EQ(run_state_of("asleep"), std::nullopt);

@@ -148,7 +148,8 @@ TEST_P(EveryJournal, KeepsOutputsBesideTheChain) {
   Lease lease = started();
   Commit commit = commit_of({event(EventKind::outcome, "a", 1)});
   std::string odd("\0\xff\n", 3);
-  commit.outputs = {{OpId{"a"}, 1, "stdout", odd, "tail", 7, sha256_hex(odd + "tail")}, {OpId{"a"}, 1, "stderr", "", "", 0, sha256_hex("")}};
+  commit.outputs = {{OpId{"a"}, 1, "stdout", odd, "tail", 7, sha256_hex(odd + "tail")},
+                    {OpId{"a"}, 1, "stderr", "", "", 0, sha256_hex("")}};
   EXPECT_EQ(answer(lease, commit), CommitAnswer::stored);
   Result<std::vector<OutputRecord>> outputs = journal->outputs(lease.run);
   ASSERT_TRUE(outputs.has_value()) << message_of(outputs);
@@ -191,7 +192,8 @@ TEST_P(EveryJournal, RefusesToRecordAnIntentOrAnOutcomeTwice) {
     EXPECT_EQ(lease.next_seq, before.next_seq) << "a commit that fails has changed nothing";
     EXPECT_EQ(answer(lease, commit_of({event(kind, "a", 2), event(kind, "b", 1)})), CommitAnswer::stored);
   }
-  EXPECT_EQ(answer(lease, commit_of({event(EventKind::audit, "a", 1), event(EventKind::audit, "a", 1)})), CommitAnswer::stored);
+  EXPECT_EQ(answer(lease, commit_of({event(EventKind::audit, "a", 1), event(EventKind::audit, "a", 1)})),
+            CommitAnswer::stored);
   Kinds all = kinds(lease.run);
   EXPECT_EQ(std::count(all.begin(), all.end(), "audit"), 2);
 }
@@ -287,7 +289,9 @@ TEST_P(EveryJournal, LetsAnotherSayFourThingsOnly) {
     EXPECT_TRUE(journal->say(lease.run, event(kind, "a", 1)).has_value()) << name_of(kind);
   for (int i = 0; i <= static_cast<int>(EventKind::unknown); ++i) {
     auto kind = static_cast<EventKind>(i);
-    if (kind == EventKind::vote || kind == EventKind::answered || kind == EventKind::cancel_asked || kind == EventKind::resolved) continue;
+    if (kind == EventKind::vote || kind == EventKind::answered || kind == EventKind::cancel_asked ||
+        kind == EventKind::resolved)
+      continue;
     Result<void> said = journal->say(lease.run, event(kind, "a", 1));
     ASSERT_FALSE(said.has_value()) << name_of(kind);
     EXPECT_EQ(said.error().code, ErrorCode::refused);
@@ -350,7 +354,8 @@ TEST_P(EveryJournal, VerifiesWhatItWrote) {
   EXPECT_EQ(report->runs, 2);
   EXPECT_EQ(report->events, 5);
   EXPECT_EQ(report->ledger_entries, 4);
-  for (const VerifyFinding& finding : report->findings) ADD_FAILURE() << finding.run << " " << finding.seq << " " << finding.message;
+  for (const VerifyFinding& finding : report->findings)
+    ADD_FAILURE() << finding.run << " " << finding.seq << " " << finding.message;
   report = journal->verify("bb00000000000000");
   ASSERT_TRUE(report.has_value()) << message_of(report);
   EXPECT_EQ(report->runs, 1);
@@ -370,7 +375,8 @@ std::vector<Kind> journals() {
   return {sqlite, memory};
 }
 
-INSTANTIATE_TEST_SUITE_P(Journals, EveryJournal, testing::ValuesIn(journals()), [](const auto& kind) { return kind.param.name; });
+INSTANTIATE_TEST_SUITE_P(Journals, EveryJournal, testing::ValuesIn(journals()),
+                         [](const auto& kind) { return kind.param.name; });
 
 TEST(MemoryJournal, BreaksAtTheCommitItWasTold) {
   MemoryJournal journal;

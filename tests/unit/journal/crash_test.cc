@@ -54,7 +54,9 @@ struct Sequence {
     went.lease = *lease;
     for (int step = 1; step <= steps; ++step) {
       bool last = step == steps;
-      Commit commit = last ? ending() : commit_of({event(EventKind::intent, "s" + std::to_string(step), 1, body_of(step, body_bytes))});
+      Commit commit =
+          last ? ending()
+               : commit_of({event(EventKind::intent, "s" + std::to_string(step), 1, body_of(step, body_bytes))});
       Result<CommitAnswer> answer = went.journal->commit(went.lease, commit);
       if (!answer) {
         went.error = answer.error();
@@ -76,7 +78,8 @@ Found look(const std::string& path, const Sequence& sequence, const Sequence::We
   Result<RunRecord> record = journal->read(run_id);
   if (!record) {
     if (!went.created && record.error().code == ErrorCode::not_found) return Found::prefix;
-    EXPECT_TRUE(record.error().code == ErrorCode::corrupt || record.error().code == ErrorCode::not_found) << record.error().message;
+    EXPECT_TRUE(record.error().code == ErrorCode::corrupt || record.error().code == ErrorCode::not_found)
+        << record.error().message;
     return Found::lost;
   }
   int stored = static_cast<int>(record->events.size()) - 1;
@@ -124,7 +127,8 @@ Sweep power_losses(const Sequence& sequence, CrashVfs::At at, CrashVfs::Loss los
 }
 
 TEST(PowerLoss, AtAnyWriteLeavesAPrefixThatHoldsAllThatWasAcknowledged) {
-  for (CrashVfs::Loss loss : {CrashVfs::Loss::all, CrashVfs::Loss::every_other, CrashVfs::Loss::second_half_of_the_last}) {
+  for (CrashVfs::Loss loss :
+       {CrashVfs::Loss::all, CrashVfs::Loss::every_other, CrashVfs::Loss::second_half_of_the_last}) {
     int64_t stride = loss == CrashVfs::Loss::all ? 1 : 3;
     Sweep sweep = power_losses({}, CrashVfs::At::write, loss, stride);
     EXPECT_EQ(sweep.losses, 0);
@@ -133,7 +137,8 @@ TEST(PowerLoss, AtAnyWriteLeavesAPrefixThatHoldsAllThatWasAcknowledged) {
 }
 
 TEST(PowerLoss, AtAnySyncLeavesAPrefixThatHoldsAllThatWasAcknowledged) {
-  for (CrashVfs::Loss loss : {CrashVfs::Loss::all, CrashVfs::Loss::every_other, CrashVfs::Loss::second_half_of_the_last}) {
+  for (CrashVfs::Loss loss :
+       {CrashVfs::Loss::all, CrashVfs::Loss::every_other, CrashVfs::Loss::second_half_of_the_last}) {
     Sweep sweep = power_losses({}, CrashVfs::At::sync, loss);
     EXPECT_EQ(sweep.losses, 0);
     EXPECT_GE(sweep.points, steps);
@@ -277,7 +282,8 @@ TEST(Flushes, AreOneForEachCommit) {
   std::string output(300, 'o');
   for (int i = 0; i < n; ++i) {
     std::string step = "phase/step-" + std::to_string(i);
-    Commit commit = commit_of({event(EventKind::outcome, step, 1, body_of(i, 200)), event(EventKind::intent, step + "'", 1, body_of(i, 150))});
+    Commit commit = commit_of({event(EventKind::outcome, step, 1, body_of(i, 200)),
+                               event(EventKind::intent, step + "'", 1, body_of(i, 150))});
     commit.outputs = {{OpId{step}, 1, "stdout", output, "", output.size(), sha256_hex(output)}};
     commit.ops = {{OpId{step}, 1, "succeeded"}};
     commit.state = RunState::running;

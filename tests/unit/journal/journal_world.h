@@ -55,7 +55,8 @@ inline NewRun new_run(const std::string& id, Timestamp at = start) {
   return run;
 }
 
-inline Event event(EventKind kind, const std::string& op = {}, int attempt = 0, std::string body = {}, Timestamp at = start) {
+inline Event event(EventKind kind, const std::string& op = {}, int attempt = 0, std::string body = {},
+                   Timestamp at = start) {
   Event out;
   out.kind = kind;
   out.op.path = op;
@@ -102,14 +103,18 @@ inline std::unique_ptr<Journal> open_store(const std::string& path, OpenOptions 
   return journal ? std::move(*journal) : nullptr;
 }
 
-template <class T> std::string message_of(const Result<T>& result) { return result ? std::string("(no error)") : result.error().message; }
+template <class T>
+std::string message_of(const Result<T>& result) {
+  return result ? std::string("(no error)") : result.error().message;
+}
 
 // A second hand in the file, as an operator or an attacker has it.
 inline void tamper(const std::string& path, const std::string& sql) {
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
   Handle<sqlite3, &sqlite3_close_v2> db(raw);
-  ASSERT_EQ(sqlite3_exec(raw, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(raw) << " in " << sql;
+  ASSERT_EQ(sqlite3_exec(raw, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(raw) << " in " << sql;
 }
 
 inline std::vector<std::string> column(const std::string& path, const std::string& sql) {

@@ -104,7 +104,8 @@ TEST_F(Opening, RefusesNoiseAsLongAsADatabase) {
 TEST_F(Opening, RefusesAnotherProgramsDatabase) {
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open(path.c_str(), &raw), SQLITE_OK);
-  sqlite3_exec(raw, "PRAGMA journal_mode=WAL; PRAGMA application_id=7; CREATE TABLE run(id); INSERT INTO run VALUES(1)", nullptr, nullptr, nullptr);
+  sqlite3_exec(raw, "PRAGMA journal_mode=WAL; PRAGMA application_id=7; CREATE TABLE run(id); INSERT INTO run VALUES(1)",
+               nullptr, nullptr, nullptr);
   sqlite3_close(raw);
   is_refused("another program's database");
 }
@@ -309,7 +310,8 @@ TEST_F(Store, IsBusyNotStuckWhenAnotherHoldsItsLock) {
     EXPECT_EQ(lease.error().code, ErrorCode::busy);
     EXPECT_TRUE(journal->find({}).has_value()) << "readers do not wait";
   }
-  EXPECT_TRUE(journal->create(new_run("ffffffffffffffff"), first_events(), this_owner()).has_value()) << "and goes on afterwards";
+  EXPECT_TRUE(journal->create(new_run("ffffffffffffffff"), first_events(), this_owner()).has_value())
+      << "and goes on afterwards";
 }
 
 TEST_F(Store, IsBusyNotStuckWhenAnotherProgramIsInATransaction) {

@@ -99,9 +99,11 @@ TEST_F(Ownership, OfADeadProcessIsTakenOverAtOnce) {
   ASSERT_TRUE(lease.has_value()) << message_of(lease);
   Result<RunRecord> record = journal->read(run);
   ASSERT_TRUE(record.has_value()) << message_of(record);
-  EXPECT_NE(record->events.back().body.find(":" + std::to_string(pid) + ":"), std::string::npos) << record->events.back().body;
+  EXPECT_NE(record->events.back().body.find(":" + std::to_string(pid) + ":"), std::string::npos)
+      << record->events.back().body;
   EXPECT_EQ(column(path, "SELECT kind FROM ledger ORDER BY n"), (std::vector<std::string>{"created", "takeover"}));
-  EXPECT_EQ(column(path, "SELECT pid FROM owner"), std::vector<std::string>{std::to_string(::getpid())}) << "the dead one's row is gone";
+  EXPECT_EQ(column(path, "SELECT pid FROM owner"), std::vector<std::string>{std::to_string(::getpid())})
+      << "the dead one's row is gone";
   EXPECT_EQ(lock_files(), 1) << "and so is its lock";
 }
 
@@ -111,7 +113,8 @@ TEST_F(Ownership, OfALivingProcessIsBusyAndNamesIt) {
   Result<Lease> lease = journal->own(run, this_owner(), "bob", start + Duration::seconds(1));
   ASSERT_FALSE(lease.has_value());
   EXPECT_EQ(lease.error().code, ErrorCode::busy);
-  EXPECT_NE(lease.error().message.find(this_owner().host + ":" + std::to_string(child->pid())), std::string::npos) << lease.error().message;
+  EXPECT_NE(lease.error().message.find(this_owner().host + ":" + std::to_string(child->pid())), std::string::npos)
+      << lease.error().message;
   EXPECT_NE(lease.error().message.find("since 2026-01-15T10:00:00Z"), std::string::npos) << lease.error().message;
   order.put('1');
   EXPECT_EQ(report.take(), 's') << "the owner is not disturbed";
@@ -127,7 +130,8 @@ TEST_F(Ownership, OfAStoppedProcessIsTakenAfterExpiryAndItsNextWriteIsRefused) {
   child->signal(SIGCONT);
   order.put('1');
   EXPECT_EQ(report.take(), 'l');
-  EXPECT_EQ(journal->commit(*lease, commit_of({event(EventKind::audit)})).value_or(CommitAnswer::lost), CommitAnswer::stored);
+  EXPECT_EQ(journal->commit(*lease, commit_of({event(EventKind::audit)})).value_or(CommitAnswer::lost),
+            CommitAnswer::stored);
 }
 
 TEST_F(Ownership, OfARunThatWasPutDownIsFree) {
@@ -206,9 +210,11 @@ TEST_F(Ownership, IsSharedByTheJournalsOfOneProcess) {
   ASSERT_TRUE(first->commit(*one, release()).has_value());
   first.reset();
   std::unique_ptr<Journal> third = open_store(path);
-  EXPECT_FALSE(third->own("bb00000000000000", owner_named("other"), "bob", start).has_value()) << "the second one lives";
+  EXPECT_FALSE(third->own("bb00000000000000", owner_named("other"), "bob", start).has_value())
+      << "the second one lives";
   second.reset();
-  EXPECT_TRUE(third->own("bb00000000000000", this_owner(), "ann", start).has_value()) << "as after a crash of the engine";
+  EXPECT_TRUE(third->own("bb00000000000000", this_owner(), "ann", start).has_value())
+      << "as after a crash of the engine";
 }
 
 // 200 parked runs, two processes that want each of them.
@@ -246,7 +252,9 @@ TEST_F(Ownership, HasOneWinnerInEachOfTwoHundredRacesOfProcesses) {
   for (int i = 0; i < races; ++i)
     for (int who = 0; who < 2; ++who) seen[who] += results[static_cast<size_t>(who)].take();
   for (int i = 0; i < races; ++i)
-    EXPECT_EQ(std::set<char>({seen[0][static_cast<size_t>(i)], seen[1][static_cast<size_t>(i)]}), std::set<char>({'b', 'w'})) << "race " << i;
+    EXPECT_EQ(std::set<char>({seen[0][static_cast<size_t>(i)], seen[1][static_cast<size_t>(i)]}),
+              std::set<char>({'b', 'w'}))
+        << "race " << i;
 }
 
 // And two threads, which meet more closely: each pair starts at once.
@@ -269,7 +277,8 @@ TEST_F(Ownership, HasOneWinnerInEachOfTwoHundredRacesOfThreads) {
     threads.emplace_back([&, who] {
       for (int i = 0; i < races; ++i) {
         both.arrive_and_wait();
-        Result<Lease> lease = journals[who]->own("run" + std::to_string(i), owners[who], "x", start + Duration::seconds(1));
+        Result<Lease> lease =
+            journals[who]->own("run" + std::to_string(i), owners[who], "x", start + Duration::seconds(1));
         std::lock_guard lock(mutex);
         if (lease) ++wins[i];
         if (!lease && lease.error().code == ErrorCode::busy) ++busy[i];

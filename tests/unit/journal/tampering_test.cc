@@ -24,7 +24,8 @@ class Tampering : public testing::Test {
     for (const std::string& id : {honest, victim}) {
       NewRun run = new_run(id);
       run.parent = "0011223344556677";
-      std::vector<Event> first = {event(EventKind::run_created, "", 0, R"({"files":[{"digest":")" + sha256_hex(text) + R"("}]})")};
+      std::vector<Event> first = {
+          event(EventKind::run_created, "", 0, R"({"files":[{"digest":")" + sha256_hex(text) + R"("}]})")};
       Result<Lease> lease = journal->create(run, first, this_owner());
       ASSERT_TRUE(lease.has_value()) << message_of(lease);
       Commit commit = commit_of({event(EventKind::intent, "replace/restored", 1, R"({"effect":"write"})"),
@@ -57,7 +58,8 @@ class Tampering : public testing::Test {
   }
   // An auditor's own program, over what stands in the file.
   void recompute_chain(int64_t from) {
-    std::string head = column(path, "SELECT hash FROM event WHERE run = '" + victim + "' AND seq = " + std::to_string(from - 1)).at(0);
+    std::string head =
+        column(path, "SELECT hash FROM event WHERE run = '" + victim + "' AND seq = " + std::to_string(from - 1)).at(0);
     for (int64_t seq = from;; ++seq) {
       std::string where = " FROM event WHERE run = '" + victim + "' AND seq = " + std::to_string(seq);
       std::vector<std::string> body = column(path, "SELECT body" + where);
@@ -70,7 +72,8 @@ class Tampering : public testing::Test {
       e.attempt = std::stoi(column(path, "SELECT attempt" + where).at(0));
       e.at.us = std::stoll(column(path, "SELECT at_us" + where).at(0));
       head = next_link(head, e);
-      tamper(path, "UPDATE event SET hash = '" + head + "' WHERE run = '" + victim + "' AND seq = " + std::to_string(seq));
+      tamper(path,
+             "UPDATE event SET hash = '" + head + "' WHERE run = '" + victim + "' AND seq = " + std::to_string(seq));
     }
     tamper(path, "UPDATE run SET head = '" + head + "' WHERE id = '" + victim + "'");
     fs::remove(path + ".lock");  // as on a copy
@@ -85,7 +88,8 @@ TEST_F(Tampering, WithAnyColumnOfAnEventIsFoundAtThatEvent) {
     SCOPED_TRACE(name);
     std::string before = column(path, "SELECT quote(" + std::string(name) + ") FROM event" + which).at(0);
     bool number = before.front() != '\'';
-    tamper(path, "UPDATE event SET " + std::string(name) + " = " + (number ? before + " + 1" : "'b' || substr(" + std::string(name) + ", 2)") + which);
+    tamper(path, "UPDATE event SET " + std::string(name) + " = " +
+                     (number ? before + " + 1" : "'b' || substr(" + std::string(name) + ", 2)") + which);
     finds(victim, 3, "event 3 does not fit");
     Result<RunRecord> record = open_store(path)->read(victim);
     ASSERT_FALSE(record.has_value());
@@ -118,7 +122,8 @@ TEST_F(Tampering, WithAnyColumnOfARunThatItsChainBeginsWithIsFound) {
     bool number = std::string(name) == "created_at";
     tamper(path, "UPDATE run SET " + std::string(name) + (number ? " = 1" : " = 'x'") + " WHERE id = '" + victim + "'");
     finds(victim, 1, "the run's own row");
-    tamper(path, "UPDATE run SET " + std::string(name) + " = " + (number ? before : "'" + before + "'") + " WHERE id = '" + victim + "'");
+    tamper(path, "UPDATE run SET " + std::string(name) + " = " + (number ? before : "'" + before + "'") +
+                     " WHERE id = '" + victim + "'");
   }
   EXPECT_TRUE(findings().empty());
 }
@@ -126,7 +131,8 @@ TEST_F(Tampering, WithAnyColumnOfARunThatItsChainBeginsWithIsFound) {
 TEST_F(Tampering, WithARunsHeadCountOrStateIsFound) {
   tamper(path, "UPDATE run SET head = '" + std::string(64, '0') + "' WHERE id = '" + victim + "'");
   finds(victim, 4, "head");
-  tamper(path, "UPDATE run SET head = (SELECT hash FROM event WHERE run = id AND seq = 4), next_seq = 7 WHERE id = '" + victim + "'");
+  tamper(path, "UPDATE run SET head = (SELECT hash FROM event WHERE run = id AND seq = 4), next_seq = 7 WHERE id = '" +
+                   victim + "'");
   finds(victim, 5, "missing 2 events");
   tamper(path, "UPDATE run SET next_seq = 5, state = 'failed' WHERE id = '" + victim + "'");
   finds(victim, 4, "`failed` does not follow");
@@ -141,8 +147,10 @@ TEST_F(Tampering, WithTheLastEventsGoneIsFoundByTheRunsRow) {
 }
 
 TEST_F(Tampering, WithTheLastEventsGoneAndTheRowToMatchIsFoundByTheLedger) {
-  tamper(path, "DELETE FROM event WHERE run = '" + victim + "' AND seq > 1; UPDATE run SET next_seq = 2, state = 'running', head = "
-               "(SELECT hash FROM event WHERE run = id AND seq = 1) WHERE id = '" + victim + "'");
+  tamper(path, "DELETE FROM event WHERE run = '" + victim +
+                   "' AND seq > 1; UPDATE run SET next_seq = 2, state = 'running', head = "
+                   "(SELECT hash FROM event WHERE run = id AND seq = 1) WHERE id = '" +
+                   victim + "'");
   fs::remove(path + ".lock");
   finds(victim, 2, "missing 3 events from 2 on");
 }
@@ -158,8 +166,10 @@ TEST_F(Tampering, WithChainAndLedgerWrittenAnewIsFoundByTheSignature) {
   tamper(path, "UPDATE event SET body = '{\"ok\":false}' WHERE run = '" + victim + "' AND seq = 3");
   recompute_chain(3);
   std::string where = " FROM ledger WHERE n = 4";
-  LedgerEntry entry{4, std::stoll(column(path, "SELECT at_us" + where).at(0)), "ended", victim, 4,
-                    column(path, "SELECT head FROM run WHERE id = '" + victim + "'").at(0), "", ""};
+  LedgerEntry entry{4,       std::stoll(column(path, "SELECT at_us" + where).at(0)),
+                    "ended", victim,
+                    4,       column(path, "SELECT head FROM run WHERE id = '" + victim + "'").at(0),
+                    "",      ""};
   std::string hash = ledger_link(column(path, "SELECT hash FROM ledger WHERE n = 3").at(0), entry);
   tamper(path, "UPDATE ledger SET run_head = '" + entry.run_head + "', hash = '" + hash + "' WHERE n = 4");
   finds("", 4, "ledger entry 4 is not signed by this store's key");
@@ -170,9 +180,11 @@ TEST_F(Tampering, WithAnyColumnOfTheLedgerIsFoundAtThatEntry) {
     SCOPED_TRACE(name);
     std::string before = column(path, "SELECT " + std::string(name) + " FROM ledger WHERE n = 4").at(0);
     bool number = std::string(name) == "at_us" || std::string(name) == "run_seq";
-    tamper(path, "UPDATE ledger SET " + std::string(name) + (number ? " = 1" : " = '" + std::string(64, '0') + "'") + " WHERE n = 4");
+    tamper(path, "UPDATE ledger SET " + std::string(name) + (number ? " = 1" : " = '" + std::string(64, '0') + "'") +
+                     " WHERE n = 4");
     finds("", 4, "ledger entry 4 does not fit");
-    tamper(path, "UPDATE ledger SET " + std::string(name) + " = " + (number ? before : "'" + before + "'") + " WHERE n = 4");
+    tamper(path,
+           "UPDATE ledger SET " + std::string(name) + " = " + (number ? before : "'" + before + "'") + " WHERE n = 4");
   }
   tamper(path, "UPDATE ledger SET signature = '" + std::string(128, '0') + "' WHERE n = 4");
   finds("", 4, "not signed");
@@ -230,7 +242,8 @@ TEST_F(Tampering, ByRemovingTheLogOfAKilledProcessIsNoticed) {
   EXPECT_EQ(lease.error().code, ErrorCode::corrupt);
   EXPECT_NE(lease.error().hint.find("-wal"), std::string::npos);
   fs::remove(path + ".lock");
-  EXPECT_TRUE(open_store(path)->create(new_run("dd00000000000000"), first_events(), this_owner()).has_value()) << "what was restored on purpose";
+  EXPECT_TRUE(open_store(path)->create(new_run("dd00000000000000"), first_events(), this_owner()).has_value())
+      << "what was restored on purpose";
 }
 
 TEST_F(Tampering, WithAnyPageOfTheFileIsFound) {

@@ -29,7 +29,9 @@ inline std::shared_ptr<const StepGraph> graph_from(const std::string& text) {
 
 class Story {
  public:
-  static Timestamp at(double seconds) { return *parse_timestamp("2026-01-15T10:00:00Z") + Duration{static_cast<int64_t>(seconds * 1e6)}; }
+  static Timestamp at(double seconds) {
+    return *parse_timestamp("2026-01-15T10:00:00Z") + Duration{static_cast<int64_t>(seconds * 1e6)};
+  }
 
   Story() {
     record.row.id = "00112233aabbccdd";
@@ -55,7 +57,11 @@ class Story {
 
   // The usual beginning.
   Story& created(Map more = {}) {
-    Map body{{"title", "Rotate the keys"}, {"starter", "ann"}, {"host", "web1"}, {"muster", "0.1.0"}, {"inputs", Map{{"ring", "main"}}}};
+    Map body{{"title", "Rotate the keys"},
+             {"starter", "ann"},
+             {"host", "web1"},
+             {"muster", "0.1.0"},
+             {"inputs", Map{{"ring", "main"}}}};
     for (auto& [name, value] : more) body[name] = value;
     return tell(0, EventKind::run_created, "", std::move(body));
   }

@@ -48,11 +48,16 @@ Map gate_shown(int opening) {
              {"self_approval_lifted", true},
              {"expires_at", Story::at(1800)},
              {"places", List{Map{{"people", List{"ann", "bob"}}, {"label", "group:sre"}, {"count", 1}}}},
-             {"guarded", List{Map{{"op", "swap/swapped"}, {"title", "swapped"}, {"action", "shell"}, {"effect", "write"}, {"lines", List{"swap-key"}}}}}};
+             {"guarded", List{Map{{"op", "swap/swapped"},
+                                  {"title", "swapped"},
+                                  {"action", "shell"},
+                                  {"effect", "write"},
+                                  {"lines", List{"swap-key"}}}}}};
 }
 
 Map vote(const char* person, const char* verdict, const char* reason, int opening) {
-  return Map{{"person", person}, {"verdict", verdict}, {"reason", reason}, {"digest", "bbbb"}, {"how", "command"}, {"opening", opening}};
+  return Map{{"person", person}, {"verdict", verdict}, {"reason", reason},
+             {"digest", "bbbb"}, {"how", "command"},   {"opening", opening}};
 }
 
 // Approved at the second showing, then the verify fails and what can be undone is undone.
@@ -62,11 +67,13 @@ Story failed_run() {
   story.tell(0, EventKind::evaluated, "playbook", {{"entered", true}});
   story.tell(0, EventKind::evaluated, "prepare", {{"entered", true}});
   story.tell(0.1, EventKind::intent, "prepare/made", {{"effect", "write"}}, 1);
-  story.tell(1.3, EventKind::outcome, "prepare/made", {{"state", "succeeded"}, {"result", Map{{"exit_code", 0}}}, {"notes", List{"an old key was there"}}}, 1);
+  story.tell(1.3, EventKind::outcome, "prepare/made",
+             {{"state", "succeeded"}, {"result", Map{{"exit_code", 0}}}, {"notes", List{"an old key was there"}}}, 1);
   story.tell(1.4, EventKind::outcome, "prepare/counted", {{"state", "succeeded"}, {"result", Map{{"keys", 2}}}}, 1);
   story.tell(1.4, EventKind::outcome, "prepare", {{"state", "succeeded"}});
   story.tell(2, EventKind::gate_opened, "swap", gate_shown(1), 1);
-  story.tell(30, EventKind::gate_closed, "swap", {{"verdict", "voided"}, {"reason", "what it would do has changed since it was shown"}}, 1);
+  story.tell(30, EventKind::gate_closed, "swap",
+             {{"verdict", "voided"}, {"reason", "what it would do has changed since it was shown"}}, 1);
   story.tell(31, EventKind::gate_opened, "swap", gate_shown(2), 2);
   story.tell(61, EventKind::vote, "swap", vote("bob", "approve", "seen | `it`", 2), 2);
   story.tell(61, EventKind::gate_closed, "swap", {{"verdict", "approved"}, {"reason", "seen | `it`"}}, 2);
@@ -74,22 +81,34 @@ Story failed_run() {
   story.tell(62, EventKind::intent, "swap/swapped", {{"effect", "write"}}, 1);
   story.tell(63, EventKind::owned, "", {{"owner", "web2:1:1"}, {"person", "bob"}, {"before", "web1:7:7"}});
   story.tell(63, EventKind::in_doubt, "swap/swapped", {{"reason", "nobody saw its end"}}, 1);
-  story.tell(70, EventKind::resolved, "swap/swapped", {{"choice", "succeeded"}, {"person", "bob"}, {"reason", "looked at it"}}, 1);
-  Map claim{{"claim", "result.exit_code == 0"}, {"name", "it signs"}, {"held", false}, {"parts", Map{{"result.exit_code", "1"}}}};
-  Map error{{"code", "verify_failed"}, {"message", "claim does not hold: it signs"}, {"effect", "none"}, {"step", "swap/works"}};
-  story.tell(75, EventKind::verified, "swap/works", {{"state", "failed"}, {"started_at", Story::at(71)}, {"claims", List{claim}}, {"error", error}}, 1);
-  story.tell(75, EventKind::rollback_started, "playbook", {{"steps", List{"prepare/made"}}, {"without", List{"swap/swapped"}}});
+  story.tell(70, EventKind::resolved, "swap/swapped",
+             {{"choice", "succeeded"}, {"person", "bob"}, {"reason", "looked at it"}}, 1);
+  Map claim{{"claim", "result.exit_code == 0"},
+            {"name", "it signs"},
+            {"held", false},
+            {"parts", Map{{"result.exit_code", "1"}}}};
+  Map error{{"code", "verify_failed"},
+            {"message", "claim does not hold: it signs"},
+            {"effect", "none"},
+            {"step", "swap/works"}};
+  story.tell(75, EventKind::verified, "swap/works",
+             {{"state", "failed"}, {"started_at", Story::at(71)}, {"claims", List{claim}}, {"error", error}}, 1);
+  story.tell(75, EventKind::rollback_started, "playbook",
+             {{"steps", List{"prepare/made"}}, {"without", List{"swap/swapped"}}});
   story.tell(75, EventKind::intent, "prepare/made~rollback/forgotten", {{"effect", "write"}}, 1);
   story.tell(76, EventKind::outcome, "prepare/made~rollback/forgotten", {{"state", "succeeded"}}, 1);
   story.tell(76, EventKind::rollback_ended, "prepare/made", {{"undone", true}}, 1);
   story.tell(76, EventKind::rollback_ended, "playbook", {{"complete", true}});
   story.tell(76, EventKind::outcome, "swap", {{"state", "failed"}, {"error", error}});
-  story.tell(76, EventKind::run_ended, "playbook", {{"status", "rolled_back"}, {"reason", "claim does not hold: it signs"}, {"exit_code", 5}});
+  story.tell(76, EventKind::run_ended, "playbook",
+             {{"status", "rolled_back"}, {"reason", "claim does not hold: it signs"}, {"exit_code", 5}});
   story.record.row.state = RunState::rolled_back;
   return story;
 }
 
-Timeline timeline_of(const Story& story) { return make_timeline(story.record, story.history(), graph_from(playbook).get()); }
+Timeline timeline_of(const Story& story) {
+  return make_timeline(story.record, story.history(), graph_from(playbook).get());
+}
 
 const TimelineStep* step(const Timeline& timeline, const std::string& op) {
   for (const TimelineStep& one : timeline.steps)
@@ -110,7 +129,9 @@ TEST(Timeline, KeepsEveryShowingOfAGateWithItsOwnVotes) {
 
 TEST(Timeline, LeavesAVoteForAnEarlierShowingOut) {
   Story story;
-  story.created().tell(1, EventKind::gate_opened, "swap", gate_shown(2), 2).tell(2, EventKind::vote, "swap", vote("bob", "approve", "late", 1), 1);
+  story.created()
+      .tell(1, EventKind::gate_opened, "swap", gate_shown(2), 2)
+      .tell(2, EventKind::vote, "swap", vote("bob", "approve", "late", 1), 1);
   Timeline timeline = timeline_of(story);
   ASSERT_EQ(timeline.gates.size(), 1u);
   EXPECT_TRUE(timeline.gates[0].votes.empty());
@@ -136,8 +157,10 @@ TEST(Timeline, TellsWhoTookOverAndWhoSettledADoubt) {
   Timeline timeline = timeline_of(failed_run());
   std::vector<std::string> texts;
   for (const TimelineMoment& moment : timeline.moments) texts.push_back(moment.op + "|" + moment.text);
-  EXPECT_EQ(texts, (std::vector<std::string>{"|taken over from web1:7:7 by bob", "swap/swapped|in doubt: nobody saw its end",
-                                             "swap/swapped|bob settled it as succeeded: looked at it", "|rolling back `prepare/made`", "|rolled back"}));
+  EXPECT_EQ(texts,
+            (std::vector<std::string>{"|taken over from web1:7:7 by bob", "swap/swapped|in doubt: nobody saw its end",
+                                      "swap/swapped|bob settled it as succeeded: looked at it",
+                                      "|rolling back `prepare/made`", "|rolled back"}));
 }
 
 TEST(Timeline, CountsARecoveryTimeOnlyWhereTheRunSucceeded) {
@@ -148,7 +171,8 @@ TEST(Timeline, CountsARecoveryTimeOnlyWhereTheRunSucceeded) {
   EXPECT_FALSE(failed.objectives[1].met.has_value()) << "nothing was restored, so there is no age of data";
 
   Story story;
-  story.created().tell(301, EventKind::run_ended, "playbook", {{"status", "succeeded"}, {"reason", ""}, {"exit_code", 0}});
+  story.created().tell(301, EventKind::run_ended, "playbook",
+                       {{"status", "succeeded"}, {"reason", ""}, {"exit_code", 0}});
   Timeline late = timeline_of(story);
   EXPECT_EQ(late.objectives[0].measured, Duration::seconds(301));
   EXPECT_EQ(late.objectives[0].met, false);
@@ -169,7 +193,8 @@ phases:
 )");
   Story story;
   story.created().tell(1, EventKind::intent, "replace/restored", {{"effect", "destructive"}}, 1);
-  story.tell(2, EventKind::outcome, "replace/restored", {{"state", "succeeded"}, {"result", Map{{"age", Duration::seconds(5400)}}}}, 1);
+  story.tell(2, EventKind::outcome, "replace/restored",
+             {{"state", "succeeded"}, {"result", Map{{"age", Duration::seconds(5400)}}}}, 1);
   Timeline timeline = make_timeline(story.record, story.history(), graph.get());
   ASSERT_EQ(timeline.objectives.size(), 1u);
   EXPECT_EQ(timeline.objectives[0].measured, Duration::seconds(5400));
@@ -313,10 +338,13 @@ TEST(Report, LetsNoTextOfTheWorldBecomeMarkupOrTerminalControl) {
 
 TEST(Report, KeepsADrawnDiagnosticAsLines) {
   Story story;
-  Map error{{"code", "expression"}, {"message", "x is nil"}, {"diagnostic", "f.yaml:1:2: error: x is nil\n1 | ```\n  |  ^\n"}};
+  Map error{{"code", "expression"},
+            {"message", "x is nil"},
+            {"diagnostic", "f.yaml:1:2: error: x is nil\n1 | ```\n  |  ^\n"}};
   story.created().tell(1, EventKind::outcome, "prepare/counted", {{"state", "failed"}, {"error", error}}, 1);
   std::string markdown = render_markdown(timeline_of(story));
-  EXPECT_NE(markdown.find("````text\nf.yaml:1:2: error: x is nil\n1 | ```\n  |  ^\n````\n"), std::string::npos) << markdown;
+  EXPECT_NE(markdown.find("````text\nf.yaml:1:2: error: x is nil\n1 | ```\n  |  ^\n````\n"), std::string::npos)
+      << markdown;
 }
 
 TEST(Report, GivesJsonWithPhasesAndStepsApart) {
