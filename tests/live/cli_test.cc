@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <set>
+#include <sstream>
 
 #include "tests/live/program.h"
 #include "tests/live/pty.h"
@@ -379,6 +383,54 @@ TEST_F(Cli, CancelsWhenControlCIsTypedAtTheQuestion) {
   terminal.types("\x03");
   EXPECT_EQ(terminal.ends(), 130) << terminal.screen();
   EXPECT_FALSE(home.has("done"));
+}
+
+// The shared libraries that a process has mapped, by file name.
+std::set<std::string> libraries_of(pid_t pid) {
+  std::set<std::string> names;
+  std::istringstream lines(read_text("/proc/" + std::to_string(pid) + "/maps"));
+  for (std::string line; std::getline(lines, line);) {
+    size_t slash = line.rfind('/');
+    if (slash != std::string::npos && line.find(".so", slash) != std::string::npos)
+      names.insert(line.substr(slash + 1));
+  }
+  return names;
+}
+
+TEST_F(Cli, MapsNoLibraryThatAPlaybookDoesNotNeed) {
+  std::unique_ptr<Background> run = home.start({"run", slow()});
+  ASSERT_TRUE(eventually([&] { return home.has("begun"); })) << run->err();
+  std::set<std::string> names = libraries_of(run->pid());
+  ASSERT_TRUE(names.contains("libc.so.6"));
+  for (const std::string& name : names)
+    EXPECT_TRUE(name.starts_with("libc.") || name.starts_with("libm.") || name.starts_with("libstdc++.") ||
+                name.starts_with("libgcc_s.") || name.starts_with("ld-linux"))
+        << name;
+}
+
+TEST_F(Cli, MapsTheHttpLibraryOnceAStepNeedsIt) {
+  int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // connects, and never answers
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listening, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listening, 4), 0);
+  ASSERT_EQ(::getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  std::string url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+  std::unique_ptr<Background> run = home.start({"run", home.write("asks.muster.yaml", R"(muster: 1
+playbook: asks
+phases:
+  - id: only
+    steps:
+      - {id: asked, http: {get: ")" + url + R"("}}
+)")});
+  EXPECT_TRUE(eventually([&] {
+    for (const std::string& name : libraries_of(run->pid()))
+      if (name.starts_with("libcurl")) return true;
+    return false;
+  })) << run->err();
+  ::close(listening);
 }
 
 TEST_F(Cli, TellsItsVersionAndWhatACommandTakes) {
