@@ -27,7 +27,11 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
   const Node& root = parts_.graph->root();
   if (history_.cancel) {
     const CancelRequest& cancel = *history_.cancel;
-    return {RunState::cancelled, "cancelled by " + cancel.person + (cancel.reason.empty() ? "" : ": " + cancel.reason)};
+    std::string reason = "cancelled by " + cancel.person + (cancel.reason.empty() ? "" : ": " + cancel.reason);
+    std::string doubts;
+    for (const OpRecord* op : open_doubts(history_)) doubts += (doubts.empty() ? "`" : ", `") + op->op.path + "`";
+    if (!doubts.empty()) reason += "; nobody knows what became of " + doubts;
+    return {RunState::cancelled, std::move(reason)};
   }
   if (rejected_) return {RunState::rejected, rejected_reason_};
   const OpRecord& record = this->record(root);
@@ -231,6 +235,10 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
       Status undone = advance_rollback(node);
       if (undone != Status::ended) return undone;
     }
+  }
+  if (history_.cancel && !context.ending) {
+    Status begun = settle_begun(node);
+    if (begun != Status::ended) return begun;
   }
   if (!node.always.empty() && !now_only) {
     Status always = advance_list(node.always, Context{false, true});

@@ -56,9 +56,17 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
     if (interrupt && run.stop) run.stop->request_stop();
     return Status::active;
   }
-  if (op.state == StepState::in_doubt) return context.stop && history_.cancel ? Status::ended : Status::blocked;
+  if (op.state == StepState::in_doubt) {
+    // Who cancels may leave a doubt as it is; who wants all undone cannot have it undone around one.
+    bool left = context.stop && history_.cancel && (history_.cancel->now || !history_.cancel->rollback);
+    return left ? Status::ended : Status::blocked;
+  }
   if (op.intent_open) {  // an earlier interpreter was killed in the middle of it
-    if (context.stop && history_.cancel && history_.cancel->now) return Status::ended;
+    if (context.stop && history_.cancel && history_.cancel->now) {
+      add(EventKind::in_doubt, node.op, op.attempt,
+          Map{{"reason", "the interpreter was killed while it ran, and the run was cancelled before anybody looked"}});
+      return Status::ended;
+    }
     continue_after_crash(node);
     return has_ended(node) ? Status::ended : (op.state == StepState::in_doubt ? Status::blocked : Status::active);
   }

@@ -94,6 +94,15 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
 Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who) {
   who_ = who;
   run_ = run;
+  // Whoever comes to a run that has ended only hears how: nothing is written behind the last event.
+  Result<RunRecord> before = parts_.journal->read(run);
+  if (!before) return pass(before.error());
+  if (!before->events.empty() && before->events.back().kind == EventKind::run_ended) {
+    Result<RunHistory> ended = replay(before->events);
+    if (!ended) return pass(ended.error());
+    history_ = std::move(*ended);
+    return {};
+  }
   Result<Lease> lease = parts_.journal->own(run, owner_, who.person, parts_.world->clock.now());
   if (!lease) return pass(lease.error());
   lease_ = *lease;

@@ -130,6 +130,7 @@ class Engine::Loop {
   Status advance_rollback(const Node& group);
   std::vector<std::string> collect_rollback(const Node& group, std::vector<std::string>& without);
   void collect_rollback_of(const Node& node, std::vector<const Node*>& undo, std::vector<std::string>& without);
+  Status settle_begun(const Node& group);
   Status undo(const Node& node);
   Status undo_automatically(const Node& node);
 

@@ -70,6 +70,42 @@ Engine::Loop::Status Engine::Loop::advance_rollback(const Node& group) {
   return Status::ended;
 }
 
+// What a cancelled group had begun beside its body, and whose end is not known yet: it is seen to its end, or is in
+// doubt, before the group ends; nothing new begins.
+Engine::Loop::Status Engine::Loop::settle_begun(const Node& group) {
+  bool active = false;
+  bool blocked = false;
+  auto take = [&](Status status) {
+    active = active || status == Status::active;
+    blocked = blocked || status == Status::blocked;
+  };
+  auto settle = [&](const std::vector<NodeId>& list) {
+    for (NodeId id : list) {
+      const Node& node = parts_.graph->at(id);
+      const OpRecord& op = record(node);
+      bool begun = op.state != StepState::pending || op.attempt > 0 || op.entered || run_of(node).in_flight;
+      if (begun && !has_ended(node)) take(advance(node, Context{true, true}));
+    }
+  };
+  settle(group.rescue);
+  const OpRecord& op = record(group);
+  if (op.to_roll_back && !op.rollback_ended) {
+    const std::vector<std::string> todo = *op.to_roll_back;
+    for (const std::string& path : todo) {
+      const Node* node = parts_.graph->find(OpId{path});
+      if (!node || record(*node).rolled_back) continue;
+      if (!node->rollback_automatic) {
+        settle(node->rollback);
+        continue;
+      }
+      const OpRecord* undo = history_.find(node->op.rollback().child("auto"));
+      if (undo && undo->attempt > 0 && !is_final(undo->state)) take(undo_automatically(*node));
+    }
+  }
+  settle(group.always);
+  return active ? Status::active : blocked ? Status::blocked : Status::ended;
+}
+
 Engine::Loop::Status Engine::Loop::undo(const Node& node) {
   bool ok = true;
   if (node.rollback_automatic) {
@@ -82,8 +118,10 @@ Engine::Loop::Status Engine::Loop::undo(const Node& node) {
     if (status != Status::ended) return status;
     for (NodeId id : node.rollback) {
       const OpRecord& step = record(parts_.graph->at(id));
-      ok = ok && (step.state == StepState::succeeded || step.state == StepState::skipped ||
-                  step.state == StepState::already_done || step.state == StepState::recovered || step.passed);
+      // Skipped by its `when` there was nothing to undo; skipped by a person it was left as it is.
+      bool nothing_to_do = step.state == StepState::skipped && step.resolution != "skip";
+      ok = ok && (step.state == StepState::succeeded || nothing_to_do || step.state == StepState::already_done ||
+                  step.state == StepState::recovered || step.passed);
     }
   }
   add(EventKind::rollback_ended, node.op, record(node).attempt, Map{{"undone", ok}});

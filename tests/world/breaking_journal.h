@@ -1,6 +1,8 @@
-// The real SQLite journal, which can be told to break at a commit: what an interpreter meets that is killed there.
+// A journal, the real SQLite one unless said, which can be told to break at a commit: what an interpreter meets that is
+// killed there.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,32 +14,38 @@ namespace muster {
 
 class BreakingJournal final : public Journal {
  public:
-  explicit BreakingJournal(std::string path) : path_(std::move(path)) { reopen(); }
+  using Open = std::function<Result<std::unique_ptr<Journal>>()>;
+  explicit BreakingJournal(const std::string& path) : BreakingJournal([path] { return open_journal(path, true); }) {}
+  explicit BreakingJournal(Open open) : open_(std::move(open)) { reopen(); }
 
   // After so many more successful commits every write fails; -1: never.
   void fail_after(int commits) {
     std::lock_guard lock(mutex_);
     left_ = commits;
+    unheard_ = false;
+  }
+  // The same, but the last of them is stored and never answered: killed between the sync and what follows it.
+  void fail_unheard_after(int commits) {
+    std::lock_guard lock(mutex_);
+    left_ = commits;
+    unheard_ = commits > 0;
   }
   // As another process would: nothing of the one before is left.
   void reopen() {
     inner_.reset();
-    Result<std::unique_ptr<Journal>> opened = open_journal(path_, true);
+    Result<std::unique_ptr<Journal>> opened = open_();
     EXPECT_TRUE(opened.has_value()) << opened.error().message;
     if (opened) inner_ = std::move(*opened);
   }
 
   Result<Lease> create(const NewRun& run, std::vector<Event> first, const Owner& owner) override {
-    if (!may_write()) return broken();
-    return inner_->create(run, std::move(first), owner);
+    return write([&] { return inner_->create(run, std::move(first), owner); });
   }
   Result<Lease> own(const std::string& run, const Owner& owner, const std::string& person, Timestamp now) override {
-    if (!may_write()) return broken();
-    return inner_->own(run, owner, person, now);
+    return write([&] { return inner_->own(run, owner, person, now); });
   }
   Result<CommitAnswer> commit(Lease& lease, const Commit& commit) override {
-    if (!may_write()) return broken();
-    return inner_->commit(lease, commit);
+    return write([&] { return inner_->commit(lease, commit); });
   }
   Result<void> say(const std::string& run, const Event& event) override { return inner_->say(run, event); }
   Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) override {
@@ -52,16 +60,25 @@ class BreakingJournal final : public Journal {
   std::string instance() const override { return inner_->instance(); }
 
  private:
-  bool may_write() {
-    std::lock_guard lock(mutex_);
-    if (left_ < 0) return true;
-    return left_-- > 0 || (left_ = 0, false);
+  template <class Write>
+  auto write(Write&& one) -> decltype(one()) {
+    bool heard = true;
+    {
+      std::lock_guard lock(mutex_);
+      if (left_ == 0) return broken();
+      if (left_ > 0) --left_;
+      heard = !(left_ == 0 && unheard_);
+    }
+    auto answer = one();
+    if (!heard) return broken();
+    return answer;
   }
   static tl::unexpected<Error> broken() { return fail(ErrorCode::storage, "the journal broke here"); }
 
-  std::string path_;
+  Open open_;
   std::mutex mutex_;
   int left_ = -1;
+  bool unheard_ = false;
   std::unique_ptr<Journal> inner_;
 };
 

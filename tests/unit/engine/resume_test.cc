@@ -150,5 +150,76 @@ TEST(Resume, RefusesARunWhoseGraphIsAnother) {
   EXPECT_EQ(ending.error().code, ErrorCode::refused);
 }
 
+TEST(Resume, OfARunThatHasEndedWritesNothingBehindItsEnd) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(sequence)) << sim.diagnostics;
+  ASSERT_EQ(sim.run()->exit_code, 0);
+  size_t events = sim.journal->read(sim.run_id)->events.size();
+  Result<Ending> again = sim.resume();
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(again->exit_code, 0);
+  EXPECT_EQ(again->state, RunState::succeeded);
+  EXPECT_EQ(sim.journal->read(sim.run_id)->events.size(), events);
+}
+
+constexpr const char* undone = R"(
+muster: 1
+playbook: undone
+phases:
+  - id: only
+    steps:
+      - {id: a, do: {name: a}, rollback: [{do: {name: undo a}}]}
+      - {id: b, do: {name: b}}
+)";
+
+// `b` fails, and the interpreter is killed while `a` is undone.
+void killed_while_undoing(Simulation& sim) {
+  sim.script["b"] = [](const StepInput&) -> Result<StepOutput> {
+    return fail(ErrorCode::failed, "no", {}, Certainty::no_effect);
+  };
+  sim.script["undo a"] = [&sim](const StepInput&) -> Result<StepOutput> {
+    sim.journal->fail_after(0);
+    return StepOutput{};
+  };
+  ASSERT_TRUE(sim.load(undone)) << sim.diagnostics;
+  ASSERT_FALSE(sim.run().has_value());
+  sim.journal->fail_after(-1);
+  sim.script.erase("undo a");
+}
+
+void say(Simulation& sim, EventKind kind, const OpId& op, int attempt, const Map& body) {
+  Event event;
+  event.kind = kind;
+  event.op = op;
+  event.attempt = attempt;
+  event.at = sim.clock.now();
+  event.body = encode_value(body);
+  ASSERT_TRUE(sim.journal->say(sim.run_id, event).has_value());
+}
+
+TEST(Resume, OfACancelledRunDoesNotHideAnUndoThatAKillLeftOpen) {
+  Simulation sim;
+  killed_while_undoing(sim);
+  say(sim, EventKind::cancel_asked, sim.graph->root().op, 0,
+      Map{{"person", "bob"}, {"reason", "enough"}, {"rollback", false}, {"now", false}});
+  Result<Ending> ending = sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 130);
+  EXPECT_EQ(ending->reason, "cancelled by bob: enough; nobody knows what became of `only/a~rollback/1`");
+  EXPECT_EQ(sim.state("only/a~rollback/1"), "in_doubt");
+}
+
+TEST(Resume, CallsARollbackIncompleteWhoseUndoAPersonSkipped) {
+  Simulation sim;
+  killed_while_undoing(sim);
+  ASSERT_EQ(sim.resume()->exit_code, 6);
+  say(sim, EventKind::resolved, OpId{"only/a~rollback/1"}, 1,
+      Map{{"choice", "skip"}, {"person", "bob"}, {"reason", "leave it"}});
+  Result<Ending> ending = sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 1);
+  EXPECT_EQ(ending->reason, "no; rollback incomplete");
+}
+
 }  // namespace
 }  // namespace muster

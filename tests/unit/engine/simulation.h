@@ -201,8 +201,8 @@ using Deed = std::function<Result<StepOutput>(const StepInput&)>;
 
 class Simulation final : public Observer {
  public:
-  Simulation() : executor(clock) {
-    journal = std::make_shared<BreakingJournal>(folder.path() + "/muster.db");
+  explicit Simulation(std::shared_ptr<BreakingJournal> breaking = nullptr) : executor(clock) {
+    journal = breaking ? std::move(breaking) : std::make_shared<BreakingJournal>(folder.path() + "/muster.db");
     actions = {scripted_action("do", Effect::write), scripted_action("look", Effect::read),
                scripted_action("destroy", Effect::destructive)};
   }
