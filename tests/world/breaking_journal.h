@@ -31,6 +31,7 @@ class BreakingJournal final : public Journal {
     unheard_ = commits > 0;
   }
   // As another process would: nothing of the one before is left.
+  void close() { inner_.reset(); }
   void reopen() {
     inner_.reset();
     Result<std::unique_ptr<Journal>> opened = open_();

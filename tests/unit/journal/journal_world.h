@@ -20,26 +20,6 @@
 
 namespace muster::journal_world {
 
-// In memory where the system has such a place: for sweeps over hundreds of stores, whose disk is simulated anyway.
-class QuickDirectory {
- public:
-  QuickDirectory() {
-    std::string pattern = "/dev/shm/muster-test.XXXXXX";
-    path_ = ::mkdtemp(pattern.data()) ? pattern : slow_.emplace().path();
-  }
-  ~QuickDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  QuickDirectory(const QuickDirectory&) = delete;
-  QuickDirectory& operator=(const QuickDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::optional<TempDirectory> slow_;
-  std::string path_;
-};
-
 inline const Timestamp start = *parse_timestamp("2026-01-15T10:00:00Z");
 
 inline NewRun new_run(const std::string& id, Timestamp at = start) {
