@@ -4,7 +4,7 @@
 // rendered; it returns values and never prints. What it may do is told by what it is handed (Look, Trial, Touch).
 // Units:  StepInput::timeout is what is left for this attempt; 0 means none.
 // Errors: a Result's Error, with `effect` telling what is known of the effect.
-// Source: docs/machinery.md, "Capabilities"; docs/adding-an-action.md.
+// Source: docs/adding-an-action.md.
 #pragma once
 
 #include <functional>
