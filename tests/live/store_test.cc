@@ -1,0 +1,193 @@
+// The store's commands in the real program: prune, backup, bundle, heads that go out, a copy that is adopted.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/live/program.h"
+
+namespace muster {
+namespace {
+
+constexpr const char* plain = R"(muster: 1
+playbook: plain
+phases:
+  - id: greet
+    steps:
+      - id: said
+        shell: {argv: [printf, hello]}
+)";
+
+constexpr const char* gated = R"(muster: 1
+playbook: gated
+phases:
+  - id: danger
+    approval: {message: Sure}
+    steps:
+      - id: said
+        shell: {argv: [printf, hello]}
+)";
+
+class StoreCommands : public ::testing::Test {
+ protected:
+  std::string run_plain() {
+    EXPECT_EQ(home.muster({"run", home.write("plain.muster.yaml", plain)}).code, 0);
+    return text_of(home.json({"show", "last"}).get<Map>(), "id");
+  }
+  std::string configuration(const std::string& text) {
+    std::string path = home.write("config.yaml", text);
+    EXPECT_EQ(::chmod(path.c_str(), 0600), 0);
+    return path;
+  }
+  size_t lines_of(const std::string& name) {
+    std::string text = read_text(home.path(name));
+    return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+  Home home;
+  std::string heads = ".local/state/muster/heads.jsonl";
+};
+
+TEST_F(StoreCommands, PruneTakesAwayWhatIsOldAndTheLogStillVerifies) {
+  std::string first = run_plain(), second = run_plain();
+  Ran nothing = home.muster({"prune"});
+  EXPECT_EQ(nothing.code, 2);
+  EXPECT_NE(nothing.err.find("--older 90d"), std::string::npos) << nothing.err;
+  EXPECT_EQ(home.muster({"prune", "--older", "soon"}).code, 2);
+  EXPECT_EQ(home.muster({"prune", "--keep", "-1"}).code, 2);
+  EXPECT_NE(home.muster({"prune", "--older", "90d"}).out.find("0 runs pruned"), std::string::npos);
+  Ran dry = home.muster({"prune", "--keep", "1", "--dry-run"});
+  EXPECT_NE(dry.out.find("1 run would be pruned"), std::string::npos) << dry.out << dry.err;
+  EXPECT_EQ(home.json({"runs"}).get<List>().size(), 2u);
+  const Value pruned = home.json({"prune", "--keep", "1"});
+  ASSERT_EQ(member(pruned.get<Map>(), "pruned")->get<List>().size(), 1u);
+  EXPECT_EQ(text_of(member(pruned.get<Map>(), "pruned")->get<List>()[0].get<Map>(), "id"), first);
+  EXPECT_EQ(text_of(home.json({"show", "last"}).get<Map>(), "id"), second);
+  Ran audit = home.muster({"audit", "--verify"});
+  EXPECT_EQ(audit.code, 0) << audit.out;
+  EXPECT_NE(audit.out.find("1 pruned run"), std::string::npos) << audit.out;
+  EXPECT_EQ(home.muster({"show", first}).code, 1);
+}
+
+TEST_F(StoreCommands, PruneFollowsTheConfigurationUnlessItIsToldOtherwise) {
+  run_plain();
+  run_plain();
+  std::string config = configuration("retention: {older: 90d, keep: 1}\n");
+  EXPECT_NE(home.muster({"prune", "--config", config}).out.find("0 runs pruned"), std::string::npos);
+  configuration("retention: {keep: 1}\n");
+  EXPECT_NE(home.muster({"prune", "--config", config}).out.find("1 run pruned"), std::string::npos);
+  configuration("retention: {keep: \"${{ 1 }}\"}\n");
+  Ran wrong = home.muster({"prune", "--config", config});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("[literal-only]"), std::string::npos) << wrong.err;
+}
+
+TEST_F(StoreCommands, BackupIsAWholeStoreThatIsAdoptedBeforeItsRunsGoOn) {
+  run_plain();
+  ASSERT_EQ(home.muster({"run", "--detach", home.write("gated.muster.yaml", gated)}).code, 75);
+  std::string copy = home.path("copy.db");
+  Ran backup = home.muster({"backup-store", copy});
+  EXPECT_EQ(backup.code, 0) << backup.err;
+  EXPECT_NE(backup.out.find("2 runs"), std::string::npos) << backup.out;
+  Ran again = home.muster({"backup-store", copy});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_NE(again.err.find("is there already"), std::string::npos) << again.err;
+  EXPECT_EQ(home.muster({"--store", copy, "audit", "--verify"}).code, 0);
+  Ran refused = home.muster({"--store", copy, "resume", "last", "--detach"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("--adopt"), std::string::npos) << refused.err;
+  Ran adopted = home.muster({"--store", copy, "resume", "last", "--detach", "--adopt"});
+  EXPECT_EQ(adopted.code, 75) << adopted.err;
+  EXPECT_NE(adopted.err.find("the store is adopted"), std::string::npos) << adopted.err;
+  Ran audit = home.muster({"--store", copy, "audit", "--verify"});
+  EXPECT_EQ(audit.code, 0) << audit.out;
+  EXPECT_NE(audit.out.find("adopted 1 time"), std::string::npos) << audit.out;
+  EXPECT_EQ(home.muster({"resume", "last", "--adopt"}).code, 1) << "the original has its key";
+}
+
+TEST_F(StoreCommands, HeadsGoToAFileAndToAProgramAndShowWhatTheStoreAloneDoesNot) {
+  std::string program = home.write("anchor", "#!/bin/sh\ncat >> " + home.path("anchored") + "\n");
+  ASSERT_EQ(::chmod(program.c_str(), 0700), 0);
+  std::string config = configuration("anchors: {command: [" + program + "]}\n");
+  std::string file = home.write("gated.muster.yaml", gated);
+  ASSERT_EQ(home.muster({"run", "--detach", file, "--config", config}).code, 75);
+  Ran approved = home.muster({"approve", "last", "--config", config});
+  ASSERT_EQ(approved.code, 1) << "the starter may not approve";
+  configuration("anchors: {command: [" + program + "]}\ngates: {self_approval: allowed}\n");
+  approved = home.muster({"run", "--detach", file, "--config", config});
+  approved = home.muster({"approve", "last", "--config", config});
+  ASSERT_EQ(approved.code, 0) << approved.err;
+  EXPECT_EQ(lines_of(heads), 2u) << "the gate and the end";
+  EXPECT_EQ(read_text(home.path(heads)), read_text(home.path("anchored"))) << "the program was given the same";
+  struct stat status {};
+  ASSERT_EQ(::stat(home.path(heads).c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  Ran audit = home.muster({"audit", "--verify"});
+  EXPECT_EQ(audit.code, 0) << audit.out;
+  EXPECT_NE(audit.out.find("2 heads that were kept outside agree"), std::string::npos) << audit.out;
+
+  // Somebody who holds the key puts an older copy of everything back: the store alone holds.
+  std::string store = home.path(".local/state/muster/muster.db");
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(store + suffix);
+  std::filesystem::remove(store + ".key");
+  run_plain();
+  ASSERT_GT(lines_of(heads), 2u);
+  std::filesystem::remove(home.path(heads));
+  EXPECT_EQ(home.muster({"audit", "--verify"}).code, 0);
+  Ran elsewhere = home.muster({"audit", "--verify", "--heads", home.path("anchored")});
+  EXPECT_EQ(elsewhere.code, 0) << "heads of a store that is not this one say nothing of it";
+  EXPECT_NE(elsewhere.out.find("nothing outside the store"), std::string::npos) << elsewhere.out;
+}
+
+TEST_F(StoreCommands, AnOlderCopyOfTheStorePutBackIsShownByItsHeads) {
+  run_plain();
+  std::string store = home.path(".local/state/muster/muster.db"), copy = home.path("copy.db");
+  ASSERT_EQ(home.muster({"backup-store", copy}).code, 0);
+  run_plain();
+  for (const char* suffix : {"-wal", "-shm", ".lock"}) std::filesystem::remove(store + suffix);
+  std::filesystem::rename(copy, store);
+  Ran audit = home.muster({"audit", "--verify"});
+  EXPECT_EQ(audit.code, 1) << audit.out;
+  EXPECT_NE(audit.out.find("(ended) is missing: it was handed out as a head"), std::string::npos) << audit.out;
+}
+
+TEST_F(StoreCommands, AnAnchorThatFailsIsToldAndEndsNothing) {
+  std::string config = configuration("anchors: {file: /proc/none/heads, command: [/bin/false]}\n");
+  Ran ran = home.muster({"run", home.write("plain.muster.yaml", plain), "--config", config});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("could not be handed to `/bin/false`: it ended with exit code 1"), std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.err.find("could not be handed to `/proc/none/heads`"), std::string::npos) << ran.err;
+  configuration("anchors: {command: [logger]}\n");
+  Ran wrong = home.muster({"runs", "--config", config});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("whole path"), std::string::npos) << wrong.err;
+}
+
+TEST_F(StoreCommands, BundleIsCheckedWithoutTheStore) {
+  std::string id = run_plain(), file = home.path("run.bundle");
+  Ran made = home.muster({"bundle", "last", "-o", file});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find(id), std::string::npos);
+  EXPECT_EQ(home.muster({"bundle", "last", "-o", file}).code, 1) << "it never overwrites";
+  std::string text = read_text(file);
+  EXPECT_NE(text.find("# "), std::string::npos) << "the report";
+  Home auditor;
+  std::string theirs = auditor.write("theirs.bundle", text);
+  Ran audit = auditor.muster({"audit", "--verify", "--bundle", theirs});
+  EXPECT_EQ(audit.code, 0) << audit.out << audit.err;
+  EXPECT_NE(audit.out.find("the bundle holds: run " + id + " of `plain`, succeeded"), std::string::npos) << audit.out;
+  EXPECT_NE(audit.out.find("something outside of it must tell"), std::string::npos) << audit.out;
+  std::string kept = auditor.write("heads.jsonl", read_text(home.path(heads)));
+  audit = auditor.muster({"audit", "--verify", "--bundle", theirs, "--heads", kept});
+  EXPECT_NE(audit.out.find("1 head that was kept outside agrees"), std::string::npos) << audit.out;
+  std::string changed = text;
+  changed.replace(changed.find("succeeded"), 9, "failed   ");
+  audit = auditor.muster({"audit", "--verify", "--bundle", auditor.write("changed.bundle", changed)});
+  EXPECT_EQ(audit.code, 1) << audit.out;
+  EXPECT_EQ(auditor.muster({"audit", "--bundle", theirs}).code, 2);
+  EXPECT_EQ(auditor.muster({"audit", "--verify", "--bundle", auditor.path("nowhere")}).code, 2);
+}
+
+}  // namespace
+}  // namespace muster
