@@ -84,7 +84,7 @@ class Story {
       case 1:
         return out + "        look: {name: " + name + "}\n";
       case 2:
-        return out + "        wait: {duration: " + std::to_string(below(20) + 1) + "s}\n";
+        return out + "        wait: {for: " + std::to_string(below(20) + 1) + "s}\n";
       default:
         break;
     }
