@@ -62,7 +62,6 @@ class Story {
     for (int phase = 0; phase < phases; ++phase) {
       out += "  - id: p" + std::to_string(phase) + "\n";
       if (chance(30)) out += "    parallel: true\n";
-      if (chance(20)) out += "    on_failure: continue\n";
       out += "    steps:\n";
       int steps = below(4) + 1;
       for (int step = 0; step < steps; ++step) out += this->step();
