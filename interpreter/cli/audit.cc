@@ -1,11 +1,16 @@
-// `muster audit [RUN]`, `muster audit [RUN] --verify` and `muster audit --verify --bundle FILE`
+// `muster audit [RUN]`, `--verify`, `--verify --bundle FILE` and `--export FILE`
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "interpreter/base/json.h"
+#include "interpreter/base/unique_fd.h"
 #include "interpreter/cli/anchors.h"
 #include "interpreter/cli/session.h"
 #include "interpreter/journal/bundle.h"
@@ -134,18 +139,20 @@ int verify_bundle(Invocation& invocation, const std::string& path) {
                          summary, bundle.findings);
 }
 
+std::string json_line_of(const std::string& run, const Event& event) {
+  Result<Value> body = event.body.empty() ? Result<Value>(Value()) : decode_value(event.body);
+  return print_json(Map{{"run", run},
+                        {"seq", event.seq},
+                        {"kind", event.kind_text},
+                        {"op", event.op.path},
+                        {"attempt", event.attempt},
+                        {"at", event.at},
+                        {"body", body ? *body : Value()},
+                        {"hash", event.hash}});
+}
+
 std::string line_of(const Invocation& invocation, const std::string& run, const Event& event) {
-  if (invocation.json()) {
-    Result<Value> body = event.body.empty() ? Result<Value>(Value()) : decode_value(event.body);
-    return print_json(Map{{"run", run},
-                          {"seq", event.seq},
-                          {"kind", event.kind_text},
-                          {"op", event.op.path},
-                          {"attempt", event.attempt},
-                          {"at", event.at},
-                          {"body", body ? *body : Value()},
-                          {"hash", event.hash}});
-  }
+  if (invocation.json()) return json_line_of(run, event);
   return run + " " + std::to_string(event.seq) + " " + to_text(event.at) + " " + safe_line(event.kind_text) +
          (event.op.path.empty() ? "" : " " + safe_line(event.op.path)) + " " + event.hash.substr(0, 16);
 }
@@ -173,6 +180,56 @@ int list(Invocation& invocation, Journal& journal, const std::string& run) {
   return exit_code::ok;
 }
 
+// All events as lines of JSON; of a run that does not hold, those before its first broken link.
+int export_events(Invocation& invocation, Journal& journal, const std::string& run, const std::string& path) {
+  RunQuery query;
+  query.id_prefix = run;
+  Result<std::vector<RunRow>> rows = journal.find(query);
+  if (!rows) return complain(rows.error());
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file && errno == EEXIST)
+    return complain(fail(ErrorCode::refused, "`" + path + "` is there already", "name another file"));
+  int64_t events = 0, broken = 0;
+  for (const RunRow& row : *rows) {
+    if (!run.empty() && row.id != run) continue;
+    Result<VerifyReport> report = journal.verify(row.id);
+    if (!report) return complain(report.error());
+    int64_t end = std::numeric_limits<int64_t>::max();
+    for (const VerifyFinding& finding : report->findings) {
+      if (finding.run != row.id || finding.seq == 0) continue;
+      end = std::min(end, finding.seq);
+    }
+    if (end != std::numeric_limits<int64_t>::max()) {
+      ++broken;
+      tell("run " + row.id + ": " + safe_line(report->findings.front().message) +
+           "; what stands before it is written\n");
+    }
+    Result<RunRecord> record = journal.read(row.id, -1);  // as it stands, held or not
+    if (!record) return complain(record.error());
+    std::string out;
+    for (const Event& event : record->events) {
+      if (event.seq >= end) break;
+      out += json_line_of(row.id, event) + "\n";
+      ++events;
+    }
+    for (size_t at = 0; at < out.size();) {
+      ssize_t wrote = file ? ::write(file.get(), out.data() + at, out.size() - at) : -1;
+      if (wrote <= 0 && errno == EINTR && file) continue;
+      if (wrote <= 0)
+        return complain(fail(ErrorCode::storage, "`" + path + "` cannot be written: " + std::strerror(errno)));
+      at += static_cast<size_t>(wrote);
+    }
+  }
+  if (!file || ::fsync(file.get()) != 0)
+    return complain(fail(ErrorCode::storage, "`" + path + "` cannot be written: " + std::strerror(errno)));
+  if (invocation.json()) {
+    answer_object(invocation, Map{{"file", path}, {"events", events}, {"broken_runs", broken}});
+  } else {
+    answer(counted(events, "event is", "events are") + " in `" + path + "`\n");
+  }
+  return broken == 0 ? exit_code::ok : exit_code::failed;
+}
+
 }  // namespace
 
 int audit_command(Invocation& invocation) {
@@ -188,6 +245,8 @@ int audit_command(Invocation& invocation) {
     if (!named) return complain(named.error());
     run = *named;
   }
+  if (invocation.options.has("--export"))
+    return export_events(invocation, *session->journal, run, invocation.options.last("--export"));
   return checks ? verify(invocation, *session, run) : list(invocation, *session->journal, run);
 }
 

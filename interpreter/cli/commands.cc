@@ -96,6 +96,7 @@ const std::vector<CommandRow>& commands() {
         1,
         "the hash-chained log",
         {{"--verify", "", "check every link; exit 1 at the first that is broken", 0},
+         {"--export", "FILE", "write all events to a new file, as lines of JSON", 0},
          {"--bundle", "FILE", "with --verify: check this bundle, without a store", 0},
          {"--heads", "FILE", "with --verify: the signed heads to compare with, as they were kept elsewhere", 0}}},
        audit_command},

@@ -1,6 +1,7 @@
 #include "interpreter/journal/sqlite_store.h"
 
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 #include <cerrno>
 
@@ -10,6 +11,11 @@
 #include "interpreter/journal/store_files.h"
 
 namespace muster {
+namespace {
+
+constexpr unsigned long shm_growth = 32 << 10;  // SQLite lets -shm grow by so many bytes at a time
+
+}  // namespace
 
 int count_wal_pages(void* store, sqlite3*, const char*, int pages) {
   static_cast<SqliteStore*>(store)->wal_pages_ = pages;
@@ -91,7 +97,11 @@ bool SqliteStore::has_no_room() const {
   if (!db_) return false;
   int code = error_code(), system = sqlite3_system_errno(db_);
   bool system_says = system == ENOSPC || system == EDQUOT;
-  return (code & 0xFF) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE || (code == SQLITE_IOERR_WRITE && system_says);
+  if ((code & 0xFF) == SQLITE_FULL || (code == SQLITE_IOERR_WRITE && system_says)) return true;
+  // Of -shm SQLite does not keep what the system said.
+  struct statvfs disk {};
+  return code == SQLITE_IOERR_SHMSIZE && ::statvfs(folder_of(path_).c_str(), &disk) == 0 &&
+         disk.f_bavail * disk.f_frsize < shm_growth;
 }
 
 int SqliteStore::error_code() const { return sqlite3_extended_errcode(db_); }

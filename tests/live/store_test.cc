@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <sstream>
 
 #include "interpreter/base/digest.h"
 #include "tests/live/program.h"
@@ -130,6 +131,39 @@ TEST_F(StoreCommands, HeadsGoToAFileAndToAProgramAndShowWhatTheStoreAloneDoesNot
   Ran theirs = other.muster({"audit", "--verify", "--heads", home.path("anchored")});
   EXPECT_EQ(theirs.code, 0);
   EXPECT_NE(theirs.out.find("nothing outside the store"), std::string::npos) << theirs.out;
+}
+
+// It is started like a step's program: three open files, and of our environment what every child may see.
+TEST_F(StoreCommands, TheProgramThatHeadsGoToInheritsNothingElse) {
+  std::string program = home.write(
+      "anchor", "#!/bin/sh\nls /proc/$$/fd > " + home.path("fds") + "\nenv > " + home.path("environment") + "\n");
+  ASSERT_EQ(::chmod(program.c_str(), 0700), 0);
+  std::string config = configuration("anchors: {command: [" + program + "]}\n");
+  ASSERT_EQ(home.muster({"run", home.write("plain.muster.yaml", plain), "--config", config}).code, 0);
+  std::istringstream fds(read_text(home.path("fds")));
+  for (int fd = -1; fds >> fd;) EXPECT_TRUE(fd <= 2 || fd >= 10) << fd << " (from 10 on they are the shell's own)";
+  std::string environment = read_text(home.path("environment"));
+  EXPECT_NE(environment.find("LC_ALL=C.UTF-8"), std::string::npos) << environment;
+  EXPECT_EQ(environment.find("TERM="), std::string::npos) << environment;
+}
+
+TEST_F(StoreCommands, ExportWritesWhatCanBeReadBeforeABrokenLink) {
+  std::string broken = run_plain(), whole = run_plain(), file = home.path("events.jsonl");
+  Ran all = home.muster({"audit", "--export", file});
+  EXPECT_EQ(all.code, 0) << all.err;
+  size_t events = lines_of("events.jsonl");
+  EXPECT_EQ(home.json({"audit"}).get<List>().size(), events);
+  EXPECT_EQ(home.muster({"audit", "--export", file}).code, 1) << "it never overwrites";
+  std::string command = "sqlite3 " + home.path(".local/state/muster/muster.db") +
+                        " \"UPDATE event SET body = '{}' WHERE seq = 3 AND run = '" + broken + "'\"";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  Ran part = home.muster({"audit", "--export", home.path("part.jsonl")});
+  EXPECT_EQ(part.code, 1);
+  EXPECT_NE(part.err.find("run " + broken + ": event 3 "), std::string::npos) << part.err;
+  EXPECT_EQ(lines_of("part.jsonl"), events / 2 + 2) << "all of one run, two of the other";
+  Ran one = home.muster({"audit", whole, "--export", home.path("one.jsonl")});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(lines_of("one.jsonl"), events / 2);
 }
 
 TEST_F(StoreCommands, AnOlderCopyOfTheStorePutBackIsShownByItsHeads) {
