@@ -1,5 +1,6 @@
 #include "interpreter/cli/carry.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -8,7 +9,10 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "interpreter/base/json.h"
 #include "interpreter/base/unique_fd.h"
+#include "interpreter/base/utf8.h"
+#include "interpreter/cli/anchors.h"
 #include "interpreter/cli/asking.h"
 #include "interpreter/cli/live.h"
 #include "interpreter/cli/real_world.h"
@@ -87,6 +91,31 @@ void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph&
   if (open_gates(history).empty()) tell("  = help: " + us + " resume " + ending.run + "\n");
 }
 
+// The journal could not take what has happened: the person who settles the doubt needs it, here and in a file
+// elsewhere.
+void tell_unrecorded(const Invocation& invocation, const std::string& run, const std::vector<Event>& events) {
+  if (events.empty()) return;
+  std::string lines;
+  for (const Event& event : events) {
+    Result<Value> body = decode_value(event.body);
+    lines += print_json(Map{{"run", run},
+                            {"kind", event.kind_text},
+                            {"op", event.op.path},
+                            {"attempt", event.attempt},
+                            {"at", event.at},
+                            {"body", body ? *body : Value()}}) +
+             "\n";
+  }
+  auto folder = invocation.environment.find("TMPDIR");
+  std::string path = (folder == invocation.environment.end() || folder->second.empty() ? "/tmp" : folder->second) +
+                     "/muster-" + run + ".unrecorded.jsonl";
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  bool kept = file && ::write(file.get(), lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()) &&
+              ::fdatasync(file.get()) == 0;
+  tell("this has happened and could not be recorded" + (kept ? "; it is kept in `" + path + "`" : std::string()) +
+       ":\n" + escape_for_terminal(lines, true));
+}
+
 }  // namespace
 
 bool was_started_detached(const RunHistory& history) {
@@ -116,6 +145,8 @@ int carry_on_recorded(Invocation& invocation, Opened& opened) {
 
 int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std::string& run, const Map& inputs,
              Carry how) {
+  OutsideHeads outside(invocation, session.configuration);
+  AnchoredJournal anchored(*session.journal, outside);
   RealWorld world(invocation, store_of(invocation, session.configuration));
   std::unique_ptr<Executor> executor = pool_executor(pool_threads);
   LiveView view({invocation.terminal, muster_as_called(invocation), tell, monotonic_us, terminal_size}, *loaded.graph);
@@ -193,11 +224,13 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   view.finish();
   if (!ending) {
     int code = complain(ending.error());
+    tell_unrecorded(invocation, engine.run(), engine.unrecorded());
     tell("  = help: what was recorded stands; " + muster_as_called(invocation) + " resume " + engine.run() + "\n");
     return code;
   }
   if (asking.was_left_for_later() && !stopped && !has_ended(ending->state)) ending->reason = "left for later";
   say_how_it_ended(invocation, *session.journal, *loaded.graph, engine.history(), *ending);
+  outside.finish();
   // Children that run belong to the helper now; the threads that wait for them end with the process.
   if (!has_ended(ending->state)) std::_Exit(ending->exit_code);
   return ending->exit_code;

@@ -65,6 +65,9 @@ int show_command(Invocation&);
 int logs_command(Invocation&);
 int report_command(Invocation&);
 int audit_command(Invocation&);
+int bundle_command(Invocation&);
+int prune_command(Invocation&);
+int backup_store_command(Invocation&);
 int actions_command(Invocation&);
 
 }  // namespace muster

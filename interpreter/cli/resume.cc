@@ -4,6 +4,12 @@
 namespace muster {
 
 int resume_command(Invocation& invocation) {
+  if (invocation.options.has("--adopt")) {
+    Result<Configuration> configuration = configuration_of(invocation);
+    if (!configuration) return complain(configuration.error());
+    Result<void> adopted = adopt_where_asked(invocation, *configuration);
+    if (!adopted) return complain(adopted.error());
+  }
   Result<Opened> opened = open_named(invocation, false);
   if (!opened) return complain(opened.error());
   OpenRun& run = opened->run;

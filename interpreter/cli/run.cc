@@ -50,6 +50,8 @@ int run_command(Invocation& invocation) {
   std::optional<Map> inputs = bind_inputs(loaded->graph->playbook(), *given, problems);
   if (!problems.empty()) tell(render_all(problems, loaded->files, invocation.terminal.colour));
   if (!inputs) return exit_code::usage;
+  Result<void> adopted = adopt_where_asked(invocation, *configuration);
+  if (!adopted) return complain(adopted.error());
   Result<std::unique_ptr<Journal>> journal = open_journal(store_of(invocation, *configuration), true);
   if (!journal) return complain(journal.error());
   Session session{std::move(*configuration), std::move(*journal)};

@@ -58,11 +58,15 @@ void answer_object(const Invocation& invocation, const Value& object) {
   answer((invocation.lines() ? print_json(object) : print_json_pretty(object)) + "\n");
 }
 
+std::string state_folder(const Invocation& invocation) {
+  return home(invocation, "XDG_STATE_HOME", ".local/state") + "/muster";
+}
+
 std::string store_of(const Invocation& invocation, const Configuration& configuration) {
   std::string named = invocation.options.last("--store");
   if (named.empty()) named = variable(invocation, "MUSTER_STORE");
   if (named.empty()) named = configuration.store.value_or("");
-  if (named.empty()) named = home(invocation, "XDG_STATE_HOME", ".local/state") + "/muster/muster.db";
+  if (named.empty()) named = state_folder(invocation) + "/muster.db";
   return named;
 }
 
@@ -90,6 +94,10 @@ Result<Configuration> configuration_of(const Invocation& invocation) {
   if (!problems.empty()) tell(render_all(problems, files, invocation.terminal.colour));
   if (has_errors(problems) || !configuration)
     return fail(ErrorCode::invalid, "the configuration `" + path + "` cannot be used");
+  if (const std::optional<Anchors>& anchors = configuration->anchors)
+    if (!anchors->command.empty() && anchors->command[0].rfind('/', 0) != 0)
+      return fail(ErrorCode::invalid, "`anchors.command` of `" + path + "` must begin with the whole path of a program",
+                  "a name alone would be looked for in whatever PATH the caller has");
   return std::move(*configuration);
 }
 

@@ -17,6 +17,10 @@
 
 namespace muster {
 
+// `$XDG_STATE_HOME/muster`.
+[[nodiscard]] std::string state_folder(const Invocation& invocation);
+// With `--adopt` a copy of a store gets a key of its own; before it is opened to write.
+[[nodiscard]] Result<void> adopt_where_asked(const Invocation& invocation, const Configuration& configuration);
 [[nodiscard]] std::string store_of(const Invocation& invocation, const Configuration& configuration);
 [[nodiscard]] Result<Configuration> configuration_of(const Invocation& invocation);
 

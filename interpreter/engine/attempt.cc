@@ -278,8 +278,8 @@ void Engine::Loop::action_ended(ActionEnd end) {
   run.deadline.reset();
   run.timed_out = false;
   if (broken_ || stopping_) return;
-  if (node.step && !node.step->sensitive.value_or(false))
-    for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
+  // It stopped at a mark that found no room: its intent stays open, and a resume goes on there.
+  if (full_ && !end.output && end.output.error().code == ErrorCode::interrupted && !timed_out) return;
   if (end.recovered_nothing) {
     const OpRecord& op = record(node);
     if (node.step->idempotent.value_or(false) || op.effect == "read") {
@@ -311,7 +311,11 @@ void Engine::Loop::action_ended(ActionEnd end) {
     }
     error = error_map(failure, end.op.path, end.attempt);
   }
-  after_commit_.push_back([this, op = end.op, attempt = end.attempt] {
+  if (node.step && !node.step->sensitive.value_or(false) && !end.streams.empty()) {
+    body["streams"] = outputs_in_event(end.streams);
+    for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
+  }
+  recorded_.push_back([this, op = end.op, attempt = end.attempt] {
     parts_.world->processes.committed({run_, op, attempt});
   });
   if (end.automatic_undo) {

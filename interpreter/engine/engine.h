@@ -88,6 +88,9 @@ class Engine {
   // TERM, HUP: no new effects; go() returns with exit code 75 and the run can be resumed.
   void stop();
 
+  // After go() failed: what has happened and could not be recorded. Somebody must read it before the run is resumed.
+  [[nodiscard]] std::vector<Event> unrecorded() const;
+
   [[nodiscard]] const RunHistory& history() const;
   [[nodiscard]] const std::string& run() const;
 

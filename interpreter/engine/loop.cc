@@ -187,6 +187,31 @@ Result<void> Engine::Loop::take_in_foreign() {
   return {};
 }
 
+void Engine::Loop::hold_back() {
+  full_ = true;
+  after_commit_.clear();
+  // What is left is a prefix that a resume decides anew from: an intent is the last event before its effect.
+  std::erase_if(batch_, [](const Event& event) {
+    return event.kind == EventKind::intent || event.kind == EventKind::mark_intent;
+  });
+  if (!history_.ended)
+    add(EventKind::audit, parts_.graph->root().op, 0,
+        Map{{"event", std::string(full_disk_notice) + ": no new step starts, what is under way is waited for"},
+            {"fields", Map{}}});
+}
+
+void Engine::Loop::watch_deadlines() {
+  for (NodeRun& node : nodes_) {
+    if (!node.deadline || !node.stop || node.timed_out) continue;
+    if (boot() < *node.deadline) {
+      wake_at(*node.deadline);
+    } else {
+      node.timed_out = true;
+      node.stop->request_stop();
+    }
+  }
+}
+
 Result<void> Engine::Loop::flush() {
   if (!batch_.empty()) {
     while (true) {
@@ -194,6 +219,7 @@ Result<void> Engine::Loop::flush() {
       commit.events = batch_;
       commit.outputs = batch_outputs_;
       commit.ledger = batch_ledger_;
+      commit.from_reserve = full_;
       if (history_.ended) {
         commit.state = ending_of(history_);
         commit.release = true;
@@ -207,6 +233,10 @@ Result<void> Engine::Loop::flush() {
         return pass(answer.error());
       }
       if (*answer == CommitAnswer::stored) break;
+      if (*answer == CommitAnswer::full) {
+        hold_back();
+        continue;
+      }
       if (*answer == CommitAnswer::lost) {
         broken_ = true;
         return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
@@ -225,9 +255,11 @@ Result<void> Engine::Loop::flush() {
     batch_ledger_.clear();
     for (const Event& event : stored) observer_.happened(event, history_);
   }
-  std::vector<std::function<void()>> starts = std::move(after_commit_);
-  after_commit_.clear();
-  for (std::function<void()>& start : starts) start();
+  for (std::vector<std::function<void()>>* waiting : {&recorded_, &after_commit_}) {
+    std::vector<std::function<void()>> now_due = std::move(*waiting);
+    waiting->clear();
+    for (std::function<void()>& one : now_due) one();
+  }
   return {};
 }
 
@@ -243,6 +275,7 @@ Result<Ending> Engine::Loop::park(int exit_code, std::string reason) {
   Commit commit;
   commit.state = exit_code == 75 && stopping_ ? RunState::running : RunState::waiting;
   commit.release = true;
+  commit.from_reserve = full_;
   for (const OpRecord* op : history_.in_order())
     if (op->gate.state == GateState::open && op->gate.expires_at &&
         (!commit.due_at || *op->gate.expires_at < *commit.due_at))
@@ -253,9 +286,13 @@ Result<Ending> Engine::Loop::park(int exit_code, std::string reason) {
     if (*answer == CommitAnswer::lost)
       return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process");
     if (*answer == CommitAnswer::stored) break;
+    if (*answer == CommitAnswer::full) {
+      full_ = commit.from_reserve = true;
+      continue;
+    }
     Result<void> taken = take_in_foreign();
     if (!taken) return pass(taken.error());
-    if (!stopping_) return Ending{RunState::running, -1, run_, {}};  // a word came in: go on instead
+    if (!stopping_ && !full_) return Ending{RunState::running, -1, run_, {}};  // a word came in: go on instead
   }
   return Ending{RunState::waiting, exit_code, run_, std::move(reason)};
 }
@@ -276,7 +313,7 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     next_wake_.reset();
     take_in_completions();
     Status status = Status::active;
-    if (!stopping_ && !broken_) {
+    if (!stopping_ && !broken_ && !full_) {
       do {
         changed_ = false;
         next_wake_.reset();
@@ -294,6 +331,9 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     }
     if (stopping_) return park(75, "stopped by a signal; `muster resume " + run_ + "` goes on");
     if (!completed_.empty()) continue;
+    if (full_ && in_flight_ == 0)
+      return park(75, std::string(full_disk_notice) + "; free some space, then `muster resume " + run_ + "`");
+    if (full_) watch_deadlines();
     if (std::optional<Ending> ending = idle_ending(status, idle)) {
       Result<Ending> parked = park(ending->exit_code, ending->reason);
       if (!parked || parked->exit_code >= 0) return parked;
@@ -359,6 +399,13 @@ void Engine::Loop::cancel(CancelRequest request) {
           {"now", request.now}});
 }
 
+std::vector<Event> Engine::Loop::unrecorded() const {
+  std::vector<Event> out;
+  for (const Event& event : batch_)
+    if (event.kind == EventKind::outcome || event.kind == EventKind::mark) out.push_back(event);
+  return out;
+}
+
 // --- Engine: the public face
 
 Engine::Engine(Parts parts, Observer& observer) : loop_(std::make_unique<Loop>(std::move(parts), observer)) {}
@@ -372,6 +419,7 @@ Result<void> Engine::resolve(const OpId& step, std::string choice, std::string p
 }
 void Engine::cancel(CancelRequest request) { loop_->cancel(std::move(request)); }
 void Engine::stop() { loop_->stop(); }
+std::vector<Event> Engine::unrecorded() const { return loop_->unrecorded(); }
 const RunHistory& Engine::history() const { return loop_->history(); }
 const std::string& Engine::run() const { return loop_->run(); }
 

@@ -75,6 +75,7 @@ class Engine::Loop {
   void cancel(CancelRequest request);
   void stop() { stopping_ = true; }
 
+  std::vector<Event> unrecorded() const;
   const RunHistory& history() const { return history_; }
   const std::string& run() const { return run_; }
 
@@ -99,6 +100,8 @@ class Engine::Loop {
   void wake_at(Timestamp moment);
   void add(EventKind kind, const OpId& op, int attempt, Map body, std::string_view ledger = {});
   Result<void> flush();            // commits the batch, then starts what waited for it
+  void hold_back();                // the disk is full: of the batch only what has happened stays
+  void watch_deadlines();          // of what is under way, where nothing is advanced any more
   Result<void> take_in_foreign();  // events that other processes wrote
   void take_in(ActionEnd end);
   void take_in_completions();
@@ -198,14 +201,16 @@ class Engine::Loop {
   std::vector<Event> batch_;
   std::vector<OutputRecord> batch_outputs_;
   std::string batch_ledger_;
-  std::vector<std::function<void()>> after_commit_;
-  std::deque<std::function<void()>> completed_;  // from jobs, in order of arrival
-  std::optional<Duration> next_wake_;            // boot time
+  std::vector<std::function<void()>> after_commit_;  // what may start then
+  std::vector<std::function<void()>> recorded_;      // whom to tell then that it was recorded
+  std::deque<std::function<void()>> completed_;      // from jobs, in order of arrival
+  std::optional<Duration> next_wake_;                // boot time
   Duration next_foreign_look_;
   Duration next_renewal_;
   int in_flight_ = 0;
   bool changed_ = false;   // an event was added in this pass
   bool stopping_ = false;  // TERM, HUP
+  bool full_ = false;      // the store's disk: what is under way ends and is recorded, nothing new starts
   bool ended_ = false;
   bool broken_ = false;    // the journal refused or the lease is lost: nothing more may start
   bool rejected_ = false;  // a gate said no, or expired

@@ -23,12 +23,14 @@ Result<void> LoopMarks::store(EventKind kind, const std::string& name, Map body)
   auto answer = std::make_shared<std::promise<Result<void>>>();
   std::future<Result<void>> got = answer->get_future();
   loop_.parts_.executor->post([this, answer, kind, name, body = std::move(body)]() mutable {
-    if (loop_.broken_ || loop_.stopping_) {
-      answer->set_value(fail(ErrorCode::interrupted, "the run is being stopped", {}, Certainty::maybe));
+    auto stopped = [] { return fail(ErrorCode::interrupted, "the run is being stopped", {}, Certainty::maybe); };
+    if (loop_.broken_ || loop_.stopping_ || (loop_.full_ && kind == EventKind::mark_intent)) {
+      answer->set_value(stopped());
       return;
     }
     loop_.add(kind, op_.mark(name), attempt_, std::move(body));
     Result<void> stored = loop_.flush();  // at once: the action waits for it, and nothing else may come between
+    if (stored && loop_.full_ && kind == EventKind::mark_intent) stored = stopped();  // it was held back
     answer->set_value(stored);
   });
   return got.get();

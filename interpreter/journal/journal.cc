@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "interpreter/base/digest.h"
+#include "interpreter/journal/chain.h"
 #include "interpreter/journal/sqlite_store.h"
 
 namespace muster {
@@ -26,6 +28,18 @@ EventKind event_kind_of(std::string_view name) {
   return EventKind::unknown;
 }
 
+std::string digest_of_kept(const OutputRecord& output) { return sha256_hex(framed({output.head, output.tail})); }
+
+List outputs_in_event(const std::vector<OutputRecord>& outputs) {
+  List out;
+  for (const OutputRecord& output : outputs)
+    out.push_back(Map{{"stream", output.stream},
+                      {"bytes", static_cast<int64_t>(output.bytes)},
+                      {"sha256", output.sha256},
+                      {"kept", digest_of_kept(output)}});
+  return out;
+}
+
 std::string_view name_of(RunState state) { return states[static_cast<size_t>(state)]; }
 
 std::optional<RunState> run_state_of(std::string_view name) {
@@ -39,16 +53,22 @@ bool has_ended(RunState state) {
          state == RunState::rolled_back || state == RunState::cancelled;
 }
 
-Result<std::unique_ptr<Journal>> open_journal(const std::string& store, bool create) {
+Result<std::string> sqlite_path(const std::string& store) {
   std::string path = store;
   if (path.rfind("sqlite:", 0) == 0) path = path.substr(7);
   if (path.rfind("postgres:", 0) == 0 || path.rfind("postgresql:", 0) == 0)
     return fail(ErrorCode::invalid, "`" + store + "`: this version keeps its runs in SQLite",
                 "give a path, or `sqlite:PATH`");
   if (path.empty()) return fail(ErrorCode::invalid, "the store's path is empty", "give a path, or `sqlite:PATH`");
+  return path;
+}
+
+Result<std::unique_ptr<Journal>> open_journal(const std::string& store, bool create) {
+  Result<std::string> path = sqlite_path(store);
+  if (!path) return pass(path.error());
   OpenOptions options;
   options.create = create;
-  return open_sqlite_journal(path, options);
+  return open_sqlite_journal(*path, options);
 }
 
 }  // namespace muster

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,7 +68,7 @@ struct Event {
   std::string hash;  // 64 hex digits; given by the journal
 };
 
-// A stream of a step, kept beside the chain; the outcome event holds the digest.
+// A stream of a step, kept beside the chain; the outcome event holds its digests, as `outputs_in_event` writes them.
 struct OutputRecord {
   OpId op;
   int attempt = 1;
@@ -76,6 +77,12 @@ struct OutputRecord {
   uint64_t bytes = 0;
   std::string sha256;
 };
+
+// `[{stream, bytes, sha256, kept}]`: sha256 is of all that was printed, kept of the two ends that are stored.
+[[nodiscard]] List outputs_in_event(const std::vector<OutputRecord>& outputs);
+[[nodiscard]] std::string digest_of_kept(const OutputRecord& output);
+// Noted by an audit event when outputs may be left out for want of room.
+inline constexpr std::string_view full_disk_notice = "the disk of the store is full";
 
 enum class RunState { queued, running, waiting, succeeded, failed, rejected, rolled_back, cancelled };
 [[nodiscard]] std::string_view name_of(RunState state);
@@ -142,10 +149,27 @@ struct Commit {
   bool clear_due = false;
   std::string ledger;    // `gate`, `ended`, `takeover`: adds a signed ledger entry with the new head; empty: none
   bool release = false;  // the lease is given back with this commit (end, park)
+  // On a full disk the store's reserve is given up for it: only for what has happened already, never for an intent.
+  bool from_reserve = false;
 };
 
 // `stale`: a vote or the like came in between; read the new events and build the commit again. `lost`: another epoch.
-enum class CommitAnswer { stored, stale, lost };
+// `full`: the disk has no room, or the reserve is gone, without which no effect may begin; nothing was stored, and what
+// has happened may be committed from the reserve.
+enum class CommitAnswer { stored, stale, lost, full };
+
+// An entry of the ledger as others may keep it: what was signed, and by whom.
+struct SignedHead {
+  std::string instance, public_key;  // of the store
+  int64_t n = 0;
+  Timestamp at;
+  std::string kind;  // gate, ended, takeover, pruned, adopted
+  std::string run;
+  int64_t run_seq = 0;
+  std::string run_head;
+  std::string previous;  // the hash of the entry before
+  std::string hash, signature;
+};
 
 struct RunQuery {
   std::string id_prefix;   // empty: all
@@ -162,6 +186,8 @@ struct VerifyFinding {
 
 struct VerifyReport {
   int64_t runs = 0, events = 0, ledger_entries = 0;
+  int64_t pruned = 0;                   // runs that the ledger knows as taken away by `muster prune`
+  int64_t adopted = 0;                  // times that the store was restored elsewhere and given a new key
   std::vector<VerifyFinding> findings;  // empty: everything holds
 };
 
@@ -191,10 +217,15 @@ class Journal {
   // Every chain and the ledger with its signatures; or one run's.
   [[nodiscard]] virtual Result<VerifyReport> verify(const std::string& run = {}) = 0;
   [[nodiscard]] virtual std::string instance() const = 0;  // the store's identity
+  // Told of each head that was signed at a gate, a takeover or an end, after it was stored.
+  virtual void on_head(std::function<void(const SignedHead&)>) {}
 };
 
 // `sqlite:PATH`, or a plain path. Makes the folders (0700) and the store (0600) when `create` says so.
 [[nodiscard]] Result<std::unique_ptr<Journal>> open_journal(const std::string& store, bool create);
+
+// The path in it; `invalid` for what is no SQLite store.
+[[nodiscard]] Result<std::string> sqlite_path(const std::string& store);
 
 // This process, as an owner.
 [[nodiscard]] Owner this_owner();

@@ -19,12 +19,13 @@ Result<SigningKey> signing_key(const std::string& path, bool create) {
   std::string seed(crypto_sign_SEEDBYTES, '\0');
   if (!fd) {
     if (errno != ENOENT || !create)
-      return fail(ErrorCode::storage, "the store's signing key `" + path + "` cannot be read: " + std::strerror(errno),
+      return fail(errno == ENOENT ? ErrorCode::not_found : ErrorCode::storage,
+                  "the store's signing key `" + path + "` cannot be read: " + std::strerror(errno),
                   "it was made beside the store; put it back from where the store came from");
     if (::sodium_init() < 0) return fail(ErrorCode::storage, "no random bytes for the store's signing key");
     randombytes_buf(seed.data(), seed.size());
     // Linked under its name only when it is whole: two processes that make it at once agree on one.
-    std::string temporary = path + "." + to_hex(seed).substr(0, 12);
+    std::string temporary = path + "." + sha256_hex(seed).substr(0, 12);
     UniqueFd made(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!made)
       return fail(ErrorCode::storage, "the store's signing key `" + path + "` cannot be made: " + std::strerror(errno));

@@ -1,7 +1,7 @@
 // The ledger's signing key and signatures (Ed25519): a private key beside the store, its public half in the store.
 //
-// Errors: `storage` when the key cannot be made or read; `refused` when others may read it.
-// Source: docs/journal.md, "The ledger".
+// Errors: `storage` when the key cannot be made or read, `not_found` where there is none; `refused` when others may
+// read it. Source: docs/journal.md, "The ledger".
 #pragma once
 
 #include <string>

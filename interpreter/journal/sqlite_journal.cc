@@ -6,6 +6,7 @@
 
 #include "interpreter/base/json.h"
 #include "interpreter/journal/chain.h"
+#include "interpreter/journal/ledger_entries.h"
 
 namespace muster {
 namespace {
@@ -35,10 +36,17 @@ bool may_be_said(EventKind kind) {
          kind == EventKind::resolved;
 }
 
+bool begins_an_effect(const Commit& commit) {
+  for (const Event& event : commit.events)
+    if (event.kind == EventKind::intent || event.kind == EventKind::mark_intent) return true;
+  return false;
+}
+
 }  // namespace
 
 Result<Lease> SqliteJournal::create(const NewRun& run, std::vector<Event> first, const Owner& owner) {
-  Result<void> ready = be_owner(owner);
+  Result<void> ready = store_->reserve().fill();
+  if (ready) ready = be_owner(owner);
   if (ready) ready = load_key();
   if (!ready) return pass(ready.error());
   Lease lease{run.id, 1, 1, first_link(run)};
@@ -78,9 +86,11 @@ Result<Lease> SqliteJournal::create(const NewRun& run, std::vector<Event> first,
 }
 
 Result<Lease> SqliteJournal::own(const std::string& run, const Owner& owner, const std::string& person, Timestamp now) {
-  Result<void> ready = be_owner(owner);
+  Result<void> ready = store_->reserve().fill();
+  if (ready) ready = be_owner(owner);
   if (ready) ready = load_key();
   if (!ready) return pass(ready.error());
+  signed_.reset();
   Lease lease;
   std::string state, gone;
   Result<void> done = store_->write([&]() -> Result<void> {
@@ -124,16 +134,32 @@ Result<Lease> SqliteJournal::own(const std::string& run, const Owner& owner, con
   });
   if (!done) return pass(done.error());
   if (!gone.empty()) remove_owner_lock(store_->path(), gone);
+  hand_out_head();
   hold(run, owner, std::move(state));
   tidy_log(false);
   return lease;
 }
 
 Result<CommitAnswer> SqliteJournal::commit(Lease& lease, const Commit& commit) {
+  if (!commit.from_reserve && begins_an_effect(commit) && !store_->reserve().fill()) return CommitAnswer::full;
+  Result<CommitAnswer> answer = commit_once(lease, commit);
+  if (answer || !store_->was_full()) return answer;
+  if (!commit.from_reserve) return CommitAnswer::full;
+  store_->reserve().release();
+  answer = commit_once(lease, commit);
+  if (answer || !store_->was_full() || commit.outputs.empty()) return answer;
+  // What was printed is worth less than what has happened: the events still hold its digest.
+  Commit without = commit;
+  without.outputs.clear();
+  return commit_once(lease, without);
+}
+
+Result<CommitAnswer> SqliteJournal::commit_once(Lease& lease, const Commit& commit) {
   if (!commit.ledger.empty()) {
     Result<void> ready = load_key();
     if (!ready) return pass(ready.error());
   }
+  signed_.reset();
   Lease next = lease;
   std::vector<Event> events = chained(next, commit.events);
   CommitAnswer answer = CommitAnswer::stored;
@@ -164,6 +190,7 @@ Result<CommitAnswer> SqliteJournal::commit(Lease& lease, const Commit& commit) {
   if (answer == CommitAnswer::lost) let_go(lease.run);
   if (answer != CommitAnswer::stored) return answer;
   if (!done) return pass(done.error());
+  hand_out_head();
   lease = next;
   auto held = holding_.find(lease.run);
   if (held != holding_.end() && commit.state) held->second.state = name_of(*commit.state);
@@ -301,42 +328,27 @@ Result<void> SqliteJournal::insert_ops(const Lease& after, const std::vector<OpS
 
 Result<void> SqliteJournal::add_to_ledger(std::string_view kind, const Lease& after, Timestamp at) {
   LedgerEntry entry;
-  std::string before = ledger_start(store_->instance());
-  {
-    StoreStatement last = store_->prepare("SELECT n, hash FROM ledger ORDER BY n DESC LIMIT 1");
-    if (last.step() == SQLITE_ROW) {
-      entry.n = last.number(0);
-      before = last.text(1);
-    }
-  }
-  ++entry.n;
   entry.at_us = at.us;
   entry.kind = std::string(kind);
   entry.run = after.run;
   entry.run_seq = after.next_seq - 1;
   entry.run_head = after.head;
-  entry.hash = ledger_link(before, entry);
-  entry.signature = sign(*key_, entry.hash);
-  StoreStatement insert = store_->prepare(
-      "INSERT INTO ledger(n, at_us, kind, run, run_seq, run_head, hash, signature) VALUES(?,?,?,?,?,?,?,?)");
-  insert.bind(1, entry.n)
-      .bind(2, entry.at_us)
-      .bind(3, entry.kind)
-      .bind(4, entry.run)
-      .bind(5, entry.run_seq)
-      .bind(6, entry.run_head);
-  insert.bind(7, entry.hash).bind(8, entry.signature);
-  if (insert.step() != SQLITE_DONE) return pass(store_->error("adding to the ledger"));
+  Result<SignedHead> head = add_ledger_entry(*store_, *key_, std::move(entry));
+  if (!head) return pass(head.error());
+  if (kind != "created") signed_ = std::move(*head);
   return {};
+}
+
+// After the commit that it came with.
+void SqliteJournal::hand_out_head() {
+  if (signed_ && on_head_) on_head_(*signed_);
+  signed_.reset();
 }
 
 Result<void> SqliteJournal::load_key() {
   if (key_) return {};
-  Result<SigningKey> key = signing_key(store_->path() + ".key", false);
+  Result<SigningKey> key = key_of(*store_);
   if (!key) return pass(key.error());
-  if (key->public_hex != store_->public_key())
-    return fail(ErrorCode::refused, "the signing key `" + store_->path() + ".key` belongs to another store",
-                "put back the one that was made with `" + store_->path() + "`");
   key_ = std::move(*key);
   return {};
 }

@@ -36,6 +36,7 @@ class SqliteJournal final : public Journal {
   Result<bool> changed() override;
   Result<VerifyReport> verify(const std::string& run) override;
   std::string instance() const override { return store_->instance(); }
+  void on_head(std::function<void(const SignedHead&)> tell) override { on_head_ = std::move(tell); }
 
  private:
   // A run that was taken through this object.
@@ -43,6 +44,7 @@ class SqliteJournal final : public Journal {
     std::string owner;
     std::string state;  // as last written: most commits need not write it again
   };
+  Result<CommitAnswer> commit_once(Lease& lease, const Commit& commit);
   // Writing, inside a write().
   Result<void> insert_events(const std::string& run, const std::vector<Event>& events);
   Result<void> update_row(const std::string& run, const Commit& commit);
@@ -56,6 +58,7 @@ class SqliteJournal final : public Journal {
   CommitAnswer fence_answer(const Lease& lease);
   void note_head(const Lease& after);
 
+  void hand_out_head();
   Result<void> load_key();
   Result<void> be_owner(const Owner& owner);
   void hold(const std::string& run, const Owner& owner, std::string state);
@@ -68,7 +71,7 @@ class SqliteJournal final : public Journal {
   Result<std::vector<RunRow>> rows(StoreStatement statement);
   Result<std::map<std::string, LedgerHeads>> verify_ledger(VerifyReport& report);
   Result<void> verify_run(const RunRow& row, const LedgerHeads& ledger, VerifyReport& report);
-  Result<void> verify_outputs(const std::string& run, VerifyReport& report);
+  Result<void> verify_outputs(const std::string& run, RecordedStreams recorded, VerifyReport& report);
   Result<void> verify_files(VerifyReport& report);
   Result<void> verify_pages(VerifyReport& report);
 
@@ -76,6 +79,8 @@ class SqliteJournal final : public Journal {
   std::optional<SigningKey> key_;
   std::map<std::string, OwnerLock> owners_;  // by id; nearly always one
   std::map<std::string, Holding> holding_;   // by run
+  std::function<void(const SignedHead&)> on_head_;
+  std::optional<SignedHead> signed_;  // in the write that is under way
   int64_t data_version_ = -1;
   int64_t checkpoint_at_pages_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
+#include "interpreter/journal/ledger_entries.h"
 #include "interpreter/journal/sqlite_journal.h"
 
 namespace muster {
@@ -18,23 +19,6 @@ std::string after_prefix(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
   if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
   return prefix;
-}
-
-// The digests of the files that a run was made of, from the body of its first event.
-std::vector<std::string> digests_in(const std::string& body) {
-  std::vector<std::string> out;
-  Result<Value> value = decode_value(body);
-  const Map* map = value ? value->find<Map>() : nullptr;
-  auto files = map ? map->find("files") : Map::const_iterator();
-  const List* list = map && files != map->end() ? files->second.find<List>() : nullptr;
-  if (!list) return out;
-  for (const Value& item : *list) {
-    const Map* file = item.find<Map>();
-    auto digest = file ? file->find("digest") : Map::const_iterator();
-    if (file && digest != file->end() && digest->second.is<std::string>())
-      out.push_back(digest->second.get<std::string>());
-  }
-  return out;
 }
 
 RunRow run_row(const StoreStatement& row) {
@@ -193,12 +177,20 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
       auto heads = ledger->find(row.id);
       if (heads == ledger->end() && ledger_holds)
         report.findings.push_back({row.id, 0, "the ledger does not know this run"});
+      if (heads != ledger->end() && heads->second.rbegin()->second.kind == "pruned")
+        report.findings.push_back({row.id, 0, "this run was pruned, and is there again"});
       Result<void> checked = verify_run(row, heads == ledger->end() ? LedgerHeads() : heads->second, report);
       if (!checked) return checked;
       if (heads != ledger->end()) ledger->erase(heads);
     }
-    for (const auto& [id, heads] : *ledger)
-      if (run.empty() || run == id) report.findings.push_back({id, 0, "this run is missing: the ledger knows it"});
+    for (const auto& [id, heads] : *ledger) {
+      if (id.empty() || (!run.empty() && run != id)) continue;
+      if (heads.rbegin()->second.kind == "pruned") {
+        ++report.pruned;
+      } else {
+        report.findings.push_back({id, 0, "this run is missing: the ledger knows it"});
+      }
+    }
     if (note && (run.empty() || run == note->run))
       if (std::optional<std::string> missing = store_->missing_since(note))
         report.findings.push_back({note->run, note->seq, *missing});
@@ -213,17 +205,16 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
 
 Result<std::map<std::string, LedgerHeads>> SqliteJournal::verify_ledger(VerifyReport& report) {
   std::map<std::string, LedgerHeads> heads;
-  LedgerCheck check(store_->instance(), store_->public_key());
-  StoreStatement all =
-      store_->prepare("SELECT n, at_us, kind, run, run_seq, run_head, hash, signature FROM ledger ORDER BY n");
-  int code = SQLITE_ROW;
-  while ((code = all.step()) == SQLITE_ROW) {
+  Result<Identity> first = first_identity(*store_);
+  if (!first) return pass(first.error());
+  LedgerCheck check(first->instance, first->public_key);
+  Result<void> read = each_ledger_entry(*store_, [&](LedgerEntry&& entry) {
     ++report.ledger_entries;
-    LedgerEntry entry{all.number(0), all.number(1), all.text(2), all.text(3),
-                      all.number(4), all.text(5),   all.text(6), all.text(7)};
-    if (check.next(entry)) heads[entry.run].insert_or_assign(entry.run_seq, entry);
-  }
-  if (code != SQLITE_DONE) return pass(store_->error("reading the ledger"));
+    if (!check.next(entry)) return;
+    if (entry.kind == "adopted") ++report.adopted;
+    heads[entry.run].insert_or_assign(entry.run_seq, std::move(entry));
+  });
+  if (!read) return pass(read.error());
   if (check.finding()) report.findings.push_back(*check.finding());
   return heads;
 }
@@ -232,9 +223,11 @@ Result<void> SqliteJournal::verify_run(const RunRow& row, const LedgerHeads& led
   ++report.runs;
   ChainCheck check(row, &ledger);
   std::vector<std::string> digests;
+  RecordedStreams recorded;
   Result<void> all = each_event(row.id, -1, [&](Event&& event) {
     ++report.events;
     check.next(event);
+    recorded.note(event);
     if (event.kind == EventKind::run_created) digests = digests_in(event.body);
   });
   if (!all) return all;
@@ -247,20 +240,18 @@ Result<void> SqliteJournal::verify_run(const RunRow& row, const LedgerHeads& led
     if (file.bind(1, digest).step() != SQLITE_ROW)
       report.findings.push_back({row.id, 1, "its file " + digest + " is missing"});
   }
-  return verify_outputs(row.id, report);
+  return verify_outputs(row.id, std::move(recorded), report);
 }
 
-Result<void> SqliteJournal::verify_outputs(const std::string& run, VerifyReport& report) {
+Result<void> SqliteJournal::verify_outputs(const std::string& run, RecordedStreams recorded, VerifyReport& report) {
   Result<std::vector<OutputRecord>> all = outputs(run);
   if (!all) return pass(all.error());
   for (const OutputRecord& output : *all) {
-    // Of a stream that was too long only the ends are kept, and the digest is of all of it.
-    bool whole = output.bytes == output.head.size() + output.tail.size();
-    if (whole && sha256_hex(output.head + output.tail) != output.sha256)
-      report.findings.push_back({run, 0,
-                                 "the " + output.stream + " of `" + output.op.path + "`, attempt " +
-                                     std::to_string(output.attempt) + ", was changed"});
+    std::string problem = recorded.problem_with(output);
+    if (!problem.empty()) report.findings.push_back({run, 0, std::move(problem)});
   }
+  std::string missing = recorded.missing();
+  if (!missing.empty()) report.findings.push_back({run, 0, std::move(missing)});
   return {};
 }
 

@@ -1,11 +1,21 @@
 #include "interpreter/journal/sqlite_store.h"
 
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
+#include <cerrno>
+
+#include "interpreter/base/digest.h"
+#include "interpreter/journal/ledger_entries.h"
 #include "interpreter/journal/store_creation.h"
 #include "interpreter/journal/store_files.h"
 
 namespace muster {
+namespace {
+
+constexpr unsigned long shm_growth = 32 << 10;  // SQLite lets -shm grow by so many bytes at a time
+
+}  // namespace
 
 int count_wal_pages(void* store, sqlite3*, const char*, int pages) {
   static_cast<SqliteStore*>(store)->wal_pages_ = pages;
@@ -51,11 +61,12 @@ Error SqliteStore::error(const std::string& doing) const {
   error.message =
       "the store `" + path_ + "` failed (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
   error.cause = sqlite3_errstr(code);
+  if (has_no_room()) {
+    error.message = "the disk of the store `" + path_ + "` is full (" + doing + ")";
+    error.hint = "free space, then `muster resume` the run";
+    return error;
+  }
   switch (code & 0xFF) {
-    case SQLITE_FULL:
-      error.message = "the disk of the store `" + path_ + "` is full (" + doing + ")";
-      error.hint = "free space, then `muster resume` the run";
-      break;
     case SQLITE_BUSY:
     case SQLITE_PROTOCOL:
       error.code = ErrorCode::busy;
@@ -81,6 +92,18 @@ Error SqliteStore::error(const std::string& doing) const {
   return error;
 }
 
+// A write that found no room; not a sync: what that one lost cannot be known.
+bool SqliteStore::has_no_room() const {
+  if (!db_) return false;
+  int code = error_code(), system = sqlite3_system_errno(db_);
+  bool system_says = system == ENOSPC || system == EDQUOT;
+  if ((code & 0xFF) == SQLITE_FULL || (code == SQLITE_IOERR_WRITE && system_says)) return true;
+  // Of -shm SQLite does not keep what the system said.
+  struct statvfs disk {};
+  return code == SQLITE_IOERR_SHMSIZE && ::statvfs(folder_of(path_).c_str(), &disk) == 0 &&
+         disk.f_bavail * disk.f_frsize < shm_growth;
+}
+
 int SqliteStore::error_code() const { return sqlite3_extended_errcode(db_); }
 int64_t SqliteStore::changed_rows() const { return sqlite3_changes64(db_); }
 
@@ -91,6 +114,11 @@ StoreStatement SqliteStore::prepare(const char* sql) {
   sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
   if (raw) statements_.emplace_back(sql, raw);
   return StoreStatement(raw);
+}
+
+bool SqliteStore::was_pruned(const std::string& run, int64_t seq) {
+  StoreStatement entry = prepare("SELECT 1 FROM ledger WHERE kind = 'pruned' AND run = ? AND run_seq >= ? LIMIT 1");
+  return entry.bind(1, run).bind(2, seq).step() == SQLITE_ROW;
 }
 
 std::optional<std::string> SqliteStore::missing_since(const std::optional<HeadNote>& note) {
@@ -105,7 +133,7 @@ std::optional<std::string> SqliteStore::missing_since(const std::optional<HeadNo
     StoreStatement event = prepare("SELECT hash FROM event WHERE run = ? AND seq = ?");
     if (event.bind(1, note->run).bind(2, note->seq).step() == SQLITE_ROW) found = event.text(0);
   }
-  if (found == note->hash) return std::nullopt;
+  if (found == note->hash || (next == 1 && was_pruned(note->run, note->seq))) return std::nullopt;
   if (note->seq < next)
     return "event " + std::to_string(note->seq) + " of run " + note->run + " is not the one that was written last";
   int64_t lost = note->seq - next + 1;
@@ -115,7 +143,10 @@ std::optional<std::string> SqliteStore::missing_since(const std::optional<HeadNo
 
 Result<void> SqliteStore::transact(const std::function<Result<void>()>& body) {
   StoreStatement begin = prepare("BEGIN IMMEDIATE");
-  if (begin.step() != SQLITE_DONE) return pass(error("beginning to write"));
+  if (begin.step() != SQLITE_DONE) {
+    was_full_ = has_no_room();
+    return pass(error("beginning to write"));
+  }
   Result<void> done;
   if (!note_checked_) {
     if (std::optional<std::string> missing = missing_since(lock_.noted())) {
@@ -129,8 +160,11 @@ Result<void> SqliteStore::transact(const std::function<Result<void>()>& body) {
   if (done) {
     StoreStatement commit = prepare("COMMIT");
     if (commit.step() == SQLITE_DONE) return {};
+    was_full_ = has_no_room();
     done = pass(error("committing"));
-    broken_ = true;
+    broken_ = !was_full_;
+  } else {
+    was_full_ = done.error().code == ErrorCode::storage && has_no_room();
   }
   sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
   return done;
@@ -142,8 +176,9 @@ Result<void> SqliteStore::write(const std::function<Result<void>()>& body) {
   Result<StoreLock::Held> held = lock_.hold();
   if (!held) return pass(held.error());
   next_note_.reset();
+  was_full_ = false;
   Result<void> done = transact(body);
-  if (!done && done.error().code == ErrorCode::storage) broken_ = true;
+  if (!done && done.error().code == ErrorCode::storage && !was_full_) broken_ = true;
   if (done && next_note_) lock_.note(*next_note_);
   return done;
 }
@@ -160,6 +195,41 @@ Result<void> SqliteStore::read(const std::function<Result<void>()>& body) {
   return done;
 }
 
+Result<void> SqliteStore::copy_to(sqlite3* copy) {
+  sqlite3_backup* backup = sqlite3_backup_init(copy, "main", db_, "main");
+  if (!backup) return fail(ErrorCode::storage, sqlite3_errmsg(copy));
+  sqlite3_backup_step(backup, -1);
+  int code = sqlite3_backup_finish(backup);
+  if (code != SQLITE_OK) return fail(ErrorCode::storage, sqlite3_errstr(code));
+  return {};
+}
+
+Result<SignedHead> SqliteStore::adopt(const SigningKey& key, Timestamp now) {
+  std::string before_instance = instance_, before_key = public_key_;
+  Result<SignedHead> head = SignedHead{};
+  // The note beside it, if there is one, is of another store's life.
+  lock_.forget();
+  Result<void> done = write([&]() -> Result<void> {
+    instance_ = sha256_hex("muster-store-1" + key.public_hex + std::to_string(now.us) + before_instance).substr(0, 32);
+    public_key_ = key.public_hex;
+    StoreStatement row = prepare(
+        "INSERT INTO store(instance, created_at, muster_version, public_key) SELECT ?, ?, muster_version, ? FROM store "
+        "ORDER BY rowid DESC LIMIT 1");
+    if (row.bind(1, instance_).bind(2, now.us).bind(3, public_key_).step() != SQLITE_DONE)
+      return pass(error("adopting"));
+    LedgerEntry entry;
+    entry.at_us = now.us;
+    entry.kind = "adopted";
+    entry.run_head = public_key_;
+    head = add_ledger_entry(*this, key, std::move(entry));
+    return head ? Result<void>() : pass(head.error());
+  });
+  if (done) return head;
+  instance_ = before_instance;
+  public_key_ = before_key;
+  return pass(done.error());
+}
+
 void SqliteStore::checkpoint(LogAfter after) {
   if (broken_) return;
   Result<StoreLock::Held> held = lock_.hold();
@@ -167,8 +237,9 @@ void SqliteStore::checkpoint(LogAfter after) {
   sqlite3_busy_timeout(db_, 0);  // readers do not hold us up: what they still need stays in the log until the next time
   int mode = after == LogAfter::emptied ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
   int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, nullptr, nullptr);
+  bool no_room = code != SQLITE_OK && has_no_room();  // the log keeps it until there is
   sqlite3_busy_timeout(db_, static_cast<int>(patience_.count()));
-  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY && (code & 0xFF) != SQLITE_LOCKED) broken_ = true;
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY && (code & 0xFF) != SQLITE_LOCKED && !no_room) broken_ = true;
 }
 
 Result<void> SqliteStore::connect(const OpenOptions& options) {
@@ -197,21 +268,18 @@ Result<void> SqliteStore::connect(const OpenOptions& options) {
   return {};
 }
 
-Result<void> SqliteStore::recognise() {
+Result<void> SqliteStore::recognise(const OpenOptions& options) {
   // The header in the file was looked at before; a log beside it may hold a newer one.
   StoreStatement version = prepare("PRAGMA user_version");
   if (version.step() != SQLITE_ROW) return pass(error("reading its version"));
-  if (version.number(0) != store_version)
-    return fail(ErrorCode::refused,
-                "the store `" + path_ + "` has version " + std::to_string(version.number(0)) +
-                    ", and this muster knows version " + std::to_string(store_version),
-                "use the muster that made it, or name another store with `--store`");
+  if (version.number(0) != options.versions->newest())
+    return pass(unknown_version(path_, version.number(0), options.versions->newest()));
   StoreStatement mode = prepare("PRAGMA journal_mode");
   if (mode.step() != SQLITE_ROW) return pass(error("reading its mode"));
   if (mode.text(0) != "wal")
     return fail(ErrorCode::refused, "the store `" + path_ + "` is not in WAL mode: `" + mode.text(0) + "`",
                 "another program changed it; `PRAGMA journal_mode=WAL` changes it back");
-  StoreStatement store = prepare("SELECT instance, public_key FROM store");
+  StoreStatement store = prepare("SELECT instance, public_key FROM store ORDER BY rowid DESC LIMIT 1");
   if (store.step() != SQLITE_ROW) return pass(error("reading its identity"));
   instance_ = store.text(0);
   public_key_ = store.text(1);
@@ -219,7 +287,8 @@ Result<void> SqliteStore::recognise() {
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, const OpenOptions& options) {
-  Result<StorePlace> place = find_store(path, options.vfs, options.create);
+  int newest = options.versions->newest();
+  Result<StorePlace> place = find_store(path, options.vfs, options.create, newest);
   if (!place) return pass(place.error());
   Result<StoreLock> lock = StoreLock::open(place->path, options.patience);
   if (!lock) return pass(lock.error());
@@ -227,7 +296,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
     Result<StoreLock::Held> held = lock->hold();
     if (!held) return pass(held.error());
     // Another process may have made it while we waited for the lock.
-    place = find_store(place->path, options.vfs, options.create);
+    place = find_store(place->path, options.vfs, options.create, newest);
     if (!place) return pass(place.error());
     if (!place->there) {
       lock->forget();
@@ -235,9 +304,16 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
       if (!made) return pass(made.error());
     }
   }
+  if (place->version < newest) {
+    Result<StoreLock::Held> held = lock->hold();
+    if (!held) return pass(held.error());
+    // Another process may have done it meanwhile, and it stands in the log: the header alone does not tell.
+    Result<void> migrated = migrate_store(place->path, options.vfs, *options.versions);
+    if (!migrated) return pass(migrated.error());
+  }
   auto store = std::unique_ptr<SqliteStore>(new SqliteStore(place->path, std::move(*lock), options));
   Result<void> ready = store->connect(options);
-  if (ready) ready = store->recognise();
+  if (ready) ready = store->recognise(options);
   if (!ready) return pass(ready.error());
   return store;
 }

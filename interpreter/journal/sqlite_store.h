@@ -3,8 +3,9 @@
 //
 // Units:  wal_pages counts pages of 4 KiB.
 // Errors: `refused` for what is no store of ours, or a newer one, or one that may not be written; `busy` when somebody
-//         else writes for longer than our patience; `corrupt` for a damaged file; `storage` for disk errors, after
-//         which nothing more is written through this object: what a failed sync left behind cannot be known.
+//         else writes for longer than our patience; `corrupt` for a damaged file; `storage` for disk errors. After one
+//         nothing more is written through this object, since what a failed sync left behind cannot be known; only a
+//         full disk leaves everything as it was (was_full).
 // Source: docs/journal.md.
 #pragma once
 
@@ -17,7 +18,10 @@
 #include <vector>
 
 #include "interpreter/journal/journal.h"
+#include "interpreter/journal/ledger.h"
 #include "interpreter/journal/store_lock.h"
+#include "interpreter/journal/store_migration.h"
+#include "interpreter/journal/store_reserve.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -29,6 +33,8 @@ struct OpenOptions {
   std::string vfs;                             // SQLite's name of it; empty: the default
   bool synchronous = true;                     // false: a test's control that must lose data
   std::chrono::milliseconds patience{10'000};  // with whoever else writes
+  int64_t reserve = reserve_size;              // bytes
+  const StoreVersions* versions = &store_versions();
 };
 
 [[nodiscard]] Result<std::unique_ptr<Journal>> open_sqlite_journal(const std::string& path, const OpenOptions& options);
@@ -67,6 +73,9 @@ class SqliteStore {
   [[nodiscard]] StoreStatement prepare(const char* sql);
   // BEGIN IMMEDIATE … COMMIT under the lock; rolled back when the body fails.
   [[nodiscard]] Result<void> write(const std::function<Result<void>()>& body);
+  // Whether the last write() failed for want of room: nothing of it is there, and others may follow.
+  [[nodiscard]] bool was_full() const { return was_full_; }
+  [[nodiscard]] const StoreReserve& reserve() const { return reserve_; }
   // What the body reads is one state, whatever others write meanwhile. Not inside write().
   [[nodiscard]] Result<void> read(const std::function<Result<void>()>& body);
   // To be noted with the commit that is under way.
@@ -75,6 +84,10 @@ class SqliteStore {
   // Why the store is older than the last note; nothing: it is not. Inside write() or read(), with a note read before
   // it.
   [[nodiscard]] std::optional<std::string> missing_since(const std::optional<HeadNote>& note);
+  // One state of it, page by page, into an empty database.
+  [[nodiscard]] Result<void> copy_to(sqlite3* copy);
+  // From now on the store is another one, with this key; the ledger's entry says so.
+  [[nodiscard]] Result<SignedHead> adopt(const SigningKey& key, Timestamp now);
   void checkpoint(LogAfter after);  // a busy one is left to the next
   [[nodiscard]] int64_t wal_pages() const { return wal_pages_; }
   [[nodiscard]] Error error(const std::string& doing) const;  // from SQLite's last error
@@ -86,20 +99,23 @@ class SqliteStore {
 
  private:
   SqliteStore(std::string path, StoreLock lock, const OpenOptions& options)
-      : path_(std::move(path)), lock_(std::move(lock)), patience_(options.patience) {}
+      : path_(std::move(path)), lock_(std::move(lock)), reserve_(path_, options.reserve), patience_(options.patience) {}
   [[nodiscard]] Result<void> connect(const OpenOptions& options);
-  [[nodiscard]] Result<void> recognise();
+  [[nodiscard]] Result<void> recognise(const OpenOptions& options);
+  [[nodiscard]] bool has_no_room() const;
+  [[nodiscard]] bool was_pruned(const std::string& run, int64_t seq);
   [[nodiscard]] Result<void> transact(const std::function<Result<void>()>& body);
 
   std::string path_, instance_, public_key_;
   sqlite3* db_ = nullptr;
   StoreLock lock_;
+  StoreReserve reserve_;
   std::chrono::milliseconds patience_;
   std::vector<std::pair<const char*, sqlite3_stmt*>> statements_;
   std::optional<HeadNote> next_note_;
   bool note_checked_ = false;
   int64_t wal_pages_ = 0;
-  bool broken_ = false;
+  bool broken_ = false, was_full_ = false;
   friend int count_wal_pages(void*, sqlite3*, const char*, int);
 };
 

@@ -15,6 +15,7 @@
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/journal/ledger.h"
 #include "interpreter/journal/store_files.h"
+#include "interpreter/journal/store_migration.h"
 
 namespace muster {
 namespace {
@@ -68,9 +69,9 @@ Result<void> fill(const std::string& path, const std::string& temporary, const s
   // mode comes last: closing then leaves one file.
   std::string text = "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=FULL; BEGIN;" + std::string(schema) +
                      "PRAGMA application_id=" + std::to_string(store_application_id) +
-                     "; PRAGMA user_version=" + std::to_string(store_version) + "; INSERT INTO store VALUES('" +
-                     instance + "', " + std::to_string(now) + ", '0.1.0', '" + public_key +
-                     "'); COMMIT; PRAGMA journal_mode=WAL;";
+                     "; PRAGMA user_version=" + std::to_string(store_versions().newest()) +
+                     "; INSERT INTO store VALUES('" + instance + "', " + std::to_string(now) + ", '0.1.0', '" +
+                     public_key + "'); COMMIT; PRAGMA journal_mode=WAL;";
   if (sqlite3_exec(db.get(), text.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
     return cannot_make(path, sqlite3_errmsg(db.get()));
   return {};

@@ -95,7 +95,7 @@ uint32_t word(std::string_view bytes, size_t at) {
   return out;
 }
 
-Result<void> check_header(const std::string& path, const std::string& vfs) {
+Result<int> check_header(const std::string& path, const std::string& vfs, int newest) {
   constexpr size_t version_at = 60, application_at = 68, needed = 72;
   Result<std::string> header = first_bytes(path, vfs, needed);
   if (!header) return pass(header.error());
@@ -103,12 +103,8 @@ Result<void> check_header(const std::string& path, const std::string& vfs) {
   if (word(*header, application_at) != static_cast<uint32_t>(store_application_id))
     return no_store(path, "it is another program's database");
   uint32_t version = word(*header, version_at);
-  if (version != static_cast<uint32_t>(store_version))
-    return fail(ErrorCode::refused,
-                "the store `" + path + "` has version " + std::to_string(version) + ", and this muster knows version " +
-                    std::to_string(store_version),
-                "use the muster that made it, or name another store with `--store`");
-  return {};
+  if (version < 1 || version > static_cast<uint32_t>(newest)) return pass(unknown_version(path, version, newest));
+  return static_cast<int>(version);
 }
 
 // SQLite would play these into a new store of that name.
@@ -135,12 +131,21 @@ std::string_view unfit_file_system(uint64_t magic) {
   return {};
 }
 
+Error unknown_version(const std::string& path, int64_t version, int newest) {
+  Error error;
+  error.code = ErrorCode::refused;
+  error.message = "the store `" + path + "` has version " + std::to_string(version) +
+                  ", and this muster knows version " + std::to_string(newest);
+  error.hint = "use the muster that made it, or name another store with `--store`";
+  return error;
+}
+
 std::string folder_of(const std::string& path) {
   size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<StorePlace> find_store(const std::string& path, const std::string& vfs, bool create) {
+Result<StorePlace> find_store(const std::string& path, const std::string& vfs, bool create, int newest) {
   struct stat status {};
   bool there = ::stat(path.c_str(), &status) == 0;
   if (!there && errno != ENOENT && errno != ENOTDIR)
@@ -161,7 +166,7 @@ Result<StorePlace> find_store(const std::string& path, const std::string& vfs, b
     size_t slash = path.rfind('/');
     std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
     if (name.empty()) return no_store(path, "it is a directory");
-    StorePlace place{(folder == "/" ? "" : folder) + "/" + name, false};
+    StorePlace place{(folder == "/" ? "" : folder) + "/" + name, false, newest};
     Result<void> fit = check_file_system(place.path);
     if (fit) fit = check_leftovers(place.path);
     if (!fit) return pass(fit.error());
@@ -176,9 +181,10 @@ Result<StorePlace> find_store(const std::string& path, const std::string& vfs, b
   if (real.empty())
     return fail(ErrorCode::storage, "the store `" + path + "` cannot be found: " + std::strerror(errno));
   Result<void> fit = check_file_system(real);
-  if (fit) fit = check_header(real, vfs);
   if (!fit) return pass(fit.error());
-  return StorePlace{std::move(real), true};
+  Result<int> version = check_header(real, vfs, newest);
+  if (!version) return pass(version.error());
+  return StorePlace{std::move(real), true, *version};
 }
 
 }  // namespace muster

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "interpreter/journal/journal.h"
 
@@ -44,6 +45,27 @@ class ChainCheck {
   std::optional<RunState> ending_;
   std::optional<VerifyFinding> finding_;
 };
+
+// The digests of a run's outputs, as its events hold them.
+class RecordedStreams {
+ public:
+  void note(const Event& event);
+  // What is wrong with it; empty: it is what was recorded. Each is asked for once.
+  [[nodiscard]] std::string problem_with(const OutputRecord& output);
+  // The first that was recorded and not asked for; empty: none, or there was no room for it.
+  [[nodiscard]] std::string missing() const;
+
+ private:
+  struct Digests {
+    int64_t bytes = 0;
+    std::string sha256, kept;
+  };
+  std::map<std::string, Digests> streams_;  // by op, attempt and name
+  bool may_miss_some_ = false;
+};
+
+// The digests of the files that a run was made of, from the body of its first event.
+[[nodiscard]] std::vector<std::string> digests_in(const std::string& body);
 
 class LedgerCheck {
  public:

@@ -188,7 +188,21 @@ void describe(Configuration& c, V& visit) {
   visit("store", c.store, Need::optional, "where runs are kept: `sqlite:PATH`");
   visit("groups", c.groups, Need::optional, "groups of people: a name with its OS users");
   visit("gates", c.gates, Need::optional, "rules for all gates");
-  visit.later({"people", "channels", "limits", "retention", "anchors", "proxy"});
+  visit("retention", c.retention, Need::optional, "what `muster prune` takes away when it is not told otherwise");
+  visit("anchors", c.anchors, Need::optional, "where the ledger's signed heads go");
+  visit.later({"people", "channels", "limits", "proxy"});
+}
+
+template <class V>
+void describe(RetentionRules& r, V& visit) {
+  visit("older", r.older, Need::optional, "runs that ended longer ago: `90d`");
+  visit("keep", r.keep, Need::optional, "the newest so many ended runs always stay");
+}
+
+template <class V>
+void describe(Anchors& a, V& visit) {
+  visit("file", a.file, Need::optional, "a file that each head is appended to, as a line of JSON");
+  visit("command", a.command, Need::optional, "a program and its arguments; it is given each head on its stdin");
 }
 
 template <class V>

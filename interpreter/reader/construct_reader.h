@@ -45,6 +45,8 @@ class ConstructReader {
   bool read(const YamlNode& node, Wait& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Audit& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, GateRules& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, RetentionRules& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, Anchors& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Claim& out, std::string_view key);
   bool read(const YamlNode& node, Step& out, std::string_view key);
   bool read(const YamlNode& node, Phase& out, std::string_view key);
@@ -52,6 +54,9 @@ class ConstructReader {
   bool read(const YamlNode& node, Requirement& out, std::string_view key);
 
   bool read(const YamlNode& node, std::vector<Name>& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<std::string>& out, std::string_view key) {
+    return read_list(node, out, key);
+  }
   bool read(const YamlNode& node, std::vector<Claim>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Requirement>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Step>& out, std::string_view key) { return read_list(node, out, key); }

@@ -54,7 +54,21 @@ void check_more(const Playbook& playbook, const YamlTree& tree, Diagnostics& pro
     return;
   }
 }
-void check_more(const Configuration&, const YamlTree&, Diagnostics&) {}
+void check_more(const Configuration& configuration, const YamlTree&, Diagnostics& problems) {
+  // Nothing has a value yet where this is read.
+  auto literal = [&problems](const auto& value, std::string_view key) {
+    if (value && !value->known && !value->text.is_constant())
+      problems.push_back({Severity::error,
+                          "literal-only",
+                          value->text.at,
+                          "`" + std::string(key) + "` of the configuration is fixed text",
+                          "write it out",
+                          {}});
+  };
+  if (!configuration.retention) return;
+  literal(configuration.retention->older, "older");
+  literal(configuration.retention->keep, "keep");
+}
 
 template <class T>
 std::optional<T> read_file(const SourceFiles& files, uint32_t file, std::string_view what, Diagnostics& problems) {

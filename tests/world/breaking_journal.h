@@ -30,6 +30,13 @@ class BreakingJournal final : public Journal {
     left_ = commits;
     unheard_ = commits > 0;
   }
+  // After so many more successful commits the disk is full: only what comes from the reserve is stored; -1: never.
+  void full_after(int commits) {
+    std::lock_guard lock(mutex_);
+    room_ = commits;
+    was_full_ = false;
+  }
+  bool was_full() const { return was_full_; }
   // As another process would: nothing of the one before is left.
   void close() { inner_.reset(); }
   void reopen() {
@@ -46,7 +53,10 @@ class BreakingJournal final : public Journal {
     return write([&] { return inner_->own(run, owner, person, now); });
   }
   Result<CommitAnswer> commit(Lease& lease, const Commit& commit) override {
-    return write([&] { return inner_->commit(lease, commit); });
+    return write([&]() -> Result<CommitAnswer> {
+      if (!commit.from_reserve && !has_room()) return CommitAnswer::full;
+      return inner_->commit(lease, commit);
+    });
   }
   Result<void> say(const std::string& run, const Event& event) override { return inner_->say(run, event); }
   Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) override {
@@ -74,12 +84,18 @@ class BreakingJournal final : public Journal {
     if (!heard) return broken();
     return answer;
   }
+  bool has_room() {
+    std::lock_guard lock(mutex_);
+    if (room_ < 0) return true;
+    if (room_ > 0) return --room_, true;
+    return was_full_ = true, false;
+  }
   static tl::unexpected<Error> broken() { return fail(ErrorCode::storage, "the journal broke here"); }
 
   Open open_;
   std::mutex mutex_;
-  int left_ = -1;
-  bool unheard_ = false;
+  int left_ = -1, room_ = -1;
+  bool unheard_ = false, was_full_ = false;
   std::unique_ptr<Journal> inner_;
 };
 

@@ -67,6 +67,11 @@ class CrashVfs {
     writes_ = syncs_ = 0;
     struck_ = false;
   }
+  // A full disk has room again for so many bytes once this file is gone.
+  void reserve(std::string path, int64_t bytes) {
+    reserve_ = std::move(path);
+    credit_ = bytes;
+  }
   // Power is back: what is on the disk is all there is.
   void restart() {
     plan(Fault::none);
@@ -142,14 +147,26 @@ class CrashVfs {
     struck_ = true;
     return true;
   }
-  int refuse_write() {
+  // Of a full disk: whether a reserve that was given up makes room for it.
+  bool finds_room(int64_t bytes) {
+    if (reserve_.empty() || ::access(reserve_.c_str(), F_OK) == 0 || credit_ < bytes) return false;
+    credit_ -= bytes;
+    return true;
+  }
+  int refuse_write(int64_t bytes) {
     if (off_) return SQLITE_IOERR;
     if (strikes(At::write)) {
       if (fault_ == Fault::power_loss) lose_power();
       if (fault_ == Fault::disk_full) full_ = true;
       if (fault_ != Fault::disk_full) return SQLITE_IOERR_WRITE;
     }
-    return full_ ? SQLITE_FULL : SQLITE_OK;
+    return full_ && !finds_room(bytes) ? SQLITE_FULL : SQLITE_OK;
+  }
+  // What a write up to there needs of a disk: blocks that the file has are its own.
+  static int64_t growth(sqlite3_file* raw, int64_t end) {
+    sqlite3_int64 now = 0;
+    real(raw)->pMethods->xFileSize(real(raw), &now);
+    return std::max<int64_t>(0, end - now);
   }
   Write remember(sqlite3_file* raw, int64_t offset, int64_t size) {
     Write write;
@@ -164,7 +181,7 @@ class CrashVfs {
   }
   static int write(sqlite3_file* raw, const void* bytes, int size, sqlite3_int64 offset) {
     CrashVfs& self = *file(raw).vfs;
-    if (int code = self.refuse_write()) return code;
+    if (int code = self.refuse_write(growth(raw, offset + size))) return code;
     Write write = self.remember(raw, offset, size);
     write.after.assign(static_cast<const char*>(bytes), static_cast<size_t>(size));
     self.files_[*file(raw).path].push_back(std::move(write));
@@ -172,7 +189,7 @@ class CrashVfs {
   }
   static int truncate(sqlite3_file* raw, sqlite3_int64 size) {
     CrashVfs& self = *file(raw).vfs;
-    if (int code = self.refuse_write()) return code;
+    if (int code = self.refuse_write(0)) return code;
     sqlite3_int64 now = 0;
     real(raw)->pMethods->xFileSize(real(raw), &now);
     Write write = self.remember(raw, size, now - size);
@@ -273,7 +290,8 @@ class CrashVfs {
   Fault fault_ = Fault::none;
   At at_ = At::write;
   Loss loss_ = Loss::all;
-  int64_t n_ = 0, writes_ = 0, syncs_ = 0;
+  int64_t n_ = 0, writes_ = 0, syncs_ = 0, credit_ = 0;
+  std::string reserve_;
   bool off_ = false, full_ = false, struck_ = false;
 };
 

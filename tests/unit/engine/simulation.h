@@ -251,9 +251,11 @@ class Simulation final : public Observer {
   std::vector<std::string> deeds;
   std::map<std::string, Deed> script;  // by name
 
-  void happened(const Event& event, const RunHistory&) override {
+  void happened(const Event& event, const RunHistory& history) override {
     events.push_back(std::string(name_of(event.kind)) + " " + event.op.path);
+    if (watch) watch(history);
   }
+  std::function<void(const RunHistory&)> watch;  // behind each event that was stored
   void progress(const OpId&, int64_t, int64_t, std::string_view) override {}
   std::vector<std::string> events;
 

@@ -1,4 +1,4 @@
-// Power losses, full disks and failed syncs at every write and at every sync of a run.
+// Power losses, failed writes and failed syncs at every write and at every sync of a run.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -187,39 +187,6 @@ TEST(PowerLoss, WithoutSyncsIsNoticedByTheNoteOfTheLastHead) {
   EXPECT_NE(lease.error().message.find("the journal is missing"), std::string::npos) << lease.error().message;
 }
 
-TEST(FullDisk, AtAnyWriteFailsTheCommitChangesNothingAndEndsWriting) {
-  int failed = 0;
-  for (int64_t n = 1;; ++n) {
-    SCOPED_TRACE("write " + std::to_string(n));
-    QuickDirectory folder;
-    std::string path = folder.path() + "/muster.db";
-    CrashVfs vfs("full-disk");
-    vfs.plan(CrashVfs::Fault::disk_full, CrashVfs::At::write, n);
-    Sequence sequence;
-    Sequence::Went went = sequence.go(path, vfs.name());
-    if (!vfs.struck()) break;
-    if (went.error) {
-      ++failed;
-      EXPECT_EQ(went.error->code, ErrorCode::storage) << went.error->message;
-    }
-    if (went.created && went.error) {
-      EXPECT_NE(went.error->message.find("full"), std::string::npos) << went.error->message;
-      EXPECT_EQ(went.lease.next_seq, went.acknowledged + 2) << "the lease has not moved";
-      int64_t writes = vfs.writes();
-      Result<CommitAnswer> again = went.journal->commit(went.lease, ending());
-      ASSERT_FALSE(again.has_value());
-      EXPECT_EQ(again.error().code, ErrorCode::storage);
-      EXPECT_EQ(went.journal->say(run_id, event(EventKind::vote)).error().code, ErrorCode::storage);
-      EXPECT_EQ(vfs.writes(), writes) << "nothing more is tried";
-    }
-    went.journal.reset();
-    vfs.restart();  // space was freed
-    EXPECT_EQ(look(path, sequence, went, 0), Found::prefix);
-    if (HasFailure()) return;
-  }
-  EXPECT_GT(failed, 4 * steps);
-}
-
 TEST(FailedSync, IsFinalAndLosesNothingThatWasAcknowledged) {
   int failed = 0;
   for (int64_t n = 1;; ++n) {
@@ -252,7 +219,7 @@ TEST(FailedSync, IsFinalAndLosesNothingThatWasAcknowledged) {
 }
 
 TEST(FailedWrite, ChangesNothing) {
-  for (int64_t n = 3;; n += 7) {
+  for (int64_t n = 1;; ++n) {
     SCOPED_TRACE("write " + std::to_string(n));
     QuickDirectory folder;
     std::string path = folder.path() + "/muster.db";

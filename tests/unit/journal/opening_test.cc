@@ -234,7 +234,7 @@ TEST_F(Store, IsReadableByNobodyElseWhateverTheUmask) {
       EXPECT_EQ(mode, entry.is_directory() ? 0700u : 0600u) << entry.path();
       files += entry.is_regular_file() ? 1 : 0;
     }
-    EXPECT_EQ(files, 6) << "muster.db, -wal, -shm, .lock, .key, .owners/<id>";
+    EXPECT_EQ(files, 7) << "muster.db, -wal, -shm, .lock, .key, .reserve, .owners/<id>";
   }
 }
 

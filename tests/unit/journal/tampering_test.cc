@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "interpreter/base/digest.h"
+#include "interpreter/base/json.h"
 #include "interpreter/journal/chain.h"
 #include "interpreter/journal/journal.h"
 #include "interpreter/journal/verify.h"
@@ -28,10 +29,13 @@ class Tampering : public testing::Test {
           event(EventKind::run_created, "", 0, R"({"files":[{"digest":")" + sha256_hex(text) + R"("}]})")};
       Result<Lease> lease = journal->create(run, first, this_owner());
       ASSERT_TRUE(lease.has_value()) << message_of(lease);
+      std::vector<OutputRecord> outputs = {
+          {OpId{"replace/restored"}, 1, "stdout", "restored", "", 8, sha256_hex("restored")},
+          {OpId{"replace/restored"}, 1, "stderr", "long", "er", 4711, std::string(64, '7')}};
       Commit commit = commit_of({event(EventKind::intent, "replace/restored", 1, R"({"effect":"write"})"),
-                                 event(EventKind::outcome, "replace/restored", 1, R"({"ok":true})")});
-      commit.outputs = {{OpId{"replace/restored"}, 1, "stdout", "restored", "", 8, sha256_hex("restored")},
-                        {OpId{"replace/restored"}, 1, "stderr", "long", "er", 4711, std::string(64, '7')}};
+                                 event(EventKind::outcome, "replace/restored", 1,
+                                       encode_value(Map{{"ok", true}, {"streams", outputs_in_event(outputs)}}))});
+      commit.outputs = outputs;
       commit.ops = {{OpId{"replace/restored"}, 1, "succeeded"}};
       ASSERT_TRUE(journal->commit(*lease, commit).has_value());
       ASSERT_TRUE(journal->commit(*lease, ending()).has_value());
@@ -163,8 +167,8 @@ TEST_F(Tampering, WithAWholeChainWrittenAnewIsFoundByTheLedger) {
 }
 
 TEST_F(Tampering, WithChainAndLedgerWrittenAnewIsFoundByTheSignature) {
-  tamper(path, "UPDATE event SET body = '{\"ok\":false}' WHERE run = '" + victim + "' AND seq = 3");
-  recompute_chain(3);
+  tamper(path, "UPDATE event SET body = '{\"effect\":\"read\"}' WHERE run = '" + victim + "' AND seq = 2");
+  recompute_chain(2);
   std::string where = " FROM ledger WHERE n = 4";
   LedgerEntry entry{4,       std::stoll(column(path, "SELECT at_us" + where).at(0)),
                     "ended", victim,
@@ -215,6 +219,34 @@ TEST_F(Tampering, WithAPlaybookOrAnOutputIsFound) {
   std::vector<VerifyFinding> all = findings();
   ASSERT_EQ(all.size(), 2u) << "in each run";
   EXPECT_NE(all[0].message.find("its file " + digest + " is missing"), std::string::npos) << all[0].message;
+}
+
+TEST_F(Tampering, WithAnOutputIsFoundByTheDigestsThatItsEventHolds) {
+  const std::string own = " WHERE run = '" + victim + "' AND stream = 'stderr'";
+  for (const auto& [change, back] : std::vector<std::pair<std::string, std::string>>{
+           {"head = 'LONG'", "head = 'long'"},
+           {"tail = 'xx'", "tail = 'er'"},
+           {"head = 'longe', tail = 'r'", "head = 'long', tail = 'er'"},
+           {"bytes = 4712", "bytes = 4711"},
+           {"sha256 = '" + std::string(64, '8') + "'", "sha256 = '" + std::string(64, '7') + "'"}}) {
+    SCOPED_TRACE(change);
+    tamper(path, "UPDATE output SET " + change + own);
+    finds(victim, 0, "stderr of `replace/restored`, attempt 1, was changed");
+    tamper(path, "UPDATE output SET " + back + own);
+    EXPECT_TRUE(findings().empty());
+  }
+  // Both the stream and what the row says of it: alone it would hold.
+  tamper(path, "UPDATE output SET head = 'forged', bytes = 6, sha256 = '" + sha256_hex("forged") + "' WHERE run = '" +
+                   victim + "' AND stream = 'stdout'");
+  finds(victim, 0, "stdout of `replace/restored`, attempt 1, was changed");
+  tamper(path, "DELETE FROM output WHERE run = '" + victim + "' AND stream = 'stdout'");
+  finds(victim, 0, "stdout of `replace/restored`, attempt 1, is missing");
+}
+
+TEST_F(Tampering, WithAnOutputThatNoEventKnowsIsFound) {
+  tamper(path, "INSERT INTO output VALUES('" + victim + "', 'replace/other', 1, 'stdout', 'x', '', 1, '" +
+                   sha256_hex("x") + "')");
+  finds(victim, 0, "stdout of `replace/other`, attempt 1, was added");
 }
 
 TEST_F(Tampering, ByATriggerInTheFileHasNoEffect) {

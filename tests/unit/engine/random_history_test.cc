@@ -1,0 +1,182 @@
+// Random playbooks, killed at random commits and resumed: what the engine holds in memory is, behind every commit, what
+// a replay of the stored events gives.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "tests/unit/engine/simulation.h"
+
+namespace muster {
+namespace {
+
+using simulation::Simulation;
+
+std::string text_of_moment(const std::optional<Timestamp>& at) { return at ? std::to_string(at->us) : "-"; }
+std::string text_of_map(const std::optional<Map>& map) { return map ? encode_value(Value(*map)) : "-"; }
+std::string text_of_flag(const std::optional<bool>& flag) { return flag ? (*flag ? "yes" : "no") : "-"; }
+
+// Every field of a record.
+std::string described(const OpRecord& op) {
+  std::string out = std::string(name_of(op.state)) + " attempt " + std::to_string(op.attempt) +
+                    (op.intent_open ? " open" : "") + " effect " + op.effect + " certainty " + op.certainty + " when " +
+                    text_of_flag(op.when) + " result " + text_of_map(op.result) + " error " + text_of_map(op.error) +
+                    (op.outcome_ok ? " ok" : "") + (op.passed ? " passed" : "") + " started " +
+                    text_of_moment(op.started_at) + " ended " + text_of_moment(op.ended_at) + " as " +
+                    std::to_string(op.ended_seq) + " due " + text_of_moment(op.due_at) + " verified " +
+                    text_of_map(op.verified) + " gate " + std::string(name_of(op.gate.state)) + " " +
+                    std::to_string(op.gate.opening) + " " + op.gate.digest + " resolution " + op.resolution +
+                    " doubt " + op.doubt + (op.entered ? " entered" : "") + (op.timed_out ? " timed out" : "") +
+                    " waited " + std::to_string(op.waited_before.us) + (op.rollback_ended ? " rollback ended" : "") +
+                    " undone " + text_of_flag(op.rolled_back) + " to undo";
+  if (op.to_roll_back)
+    for (const std::string& step : *op.to_roll_back) out += " " + step;
+  for (const std::string& note : op.notes) out += " note " + note;
+  for (const auto& [name, mark] : op.marks)
+    out += " mark " + name + (mark.intent_open ? " open" : "") + (mark.value ? " " + encode_value(*mark.value) : "");
+  return out;
+}
+
+// By path: an engine looks at ops that nothing has happened to yet.
+std::map<std::string, std::string> described(const RunHistory& history) {
+  std::map<std::string, std::string> out;
+  const std::string nothing = described(OpRecord{});
+  for (const OpRecord* op : history.in_order())
+    if (std::string text = described(*op); text != nothing) out[op->op.path] = text;
+  out["/run"] = text_of_map(history.ended) + " " + std::to_string(history.last_seq) + " " +
+                std::to_string(history.waited_at_gates.us) + " " + std::to_string(history.last_at.us) +
+                (history.cancel ? " cancelled by " + history.cancel->person : "");
+  return out;
+}
+
+class Story {
+ public:
+  explicit Story(unsigned seed) : random_(seed) {}
+
+  // How each name behaves, by its first letter: g good, n fails without an effect, m fails and may have had one, t good
+  // the second time.
+  std::string playbook() {
+    std::string out = "muster: 1\nplaybook: story\nphases:\n";
+    int phases = below(3) + 1;
+    for (int phase = 0; phase < phases; ++phase) {
+      out += "  - id: p" + std::to_string(phase) + "\n";
+      if (chance(30)) out += "    parallel: true\n";
+      out += "    steps:\n";
+      int steps = below(4) + 1;
+      for (int step = 0; step < steps; ++step) out += this->step();
+    }
+    if (chance(40)) out += "always:\n  - {id: last, do: {name: glast}}\n";
+    return out;
+  }
+  int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
+  bool chance(int percent) { return below(100) < percent; }
+
+ private:
+  std::string step() {
+    std::string id = "s" + std::to_string(++steps_), out = "      - id: " + id + "\n";
+    const char* ways[] = {"g", "g", "g", "g", "n", "m", "t"};
+    std::string name = ways[below(7)] + id;
+    switch (below(6)) {
+      case 0:
+        return out + "        set: {x: " + std::to_string(below(9)) + "}\n";
+      case 1:
+        return out + "        look: {name: " + name + "}\n";
+      case 2:
+        return out + "        wait: {for: " + std::to_string(below(20) + 1) + "s}\n";
+      default:
+        break;
+    }
+    out += "        do: {name: " + name + "}\n";
+    if (chance(30)) out += "        retry: {attempts: " + std::to_string(below(3) + 1) + ", delay: 2s}\n";
+    if (chance(30)) out += "        idempotent: true\n";
+    if (chance(30))
+      out += std::string("        verify: {that: result.name == \"") + (chance(70) ? name : "x") + "\"}\n";
+    if (chance(20)) out += "        on_failure: continue\n";
+    if (chance(20)) out += std::string("        when: ") + (chance(50) ? "true" : "false") + "\n";
+    if (chance(40)) out += "        rollback: [{do: {name: gundo}}]\n";
+    return out;
+  }
+  std::mt19937 random_;
+  int steps_ = 0;
+};
+
+void behave(Simulation& sim) {
+  auto tried = std::make_shared<std::set<std::string>>();
+  for (int step = 1; step <= 20; ++step) {
+    std::string id = "s" + std::to_string(step);
+    sim.script["n" + id] = [](const StepInput&) -> Result<StepOutput> {
+      return fail(ErrorCode::unreachable, "nobody answered");
+    };
+    sim.script["m" + id] = [](const StepInput&) -> Result<StepOutput> {
+      return fail(ErrorCode::failed, "it said no", {}, Certainty::maybe);
+    };
+    sim.script["t" + id] = [id, tried](const StepInput&) -> Result<StepOutput> {
+      if (tried->insert(id).second) return fail(ErrorCode::unreachable, "not yet");
+      return StepOutput{Map{{"name", "t" + id}}, {}};
+    };
+  }
+}
+
+// Somebody settles every doubt, at random.
+void settle(Simulation& sim, Story& story) {
+  for (const OpRecord* op : open_doubts(sim.engine->history())) {
+    Event resolved;
+    resolved.kind = EventKind::resolved;
+    resolved.op = op->op;
+    resolved.attempt = op->attempt;
+    resolved.at = sim.clock.now();
+    const char* choices[] = {"succeeded", "failed", "retry", "skip"};
+    resolved.body = encode_value(Map{{"choice", choices[story.below(4)]}, {"person", "bob"}, {"reason", "looked"}});
+    ASSERT_TRUE(sim.journal->say(sim.run_id, resolved).has_value());
+  }
+}
+
+TEST(RandomHistories, ReplayToWhatTheEngineHoldsBehindEveryCommit) {
+  int ran = 0, killed = 0, compared = 0;
+  for (unsigned seed = 1; seed <= 80; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Story story(seed);
+    Simulation sim;
+    behave(sim);
+    std::string playbook = story.playbook();
+    if (!sim.load(playbook)) {
+      ADD_FAILURE() << sim.diagnostics << playbook;
+      return;
+    }
+    sim.watch = [&](const RunHistory& live) {
+      if (testing::Test::HasFailure()) return;
+      Result<RunRecord> record = sim.journal->read(sim.run_id.empty() ? sim.engine->run() : sim.run_id);
+      ASSERT_TRUE(record.has_value()) << record.error().message;
+      if (record->events.back().seq != live.last_seq) return;
+      Result<RunHistory> replayed = replay(record->events);
+      ASSERT_TRUE(replayed.has_value()) << replayed.error().message;
+      EXPECT_EQ(described(live), described(*replayed)) << "behind event " << live.last_seq << " of\n" << playbook;
+      ++compared;
+    };
+    sim.journal->fail_after(story.chance(70) ? 1 + story.below(14) : -1);
+    Result<Ending> ending = sim.run();
+    if (sim.run_id.empty()) continue;
+    for (int again = 0; again < 40; ++again) {
+      bool over = ending && has_ended(ending->state);
+      if (over || testing::Test::HasFailure()) break;
+      if (ending && ending->exit_code == 6) settle(sim, story);
+      killed += ending ? 0 : 1;
+      sim.journal->fail_after(again < 8 && story.chance(60) ? 1 + story.below(10) : -1);
+      ending = sim.resume();
+    }
+    ASSERT_TRUE(ending.has_value()) << ending.error().message << "\n" << playbook;
+    EXPECT_TRUE(has_ended(ending->state)) << ending->reason << "\n" << playbook;
+    Result<VerifyReport> report = sim.journal->verify();
+    ASSERT_TRUE(report.has_value());
+    for (const VerifyFinding& finding : report->findings) ADD_FAILURE() << finding.message;
+    ++ran;
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(ran, 60);
+  EXPECT_GT(killed, 15);
+  EXPECT_GT(compared, 500);
+}
+
+}  // namespace
+}  // namespace muster
