@@ -193,6 +193,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   view.finish();
   if (!ending) {
     int code = complain(ending.error());
+    if (code == exit_code::busy) return code;  // it goes on elsewhere, or what it needs is another's
     tell("  = help: what was recorded stands; " + muster_as_called(invocation) + " resume " + engine.run() + "\n");
     return code;
   }

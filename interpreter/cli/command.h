@@ -66,5 +66,6 @@ int logs_command(Invocation&);
 int report_command(Invocation&);
 int audit_command(Invocation&);
 int actions_command(Invocation&);
+int locks_command(Invocation&);
 
 }  // namespace muster

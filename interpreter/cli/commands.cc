@@ -95,6 +95,14 @@ const std::vector<CommandRow>& commands() {
         "the hash-chained log",
         {{"--verify", "", "check every link; exit 1 at the first that is broken", 0}}},
        audit_command},
+      {{"locks",
+        "",
+        0,
+        0,
+        "the locks that runs hold, and those whose owner is gone",
+        {{"--release", "NAME", "take this lock away from a run that nobody carries on", 0},
+         {"--reason", "TEXT", "why", 0}}},
+       locks_command},
       {{"actions", "[NAME]", 0, 1, "the actions and their fields", {}}, actions_command},
   };
   return rows;

@@ -11,6 +11,8 @@ namespace {
 // How often a loop looks for what other processes wrote, and tells them that it is alive.
 constexpr Duration foreign_look_every = Duration::milliseconds(100);
 constexpr Duration renewal_every = Duration::seconds(4);
+// An owner that cannot renew its lease stops before the lease has run out.
+constexpr Duration renewal_margin = Duration::seconds(5);
 
 }  // namespace
 
@@ -80,6 +82,7 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
                                   {"detached", request.detached},
                                   {"self_approval_allowed", parts_.configuration->self_approval_allowed()}});
   run_ = run.id;
+  lease_good_until_ = Duration{boot().us + lease_length.us};
   Result<Lease> lease = parts_.journal->create(run, {created}, owner_);
   if (!lease) return pass(lease.error());
   lease_ = *lease;
@@ -103,6 +106,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
     history_ = std::move(*ended);
     return {};
   }
+  lease_good_until_ = Duration{boot().us + lease_length.us};
   Result<Lease> lease = parts_.journal->own(run, owner_, who.person, parts_.world->clock.now());
   if (!lease) return pass(lease.error());
   lease_ = *lease;
@@ -199,19 +203,18 @@ Result<void> Engine::Loop::flush() {
         commit.release = true;
         commit.clear_due = true;
       } else {
-        commit.state = RunState::running;
+        commit.state = waits_for_person_ ? RunState::waiting : RunState::running;
       }
       Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
       if (!answer) {
         broken_ = true;
         return pass(answer.error());
       }
-      if (*answer == CommitAnswer::stored) break;
-      if (*answer == CommitAnswer::lost) {
-        broken_ = true;
-        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
-                    "watch it with `muster show " + run_ + "`");
+      if (*answer == CommitAnswer::stored) {
+        told_state_ = *commit.state;
+        break;
       }
+      if (*answer == CommitAnswer::lost) return taken_over();
       Result<void> taken = take_in_foreign();
       if (!taken) {
         broken_ = true;
@@ -225,10 +228,45 @@ Result<void> Engine::Loop::flush() {
     batch_ledger_.clear();
     for (const Event& event : stored) observer_.happened(event, history_);
   }
+  // A process that was stopped right here may wake up when its run has long been another's.
+  if (!after_commit_.empty() && boot() >= lease_good_until_) {
+    Result<void> kept = keep_lease();
+    if (!kept) return kept;
+  }
   std::vector<std::function<void()>> starts = std::move(after_commit_);
   after_commit_.clear();
   for (std::function<void()>& start : starts) start();
   return {};
+}
+
+tl::unexpected<Error> Engine::Loop::taken_over() {
+  broken_ = true;
+  return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
+              "watch it with `muster show " + run_ + "`");
+}
+
+Result<void> Engine::Loop::keep_lease() {
+  Duration at = boot();
+  Result<bool> held = parts_.journal->renew(lease_, owner_, now());
+  if (held && !*held) return taken_over();
+  if (held) {
+    lease_good_until_ = Duration{at.us + lease_length.us};
+  } else if (at.us + renewal_margin.us >= lease_good_until_.us) {
+    broken_ = true;
+    return pass(held.error());
+  }
+  return {};
+}
+
+Result<void> Engine::Loop::tell_state(RunState state) {
+  if (told_state_ == state) return {};
+  Commit commit;
+  commit.state = state;
+  Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
+  if (!answer) return pass(answer.error());
+  if (*answer == CommitAnswer::lost) return taken_over();
+  if (*answer == CommitAnswer::stored) told_state_ = state;
+  return {};  // a word came in: it is read first
 }
 
 void Engine::Loop::take_in_completions() {
@@ -250,8 +288,7 @@ Result<Ending> Engine::Loop::park(int exit_code, std::string reason) {
   while (true) {
     Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
     if (!answer) return pass(answer.error());
-    if (*answer == CommitAnswer::lost)
-      return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process");
+    if (*answer == CommitAnswer::lost) return taken_over();
     if (*answer == CommitAnswer::stored) break;
     Result<void> taken = take_in_foreign();
     if (!taken) return pass(taken.error());
@@ -277,14 +314,20 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     take_in_completions();
     Status status = Status::active;
     if (!stopping_ && !broken_) {
-      do {
-        changed_ = false;
-        next_wake_.reset();
-        status = advance(root, Context{});
-      } while (changed_ && !broken_ && !has_ended(root));
-      if (has_ended(root) && !history_.ended) end_run();
+      Result<Locking> locks = take_locks();
+      if (!locks) return pass(locks.error());
+      if (*locks == Locking::held && !history_.ended) {
+        do {
+          changed_ = false;
+          next_wake_.reset();
+          status = advance(root, Context{});
+        } while (changed_ && !broken_ && !has_ended(root));
+        if (has_ended(root) && !history_.ended) end_run();
+      }
     }
+    waits_for_person_ = status == Status::blocked && in_flight_ == 0;
     Result<void> flushed = flush();
+    if (flushed && waits_for_person_ && !stopping_) flushed = tell_state(RunState::waiting);
     if (!flushed) return pass(flushed.error());
     if (history_.ended) {
       const Value* code = member(*history_.ended, "exit_code");
@@ -315,12 +358,8 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     }
     if (at >= next_renewal_) {
       next_renewal_ = Duration{at.us + renewal_every.us};
-      Result<bool> held = parts_.journal->renew(lease_, owner_, now());
-      if (held && !*held) {
-        broken_ = true;
-        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
-                    "watch it with `muster show " + run_ + "`");
-      }
+      Result<void> kept = keep_lease();
+      if (!kept) return pass(kept.error());
     }
   }
 }

@@ -306,11 +306,15 @@ Result<void> RunHistory::apply(const Event& event) {
     case EventKind::unknown:
       has_unknown = true;
       break;
-    case EventKind::owned:
-    case EventKind::answered:
     case EventKind::lock_taken:
     case EventKind::lock_taken_over:
+      locks.push_back(text_of(body, "name"));
+      break;
     case EventKind::lock_released:
+      std::erase(locks, text_of(body, "name"));
+      break;
+    case EventKind::owned:
+    case EventKind::answered:
     case EventKind::audit:
     case EventKind::clock_stepped:
       break;
