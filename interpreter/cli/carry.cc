@@ -81,6 +81,9 @@ void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph&
   } else {
     answer("run " + ending.run + " " + status + (ending.reason.empty() ? "" : ": " + safe_line(ending.reason)) + "\n");
   }
+  const OpRecord* root = history.find(graph.root().op);
+  if (ending.exit_code == exit_code::busy && root && root->error)
+    if (std::string hint = text_of(*root->error, "hint"); !hint.empty()) tell("  = help: " + safe_line(hint) + "\n");
   if (!parked) return;
   for (const OpRecord* op : open_doubts(history)) tell("  = help: " + resolve_command_line(us, ending.run, *op) + "\n");
   for (const OpRecord* op : open_gates(history)) tell("to decide, type one of\n" + gate_commands(us, ending.run, *op));

@@ -88,7 +88,8 @@ TEST_F(LiveLocks, AreTakenOverAtOnceFromAProcessThatWasKilled) {
   EXPECT_NE(second.err.find("took over the lock `database:/srv/app.db` from run " + run), std::string::npos)
       << second.err;
   EXPECT_NE(home.muster({"report", "last"}).out.find("took over the lock"), std::string::npos);
-  EXPECT_NE(home.muster({"report", run}).out.find("lost the lock `database:/srv/app.db` to run "), std::string::npos);
+  EXPECT_NE(home.muster({"report", run, "--format", "text"}).out.find("lost the lock `database:/srv/app.db` to run "),
+            std::string::npos);
   EXPECT_EQ(home.muster({"audit", "--verify"}).code, 0);
   ::kill(sleeper, SIGKILL);
 }
@@ -121,7 +122,8 @@ TEST_F(LiveLocks, AreKeptByAParkedRunAndBrokenWithAReasonOnly) {
   EXPECT_EQ(home.muster({"locks", "--reason", "x"}).code, 2);
   EXPECT_EQ(home.muster({"locks", "--release", "database", "--reason", "x"}).code, 1) << "no such lock";
   EXPECT_EQ(home.muster({"locks", "--release", "database:/srv/app.db", "--reason", "it is not coming back"}).code, 0);
-  EXPECT_NE(home.muster({"report", parked}).out.find("broke the lock `database:/srv/app.db`: it is not coming back"),
+  EXPECT_NE(home.muster({"report", parked, "--format", "text"})
+                .out.find("broke the lock `database:/srv/app.db`: it is not coming back"),
             std::string::npos);
   // Decided after all, it takes the lock again.
   EXPECT_EQ(home.muster({"approve", parked}).code, 0);
