@@ -76,13 +76,16 @@ std::vector<std::string> client(const Map& connection) {
   return argv;
 }
 
-std::string in_its_folder(const Command& command) {
+// The words of a command that every login shell reads alike. All others go in a script to a shell that is known.
+std::optional<std::string> plain_line(const Command& command) {
   std::string line = remote_shell_line(command.argv);
-  return command.directory.empty() ? line : "cd -- " + shell_quote(command.directory) + " && exec " + line;
+  bool quoted = line.find('\'') != std::string::npos;
+  if (quoted || !command.environment.empty() || !command.directory.empty()) return std::nullopt;
+  return line;
 }
 
-// A script that sets the variables and becomes the command; the host's shell reads just so many bytes of it, and the
-// command gets what follows. Cut short it runs nothing: the command stands at its end.
+// A script that goes into the folder, sets the variables and becomes the command; the host's shell reads just so many
+// bytes of it, and the command gets what follows. Cut short it runs nothing: the command stands at its end.
 std::string script_of(const Command& command) {
   std::string script;
   for (const auto& [name, value] : command.environment)
@@ -149,8 +152,8 @@ Result<Command> over_ssh(const Map& connection, const Command& command) {
     if (argument.find('\0') != std::string::npos)
       return fail(ErrorCode::invalid, "an item of `argv` holds a zero byte");
   out.argv = client(connection);
-  if (command.environment.empty()) {
-    out.argv.push_back(in_its_folder(command));
+  if (std::optional<std::string> line = plain_line(command)) {
+    out.argv.push_back(std::move(*line));
     return out;
   }
   bool is_secret = holds_secret(command.input);

@@ -14,8 +14,8 @@
 
 namespace muster {
 
-// The client's command for one that is meant for the connection's host. What stands in `environment` goes over stdin,
-// so that it is in no process list.
+// The client's command for one that is meant for the connection's host. What stands in `environment`, and words that
+// need quotes, go over stdin: they are in no process list, and no login shell reads them.
 [[nodiscard]] Result<Command> over_ssh(const Map& connection, const Command& command);
 
 // Whether the client gave up before it had logged in: it says when it has, and only then sends the command.

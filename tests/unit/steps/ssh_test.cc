@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "interpreter/base/json.h"
+#include "interpreter/base/shell_quote.h"
 #include "tests/world/fake_processes.h"
 
 namespace muster {
@@ -39,13 +40,14 @@ const std::string connected = "muster: connected\n";
 TEST(Ssh, AsksNobodyAndNeverTurnsTheCheckOfTheHostsKeyOff) {
   Result<Command> client =
       over_ssh(there({{"user", "deploy"}, {"port", 2222}, {"identity", "/k e y"}, {"known_hosts", "/known"}}),
-               command({"systemctl", "restart", "a b"}));
+               command({"systemctl", "restart", "app.service"}));
   ASSERT_TRUE(client.has_value()) << client.error().message;
   EXPECT_THAT(words(*client), HasSubstr("BatchMode=yes\n"));
   EXPECT_THAT(words(*client), HasSubstr("StrictHostKeyChecking=yes\n"));
   EXPECT_THAT(words(*client), HasSubstr("-p\n2222\n-l\ndeploy\n-i\n/k e y\n"));
   EXPECT_THAT(words(*client), HasSubstr("UserKnownHostsFile=\"/known\"\n"));
-  EXPECT_THAT(words(*client), EndsWith("--\ndb1\nsystemctl restart 'a b'\n"));
+  EXPECT_THAT(words(*client), EndsWith("--\ndb1\nsystemctl restart app.service\n"));
+  EXPECT_TRUE(client->input.is_null());
   EXPECT_TRUE(client->ssh_agent);
 }
 
@@ -54,8 +56,20 @@ TEST(Ssh, GoesIntoTheFolderThereAndNotHere) {
   asked.directory = "-a b";
   Result<Command> client = over_ssh(there(), asked);
   ASSERT_TRUE(client.has_value());
-  EXPECT_EQ(client->argv.back(), "cd -- '-a b' && exec ls");
+  EXPECT_EQ(to_text(client->input), "cd -- '-a b' || exit\nexec ls\n");
   EXPECT_EQ(client->directory, "");
+}
+
+// fish and csh read quotes otherwise than sh: they never see any.
+TEST(Ssh, LeavesWordsThatNeedQuotesToAShellThatIsKnown) {
+  for (const char* word : {"a b", "it's", "\\", "a\nb", "$(id)", "", "=ls", "!"}) {
+    Result<Command> client = over_ssh(there(), command({"echo", word}));
+    ASSERT_TRUE(client.has_value());
+    std::string script = "exec " + remote_shell_line({"echo", word}) + "\n";
+    EXPECT_EQ(client->argv.back(), "exec /bin/sh -c 'eval \"$(dd bs=1 count=" + std::to_string(script.size()) +
+                                       " 2>/dev/null)\"; exit 126'");
+    EXPECT_EQ(to_text(client->input), script);
+  }
 }
 
 TEST(Ssh, PutsVariablesOnTheInputAndNowhereElse) {
