@@ -132,6 +132,42 @@ TEST(Locks, AreWaitedForWhereThePlaybookSaysSo) {
   EXPECT_LT(place_of(sim, "wait_ended playbook"), place_of(sim, "intent only/a"));
 }
 
+TEST(Locks, AreWaitedForAtNoCostToThePlaybooksOwnTime) {
+  Simulation sim;
+  OtherRun other(sim, {"host"});
+  ASSERT_TRUE(sim.load(playbook("{names: [host], wait: 10m}\ntimeout: 1m"))) << sim.diagnostics;
+  Timestamp began = sim.clock.now();
+  bool over = false;
+  sim.executor.on_tick = [&] {
+    if (over) return;
+    other.lives_on();
+    over = sim.clock.now() - began > Duration::seconds(120);
+    if (over) other.ends();
+  };
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+}
+
+// Stopped while it waits, the run goes on waiting when it is resumed, and for what is left of the time.
+TEST(Locks, AreWaitedForOverAResumeUntilTheSameMoment) {
+  Simulation sim;
+  OtherRun other(sim, {"host"});
+  ASSERT_TRUE(sim.load(playbook("{names: [host], wait: 10m}"))) << sim.diagnostics;
+  Timestamp began = sim.clock.now();
+  sim.executor.on_tick = [&] {
+    other.lives_on();
+    if (sim.clock.now() - began > Duration::seconds(400)) sim.engine->stop();
+  };
+  ASSERT_EQ(sim.run()->exit_code, 75);
+  sim.executor.on_tick = [&] { other.lives_on(); };
+  Result<Ending> ending = sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 7) << ending->reason;
+  EXPECT_LT(sim.clock.now() - began, Duration::seconds(605));
+  EXPECT_TRUE(sim.deeds.empty());
+}
+
 TEST(Locks, AreWaitedForNoLongerThanThePlaybookSays) {
   Simulation sim;
   OtherRun other(sim, {"host"});
@@ -193,6 +229,11 @@ TEST(Locks, AreThoseOfAWaitingRunAlsoWhileItsProcessWaitsWithIt) {
     sim.engine->stop();
   };
   ASSERT_EQ(sim.run({true, false})->exit_code, 75);
+  EXPECT_EQ(seen, RunState::waiting);
+  // Taken up again by a process that finds nothing to write: the row says so all the same.
+  ticks = 0;
+  seen = RunState::queued;
+  ASSERT_EQ(sim.resume({true, false})->exit_code, 75);
   EXPECT_EQ(seen, RunState::waiting);
 }
 
