@@ -216,12 +216,12 @@ TEST_F(RealChildren, SeeTheAllowedEnvironmentAndTheirOwnOnly) {
 TEST_F(RealChildren, MayUseTheSshAgentOnlyWhereTheirCommandSaysSo) {
   ProcessSettings with_agent = settings();
   with_agent.ssh_agent = "/run/agent";
-  RealProcesses processes(with_agent);
+  RealProcesses lending(with_agent);
   Command command;
   command.argv = {"sh", "-c", "echo ${SSH_AUTH_SOCK-none}"};
-  EXPECT_EQ(all_of(processes.observe(command, {})->out), "none\n");
+  EXPECT_EQ(all_of(lending.observe(command, {})->out), "none\n");
   command.ssh_agent = true;
-  EXPECT_EQ(all_of(processes.observe(command, {})->out), "/run/agent\n");
+  EXPECT_EQ(all_of(lending.observe(command, {})->out), "/run/agent\n");
 }
 
 TEST_F(RealChildren, InheritNoDescriptorOfOurs) {
