@@ -241,8 +241,22 @@ Result<void> Engine::Loop::flush() {
 
 tl::unexpected<Error> Engine::Loop::taken_over() {
   broken_ = true;
-  return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
-              "watch it with `muster show " + run_ + "`");
+  const std::string another = "was taken over by another process", watch = "watch it with `muster show " + run_ + "`";
+  std::string how = another, hint = watch;
+  Result<RunRecord> record = parts_.journal->read(run_);
+  for (const Event& event : record ? record->events : std::vector<Event>()) {
+    if (event.kind == EventKind::owned) {
+      how = another;
+      hint = watch;
+    }
+    Result<Value> body = event.kind == EventKind::lock_released ? decode_value(event.body) : Value();
+    const Map* lost = body ? body->find<Map>() : nullptr;
+    if (!lost || text_of(*lost, "run").empty()) continue;
+    how = "was not heard of for too long, and lost the lock `" + text_of(*lost, "name") + "` to run " +
+          text_of(*lost, "run");
+    hint = "`muster resume " + run_ + "` goes on once the lock is free";
+  }
+  return fail(ErrorCode::busy, "run " + run_ + " " + how, hint);
 }
 
 Result<void> Engine::Loop::keep_lease() {

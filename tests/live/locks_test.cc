@@ -130,6 +130,28 @@ TEST_F(LiveLocks, AreKeptByAParkedRunAndBrokenWithAReasonOnly) {
   EXPECT_TRUE(home.has("quick"));
 }
 
+// The lock alone was taken over: its old holder must not go on beside the new one.
+TEST_F(LiveLocks, OfAProcessThatWasStoppedPastItsLeaseEndItAndItsChildrenWhenTheyAreAnothers) {
+  std::unique_ptr<Background> first = home.start({"run", slow()});
+  pid_t sleeper = child();
+  std::string run = text_of(lock(), "run");
+  first->signal(SIGSTOP);
+  EXPECT_EQ(home.muster({"run", quick()}).code, 7) << "it is only stopped";
+  ASSERT_TRUE(eventually([&] { return is_stale(); })) << "the lease never ran out";
+  Ran second = home.muster({"run", quick()});
+  EXPECT_EQ(second.code, 0) << second.err;
+  first->signal(SIGCONT);
+  Ran refused = first->wait();
+  EXPECT_EQ(refused.code, 7) << refused.err;
+  EXPECT_NE(refused.err.find("lost the lock `database:/srv/app.db` to run "), std::string::npos) << refused.err;
+  EXPECT_TRUE(eventually([&] { return is_gone(sleeper); })) << "the old holder's child goes on";
+  Ran resumed = home.muster({"resume", run});
+  EXPECT_EQ(resumed.code, 6) << "it has its lock again, and its step is in doubt: " << resumed.out << resumed.err;
+  EXPECT_EQ(text_of(lock(), "run"), run);
+  EXPECT_FALSE(home.has("done"));
+  EXPECT_EQ(home.muster({"audit", "--verify"}).code, 0);
+}
+
 // Stopped past its lease, taken over, and woken up: it may write no more, and its child must not go on.
 TEST_F(LiveLocks, OwnerThatWasStoppedPastItsLeaseIsRefusedAndEndsItsChildren) {
   std::unique_ptr<Background> first = home.start({"run", slow()});
