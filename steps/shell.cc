@@ -1,8 +1,8 @@
 // `shell`: a program with its arguments, or a script for a shell.
 //
 // Values never become shell text: they go in through `argv`, `env` and `stdin`. The whole process tree is ended at a
-// time-out. Nobody can be asked by it: it has no terminal, and nothing to read unless `stdin` says so.
-// Source: docs/language.md, "Actions on the world".
+// time-out. Nobody can be asked by it: it has no terminal, and nothing to read unless `stdin` says so. With
+// `connection` it runs on another host. Source: docs/language.md, "Actions on the world".
 #include <signal.h>
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "interpreter/base/shell_quote.h"
 #include "interpreter/base/utf8.h"
 #include "steps/shell_output.h"
+#include "steps/ssh.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -60,6 +61,18 @@ Command command_of(const StepInput& input) {
   return command;
 }
 
+// The host that it is meant for; nothing: this one.
+const Map* connection_of_call(const Map& args) {
+  const Value* connection = member(args, "connection");
+  return connection ? connection->find<Map>() : nullptr;
+}
+
+// What is started here for it.
+Result<Command> client_of(const StepInput& input, const Command& command) {
+  const Map* connection = connection_of_call(input.args);
+  return connection ? over_ssh(*connection, command) : command;
+}
+
 std::string name_of_program(const Command& command) {
   return command.argv.empty() ? "the command" : "`" + escape_for_terminal(command.argv[0], false) + "`";
 }
@@ -74,6 +87,20 @@ bool is_accepted(const Map& args, int code) {
   const List* list = codes ? codes->find<List>() : nullptr;
   if (!list) return code == 0;
   return std::any_of(list->begin(), list->end(), [&](const Value& item) { return same(item, Value(code)); });
+}
+
+// Without what the ssh client says of itself.
+CapturedStream err_of_command(const Map& args, const ProcessEnd& end) {
+  CapturedStream err = end.err;
+  if (!connection_of_call(args)) return err;
+  err.head = without_greeting(std::move(err.head));
+  err.bytes -= end.err.head.size() - err.head.size();
+  return err;
+}
+
+// The client's own code for a connection that broke; the command may have said it, too.
+bool is_lost_connection(const Map& args, const ProcessEnd& end) {
+  return connection_of_call(args) && end.kind == EndKind::exited && end.code == 255;
 }
 
 // Why an end is no success; nothing when it is one.
@@ -95,25 +122,36 @@ std::optional<Error> failure_of(const StepInput& input, const Command& command, 
       error.exit_code = 128 + end.code;  // as a shell would say
       break;
     case EndKind::exited:
-      if (is_accepted(input.args, end.code)) return std::nullopt;
+      if (is_accepted(input.args, end.code) && !is_lost_connection(input.args, end)) return std::nullopt;
       error.message = program + " ended with exit code " + std::to_string(end.code);
       error.exit_code = end.code;
       break;
   }
-  if (std::string said = last_line_of(end.err); !said.empty()) error.message += ": " + said;
+  if (std::string said = last_line_of(err_of_command(input.args, end)); !said.empty()) error.message += ": " + said;
+  if (is_lost_connection(input.args, end))
+    error.hint = "the ssh client says 255 as well when the connection breaks: look on " +
+                 name_of_target(*connection_of_call(input.args)) + " what became of it";
   return error;
 }
 
 // `effect` is what is known of the effect when the command ran and did not succeed.
 Result<StepOutput> output_of(const StepInput& input, const Command& command, Result<ProcessEnd> end, Certainty effect) {
   if (!end) return pass(end.error());
+  const Map* connection = connection_of_call(input.args);
+  if (connection && has_failed_to_connect(*end)) {
+    Error failure = connection_failure(*connection, *end);
+    input.streams.keep("stdout", std::move(end->out));
+    input.streams.keep("stderr", std::move(end->err));
+    return pass(std::move(failure));
+  }
   StepOutput output;
   for (const std::string& process : end->left_over)
     output.notes.push_back("left behind by it: " + escape_for_terminal(process, false));
   std::optional<Error> failure = failure_of(input, command, *end);
   Result<Value> value = failure ? Result<Value>(Value()) : parse_output(text_of(input.args, "parse"), end->out);
-  output.fields = {
-      {"exit_code", end->code}, {"stdout", text_of_stream(end->out)}, {"stderr", text_of_stream(end->err)}};
+  output.fields = {{"exit_code", end->code},
+                   {"stdout", text_of_stream(end->out)},
+                   {"stderr", text_of_stream(err_of_command(input.args, *end))}};
   input.streams.keep("stdout", std::move(end->out));
   input.streams.keep("stderr", std::move(end->err));
   if (failure) {
@@ -134,18 +172,26 @@ ChildKey key_of(const StepInput& input) { return {input.run, input.op, input.att
 
 Result<StepOutput> look(const StepInput& input, Look& look) {
   Command command = command_of(input);
-  return output_of(input, command, look.commands.observe(command, input.stop), Certainty::no_effect);
+  Result<Command> started = client_of(input, command);
+  if (!started) return pass(started.error());
+  return output_of(input, command, look.commands.observe(*started, input.stop), Certainty::no_effect);
 }
 
 Result<StepOutput> act(const StepInput& input, Touch& touch) {
   Command command = command_of(input);
-  return output_of(input, command, touch.processes.run(key_of(input), command, input.stop), Certainty::maybe);
+  Result<Command> started = client_of(input, command);
+  if (!started) return pass(started.error());
+  return output_of(input, command, touch.processes.run(key_of(input), *started, input.stop), Certainty::maybe);
 }
 
 Result<std::optional<StepOutput>> recover(const StepInput& input, Touch& touch) {
   Result<std::optional<ProcessEnd>> left = touch.processes.recover(key_of(input), input.stop);
   if (!left) return pass(left.error());
   if (!*left) return std::optional<StepOutput>();
+  // An owner that lost the run ends its children: how far this one came is not known.
+  if ((*left)->kind == EndKind::stopped && !input.stop.stop_requested())
+    return fail(ErrorCode::in_doubt, "the process that had begun it lost the run and ended it midway", {},
+                Certainty::maybe);
   Result<StepOutput> output = output_of(input, command_of(input), std::move(**left), Certainty::maybe);
   if (!output) return pass(output.error());
   output->notes.emplace_back(
@@ -156,6 +202,8 @@ Result<std::optional<StepOutput>> recover(const StepInput& input, Touch& touch) 
 Result<Preview> preview(const StepInput& input, Look&, Trial&) {
   Preview preview;
   Command command = command_of(input);
+  const Map* connection = connection_of_call(input.args);
+  if (connection) preview.lines.push_back("on " + name_of_target(*connection) + ", through ssh");
   preview.lines.push_back(escape_for_terminal(shell_line(command.argv), true));
   for (const auto& [name, value] : command.environment) {
     bool is_secret = holds_secret(value);
@@ -187,6 +235,12 @@ Field choice(std::string name, std::vector<std::string> choices, std::string mea
   return out;
 }
 
+Field ssh_connection() {
+  Field out = field("connection", FieldType::connection, "the host that it runs on, through ssh; this one unless said");
+  out.kinds = {"ssh"};
+  return out;
+}
+
 Field open_to_secrets(Field out) {
   out.opens_secrets = true;
   return out;
@@ -205,6 +259,7 @@ std::vector<Field> fields() {
       interpreter,
       open_to_secrets(field("env", FieldType::map, "variables beside PATH, HOME, USER, LOGNAME, SHELL, TMPDIR and TZ")),
       field("cwd", FieldType::path, "the folder it runs in"),
+      ssh_connection(),
       open_to_secrets(field("stdin", FieldType::text, "what it reads; nothing unless said")),
       codes,
       choice("parse", {"json", "lines", "csv"}, "how `value` is made of stdout"),

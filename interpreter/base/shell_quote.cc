@@ -1,6 +1,7 @@
 #include "interpreter/base/shell_quote.h"
 
 #include <algorithm>
+#include <array>
 
 namespace muster {
 namespace {
@@ -34,6 +35,21 @@ std::string shell_line(const std::vector<std::string>& argv) {
   for (size_t i = 0; i < argv.size(); ++i) {
     bool is_assignment = i == 0 && argv[i].find('=') != std::string::npos;
     out += (i == 0 ? "" : " ") + (is_assignment ? in_quotes(argv[i]) : shell_quote(argv[i]));
+  }
+  return out;
+}
+
+std::string remote_shell_line(const std::vector<std::string>& argv) {
+  static constexpr std::array<std::string_view, 20> keywords = {
+      "case", "do", "done", "elif", "else",     "end",    "esac",   "fi",    "for",   "foreach",
+      "if",   "in", "then", "time", "function", "select", "switch", "until", "while", "coproc"};
+  std::string out;
+  for (size_t i = 0; i < argv.size(); ++i) {
+    bool is_assignment = i == 0 && argv[i].find('=') != std::string::npos;
+    bool is_keyword = i == 0 && std::find(keywords.begin(), keywords.end(), argv[i]) != keywords.end();
+    bool is_expanded = argv[i].starts_with('=');  // by zsh and tcsh
+    out +=
+        (i == 0 ? "" : " ") + (is_assignment || is_keyword || is_expanded ? in_quotes(argv[i]) : shell_quote(argv[i]));
   }
   return out;
 }

@@ -1,4 +1,4 @@
-// Arguments as a POSIX shell reads them back, byte for byte: for showing command lines.
+// Arguments as a POSIX shell reads them back, byte for byte: for showing command lines, and for other hosts.
 #pragma once
 
 #include <string>
@@ -11,5 +11,7 @@ namespace muster {
 [[nodiscard]] std::string shell_quote(std::string_view argument);
 // A whole command; a program whose name looks like `A=b` is quoted, too, because a shell would take it for a variable.
 [[nodiscard]] std::string shell_line(const std::vector<std::string>& argv);
+// The same for the login shell of another host, whichever it is: nothing is a keyword, and nothing is expanded.
+[[nodiscard]] std::string remote_shell_line(const std::vector<std::string>& argv);
 
 }  // namespace muster

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "interpreter/base/ssh_setting.h"
 #include "interpreter/checker/typing.h"
 #include "interpreter/language/fields.h"
 
@@ -345,6 +346,29 @@ class Typing {
   Diagnostics& problems_;
 };
 
+// Names that the OpenSSH client could take for more than names are refused, wherever they come from.
+void check_ssh(const ConnectionDeclaration& declaration, const Map& settings, Diagnostics& problems) {
+  auto place_of = [&](std::string_view setting) {
+    for (const Entry& entry : declaration.settings)
+      if (const auto* inside = std::get_if<std::vector<Entry>>(&entry.value.value))
+        for (const Entry& one : *inside)
+          if (one.key.text == setting) return one.value.at;
+    return declaration.at;
+  };
+  for (const auto& [name, value] : settings) {
+    std::optional<std::string> problem;
+    if (const std::string* text = value.find<std::string>()) problem = problem_of_ssh_setting(name, *text);
+    if (const int64_t* port = value.find<int64_t>()) problem = problem_of_ssh_port(*port);
+    if (problem)
+      problems.push_back({Severity::error,
+                          "bad-ssh",
+                          place_of(name),
+                          quoted(to_text(value)) + " cannot be the " + quoted(name) + " of an ssh connection",
+                          *problem,
+                          {}});
+  }
+}
+
 }  // namespace
 
 bool is_unreadable(const Argument& argument) {
@@ -403,6 +427,8 @@ tl::expected<Map, Diagnostics> type_connection(const ConnectionDeclaration& decl
   auto settings = typing.object(beside, kind->settings, {}, declaration.name.text);
   if (has_errors(problems)) return tl::unexpected(std::move(problems));
   if (settings) result.merge(*settings->find<Map>());
+  if (kind->name == "ssh") check_ssh(declaration, result, problems);
+  if (has_errors(problems)) return tl::unexpected(std::move(problems));
   result.insert_or_assign("name", Value(declaration.name.text));
   result.insert_or_assign("kind", Value(declaration.kind.text));
   return result;

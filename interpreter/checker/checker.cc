@@ -42,7 +42,7 @@ class Check {
     ReadScope top;
     top.before_the_run = true;
     for (const ConnectionDeclaration& connection : playbook_.connections) references_.check(connection.settings, top);
-    for (const Lock& lock : playbook_.locks) references_.check(lock.name, top);
+    check_locks(top);
     references_.check(playbook_.timeout, top);
     check_objectives(playbook_.objectives, top);
     if (playbook_.defaults) {
@@ -176,6 +176,21 @@ class Check {
     path += label(cycle.front());
     refuse(first ? first->needs->front().at : playbook_.at, "needs-cycle", "these steps wait for each other: " + path,
            "each arrow reads `waits for`; leave one out");
+  }
+
+  void check_locks(const ReadScope& top) {
+    std::unordered_map<std::string, Span> seen;
+    for (const Lock& lock : playbook_.locks.names) {
+      references_.check(lock.name, top);
+      if (!lock.name.is_constant()) continue;
+      std::string name = lock.name.constant_text();
+      if (name.empty()) refuse(lock.at, "empty-lock", "a lock needs a name", "as in `database:/srv/app.db`");
+      auto [first, is_new] = seen.emplace(name, lock.at);
+      if (!is_new)
+        warn(lock.at, "lock-twice", "the lock " + quoted(name) + " is listed twice", "",
+             {{first->second, "first listed here"}});
+    }
+    references_.check(playbook_.locks.wait, top);
   }
 
   void check_objectives(const std::optional<Objectives>& objectives, const ReadScope& scope) {

@@ -85,6 +85,9 @@ void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph&
   } else {
     answer("run " + ending.run + " " + status + (ending.reason.empty() ? "" : ": " + safe_line(ending.reason)) + "\n");
   }
+  const OpRecord* root = history.find(graph.root().op);
+  if (ending.exit_code == exit_code::busy && root && root->error)
+    if (std::string hint = text_of(*root->error, "hint"); !hint.empty()) tell("  = help: " + safe_line(hint) + "\n");
   if (!parked) return;
   for (const OpRecord* op : open_doubts(history)) tell("  = help: " + resolve_command_line(us, ending.run, *op) + "\n");
   for (const OpRecord* op : open_gates(history)) tell("to decide, type one of\n" + gate_commands(us, ending.run, *op));
@@ -225,6 +228,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   if (!ending) {
     int code = complain(ending.error());
     tell_unrecorded(invocation, engine.run(), engine.unrecorded());
+    if (code == exit_code::busy) return code;  // it goes on elsewhere, or what it needs is another's
     tell("  = help: what was recorded stands; " + muster_as_called(invocation) + " resume " + engine.run() + "\n");
     return code;
   }

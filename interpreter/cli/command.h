@@ -69,5 +69,6 @@ int bundle_command(Invocation&);
 int prune_command(Invocation&);
 int backup_store_command(Invocation&);
 int actions_command(Invocation&);
+int locks_command(Invocation&);
 
 }  // namespace muster

@@ -117,6 +117,14 @@ const std::vector<CommandRow>& commands() {
          {"--dry-run", "", "say which, and leave them", 0}}},
        prune_command},
       {{"backup-store", "FILE", 1, 1, "a whole copy of the store, while it is in use", {}}, backup_store_command},
+      {{"locks",
+        "",
+        0,
+        0,
+        "the locks that runs hold, and those whose owner is gone",
+        {{"--release", "NAME", "take this lock away from a run that nobody carries on", 0},
+         {"--reason", "TEXT", "why", 0}}},
+       locks_command},
       {{"actions", "[NAME]", 0, 1, "the actions and their fields", {}}, actions_command},
   };
   return rows;

@@ -255,6 +255,10 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
       break;
     }
     case EventKind::wait_started:
+      if (text_of(body, "reason") == "lock") {
+        line(at + "waits: " + safe_line(text_of(body, "message")));
+        break;
+      }
       if (op && op->due_at && !draws_tree())
         line(at + "  " + what + (text_of(body, "reason") == "retry" ? "  tries again at " : "  waits until ") +
              clock_of(*op->due_at));
@@ -274,6 +278,10 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
       break;
     case EventKind::audit:
       line(at + "  audit " + safe_line(text_of(body, "event")));
+      break;
+    case EventKind::lock_taken_over:
+      line(at + "took over the lock `" + safe_line(text_of(body, "name")) + "` from run " + text_of(body, "from") +
+           ": " + safe_line(text_of(body, "standing")));
       break;
     case EventKind::clock_stepped:
       line(at + "the clock was set back");

@@ -23,7 +23,9 @@ std::string helper_beside(const std::string& program) {
 
 ProcessSettings settings_of(const Invocation& invocation, const std::string& store) {
   std::string path = store.rfind("sqlite:", 0) == 0 ? store.substr(7) : store;
-  return {helper_beside(invocation.program), path + ".children", allowed_environment(invocation.environment)};
+  auto agent = invocation.environment.find("SSH_AUTH_SOCK");
+  return {helper_beside(invocation.program), path + ".children", allowed_environment(invocation.environment),
+          agent == invocation.environment.end() ? std::string() : agent->second};
 }
 
 std::string scratch_parent(const Invocation& invocation) {

@@ -333,6 +333,7 @@ void Engine::Loop::end_run() {
   }
   Map body{{"status", std::string(name_of(state))}, {"reason", reason}, {"exit_code", code}};
   if (op.result) body["outputs"] = *op.result;
+  give_locks_back();
   add(EventKind::run_ended, root.op, 0, std::move(body), "ended");
 }
 

@@ -11,6 +11,8 @@ namespace {
 // How often a loop looks for what other processes wrote, and tells them that it is alive.
 constexpr Duration foreign_look_every = Duration::milliseconds(100);
 constexpr Duration renewal_every = Duration::seconds(4);
+// An owner that cannot renew its lease stops before the lease has run out.
+constexpr Duration renewal_margin = Duration::seconds(5);
 
 }  // namespace
 
@@ -80,6 +82,7 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
                                   {"detached", request.detached},
                                   {"self_approval_allowed", parts_.configuration->self_approval_allowed()}});
   run_ = run.id;
+  lease_good_until_ = Duration{boot().us + lease_length.us};
   Result<Lease> lease = parts_.journal->create(run, {created}, owner_);
   if (!lease) return pass(lease.error());
   lease_ = *lease;
@@ -103,6 +106,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
     history_ = std::move(*ended);
     return {};
   }
+  lease_good_until_ = Duration{boot().us + lease_length.us};
   Result<Lease> lease = parts_.journal->own(run, owner_, who.person, parts_.world->clock.now());
   if (!lease) return pass(lease.error());
   lease_ = *lease;
@@ -225,23 +229,22 @@ Result<void> Engine::Loop::flush() {
         commit.release = true;
         commit.clear_due = true;
       } else {
-        commit.state = RunState::running;
+        commit.state = waits_for_person_ ? RunState::waiting : RunState::running;
       }
       Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
       if (!answer) {
         broken_ = true;
         return pass(answer.error());
       }
-      if (*answer == CommitAnswer::stored) break;
+      if (*answer == CommitAnswer::stored) {
+        told_state_ = *commit.state;
+        break;
+      }
       if (*answer == CommitAnswer::full) {
         hold_back();
         continue;
       }
-      if (*answer == CommitAnswer::lost) {
-        broken_ = true;
-        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
-                    "watch it with `muster show " + run_ + "`");
-      }
+      if (*answer == CommitAnswer::lost) return taken_over();
       Result<void> taken = take_in_foreign();
       if (!taken) {
         broken_ = true;
@@ -255,12 +258,63 @@ Result<void> Engine::Loop::flush() {
     batch_ledger_.clear();
     for (const Event& event : stored) observer_.happened(event, history_);
   }
-  for (std::vector<std::function<void()>>* waiting : {&recorded_, &after_commit_}) {
-    std::vector<std::function<void()>> now_due = std::move(*waiting);
-    waiting->clear();
+  auto do_all = [](std::vector<std::function<void()>>& waiting) {
+    std::vector<std::function<void()>> now_due = std::move(waiting);
+    waiting.clear();
     for (std::function<void()>& one : now_due) one();
+  };
+  do_all(recorded_);
+  // A process that was stopped right here may wake up when its run has long been another's.
+  if (!after_commit_.empty() && boot() >= lease_good_until_) {
+    Result<void> kept = keep_lease();
+    if (!kept) return kept;
+  }
+  do_all(after_commit_);
+  return {};
+}
+
+tl::unexpected<Error> Engine::Loop::taken_over() {
+  broken_ = true;
+  const std::string another = "was taken over by another process", watch = "watch it with `muster show " + run_ + "`";
+  std::string how = another, hint = watch;
+  Result<RunRecord> record = parts_.journal->read(run_);
+  for (const Event& event : record ? record->events : std::vector<Event>()) {
+    if (event.kind == EventKind::owned) {
+      how = another;
+      hint = watch;
+    }
+    Result<Value> body = event.kind == EventKind::lock_released ? decode_value(event.body) : Value();
+    const Map* lost = body ? body->find<Map>() : nullptr;
+    if (!lost || text_of(*lost, "run").empty()) continue;
+    how = "was not heard of for too long, and lost the lock `" + text_of(*lost, "name") + "` to run " +
+          text_of(*lost, "run");
+    hint = "`muster resume " + run_ + "` goes on once the lock is free";
+  }
+  return fail(ErrorCode::busy, "run " + run_ + " " + how, hint);
+}
+
+Result<void> Engine::Loop::keep_lease() {
+  Duration at = boot();
+  Result<bool> held = parts_.journal->renew(lease_, owner_, now());
+  if (held && !*held) return taken_over();
+  if (held) {
+    lease_good_until_ = Duration{at.us + lease_length.us};
+  } else if (at.us + renewal_margin.us >= lease_good_until_.us) {
+    broken_ = true;
+    return pass(held.error());
   }
   return {};
+}
+
+Result<void> Engine::Loop::tell_state(RunState state) {
+  if (told_state_ == state) return {};
+  Commit commit;
+  commit.state = state;
+  Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
+  if (!answer) return pass(answer.error());
+  if (*answer == CommitAnswer::lost) return taken_over();
+  if (*answer == CommitAnswer::stored) told_state_ = state;
+  return {};  // a word came in: it is read first
 }
 
 void Engine::Loop::take_in_completions() {
@@ -283,8 +337,7 @@ Result<Ending> Engine::Loop::park(int exit_code, std::string reason) {
   while (true) {
     Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
     if (!answer) return pass(answer.error());
-    if (*answer == CommitAnswer::lost)
-      return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process");
+    if (*answer == CommitAnswer::lost) return taken_over();
     if (*answer == CommitAnswer::stored) break;
     if (*answer == CommitAnswer::full) {
       full_ = commit.from_reserve = true;
@@ -314,14 +367,20 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     take_in_completions();
     Status status = Status::active;
     if (!stopping_ && !broken_ && !full_) {
-      do {
-        changed_ = false;
-        next_wake_.reset();
-        status = advance(root, Context{});
-      } while (changed_ && !broken_ && !has_ended(root));
-      if (has_ended(root) && !history_.ended) end_run();
+      Result<Locking> locks = take_locks();
+      if (!locks) return pass(locks.error());
+      if (*locks == Locking::held && !history_.ended) {
+        do {
+          changed_ = false;
+          next_wake_.reset();
+          status = advance(root, Context{});
+        } while (changed_ && !broken_ && !has_ended(root));
+        if (has_ended(root) && !history_.ended) end_run();
+      }
     }
+    waits_for_person_ = status == Status::blocked && in_flight_ == 0;
     Result<void> flushed = flush();
+    if (flushed && waits_for_person_ && !stopping_) flushed = tell_state(RunState::waiting);
     if (!flushed) return pass(flushed.error());
     if (history_.ended) {
       const Value* code = member(*history_.ended, "exit_code");
@@ -355,12 +414,8 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     }
     if (at >= next_renewal_) {
       next_renewal_ = Duration{at.us + renewal_every.us};
-      Result<bool> held = parts_.journal->renew(lease_, owner_, now());
-      if (held && !*held) {
-        broken_ = true;
-        return fail(ErrorCode::busy, "run " + run_ + " was taken over by another process",
-                    "watch it with `muster show " + run_ + "`");
-      }
+      Result<void> kept = keep_lease();
+      if (!kept) return pass(kept.error());
     }
   }
 }

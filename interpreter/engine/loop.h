@@ -109,7 +109,19 @@ class Engine::Loop {
   NodeRun& run_of(const Node& node) { return nodes_[node.id.index]; }
   bool has_ended(const Node& node) { return is_final(record(node).state); }
   std::optional<Ending> idle_ending(Status root, const WhenIdle& idle);
+  Result<void> tell_state(RunState state);  // the row's, where nothing else is to be written
+  Result<void> keep_lease();                // renews it, or says that it is lost
+  tl::unexpected<Error> taken_over();
   Result<Ending> park(int exit_code, std::string reason);
+
+  // --- locks.cc: names that are taken before the first step, and given back at the end
+  enum class Locking { held, waiting };
+  Result<Locking> take_locks();
+  tl::expected<std::vector<std::string>, Map> lock_names();
+  Result<Locking> wait_for_locks(const Error& busy);
+  Result<Locking> go_without_locks(RunState state, int exit_code, Map error);
+  Result<void> give_run_back();  // to whoever resumes it later
+  void give_locks_back();
 
   // --- advance.cc: groups, order, conditions
   Status advance(const Node& node, Context context);
@@ -207,6 +219,11 @@ class Engine::Loop {
   std::optional<Duration> next_wake_;                // boot time
   Duration next_foreign_look_;
   Duration next_renewal_;
+  Duration lease_good_until_;  // boot time; nobody else can have the run before
+  Duration next_lock_look_;
+  RunState told_state_ = RunState::running;  // what the run's row says
+  bool waits_for_person_ = false;
+  bool locks_settled_ = false;
   int in_flight_ = 0;
   bool changed_ = false;   // an event was added in this pass
   bool stopping_ = false;  // TERM, HUP

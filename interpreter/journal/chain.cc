@@ -33,4 +33,14 @@ std::string next_link(const std::string& previous, const Event& event) {
                             std::to_string(event.at.us), event.body}));
 }
 
+std::vector<Event> chained(Lease& lease, std::vector<Event> events) {
+  for (Event& event : events) {
+    event.seq = lease.next_seq++;
+    if (event.kind_text.empty()) event.kind_text = std::string(name_of(event.kind));
+    event.hash = next_link(lease.head, event);
+    lease.head = event.hash;
+  }
+  return events;
+}
+
 }  // namespace muster

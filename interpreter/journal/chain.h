@@ -8,6 +8,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "interpreter/journal/journal.h"
 
@@ -16,6 +17,8 @@ namespace muster {
 // Hex, 64 digits.
 [[nodiscard]] std::string first_link(const NewRun& run);
 [[nodiscard]] std::string next_link(const std::string& previous, const Event& event);
+// Gives each event its seq, name and hash, and moves the lease on over them.
+[[nodiscard]] std::vector<Event> chained(Lease& lease, std::vector<Event> events);
 // Length-framed fields: no two lists of fields give the same bytes.
 [[nodiscard]] std::string framed(std::initializer_list<std::string_view> fields);
 [[nodiscard]] std::string from_hex(std::string_view hex);

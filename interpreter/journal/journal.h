@@ -191,6 +191,19 @@ struct VerifyReport {
   std::vector<VerifyFinding> findings;  // empty: everything holds
 };
 
+// How long an owner that is not heard of keeps its run, unless it is known to be gone.
+inline constexpr Duration lease_length = Duration::seconds(15);
+
+// A named lock and the run that holds it.
+struct LockRow {
+  std::string name, run, playbook, starter;
+  Timestamp taken_at;
+  RunState state = RunState::running;  // of the run
+  std::string owner;                   // the process that carries the run on; empty: nobody
+  std::string standing;                // for people: `process 12 on db1 carries it on`
+  bool stale = false;                  // its owner is gone: whoever wants it next takes it over
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -206,6 +219,19 @@ class Journal {
   [[nodiscard]] virtual Result<void> say(const std::string& run, const Event& event) = 0;
   // Heartbeat: moves the lease's end; `false` when it is lost.
   [[nodiscard]] virtual Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) = 0;
+
+  // All of the names or none, in one transaction under the fence; those that the run holds already count as taken. The
+  // events (`lock_taken`, `lock_taken_over`) are in the journal when it answers `stored`: read them. A lock is taken
+  // over only from a running run whose owner is gone; that run is then fenced off, whatever becomes of its owner.
+  // `busy` names the holder. A run that ends gives its locks back with the commit that ends it.
+  [[nodiscard]] virtual Result<CommitAnswer> take_locks(const Lease& lease, const std::vector<std::string>& names,
+                                                        const Owner& owner, Timestamp now) = 0;
+  // Takes a lock away by a person's word, recorded with the run that held it. `busy` while a process carries that run
+  // on; `not_found`.
+  [[nodiscard]] virtual Result<void> break_lock(const std::string& name, const std::string& person,
+                                                const std::string& reason, const Owner& ours, Timestamp now) = 0;
+  // By name.
+  [[nodiscard]] virtual Result<std::vector<LockRow>> locks(const Owner& ours, Timestamp now) = 0;
 
   // Reading. `since` skips events up to that seq.
   [[nodiscard]] virtual Result<RunRecord> read(const std::string& run, int64_t since = 0) = 0;

@@ -271,7 +271,8 @@ Result<void> RunHistory::apply(const Event& event) {
       OpRecord& op = at(event.op);
       op.due_at = time_in(body, "due_at");
       op.state = StepState::waiting;
-      if (!op.started_at) op.started_at = event.at;
+      // The time of a playbook that waits for its locks has not begun.
+      if (!op.started_at && text_of(body, "reason") != "lock") op.started_at = event.at;
       if (event.attempt > 0) op.attempt = event.attempt;
       break;
     }
@@ -306,11 +307,15 @@ Result<void> RunHistory::apply(const Event& event) {
     case EventKind::unknown:
       has_unknown = true;
       break;
-    case EventKind::owned:
-    case EventKind::answered:
     case EventKind::lock_taken:
     case EventKind::lock_taken_over:
+      locks.push_back(text_of(body, "name"));
+      break;
     case EventKind::lock_released:
+      std::erase(locks, text_of(body, "name"));
+      break;
+    case EventKind::owned:
+    case EventKind::answered:
     case EventKind::audit:
     case EventKind::clock_stepped:
       break;

@@ -117,6 +117,7 @@ class RunHistory {
   int64_t last_seq = 0;
   Duration waited_at_gates;  // closed gates only
   bool has_unknown = false;
+  std::vector<std::string> locks;  // that the run holds, in the order of their taking
 
  private:
   std::unordered_map<std::string, std::unique_ptr<OpRecord>> ops_;

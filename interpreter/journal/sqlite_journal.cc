@@ -11,24 +11,12 @@
 namespace muster {
 namespace {
 
-constexpr Duration lease_length = Duration::seconds(15);
 constexpr int64_t log_limit_pages = 1024;  // 4 MB
 // A log this short is read faster than it is checkpointed: a short run leaves its own to the next.
 constexpr int64_t log_worth_emptying_pages = 64;
 
 tl::unexpected<Error> no_run(const std::string& run) {
   return fail(ErrorCode::not_found, "there is no run `" + run + "`", "`muster runs` lists them");
-}
-
-// Gives each event its seq, name and hash, and moves the lease on over them.
-std::vector<Event> chained(Lease& lease, std::vector<Event> events) {
-  for (Event& event : events) {
-    event.seq = lease.next_seq++;
-    if (event.kind_text.empty()) event.kind_text = std::string(name_of(event.kind));
-    event.hash = next_link(lease.head, event);
-    lease.head = event.hash;
-  }
-  return events;
 }
 
 bool may_be_said(EventKind kind) {
@@ -292,6 +280,10 @@ Result<void> SqliteJournal::update_row(const std::string& run, const Commit& com
     row.bind(4, int64_t{commit.release}).bind(5, run);
     if (row.step() != SQLITE_DONE) return pass(store_->error("changing the run's state"));
   }
+  if (commit.state && has_ended(*commit.state)) {
+    StoreStatement locks = store_->prepare("DELETE FROM lock WHERE run = ?");
+    if (locks.bind(1, run).step() != SQLITE_DONE) return pass(store_->error("giving the locks back"));
+  }
   if (!commit.release || held == holding_.end()) return {};
   Result<bool> forgotten = forget_owner(held->second.owner);
   return forgotten ? Result<void>() : pass(forgotten.error());
@@ -384,27 +376,29 @@ Result<bool> SqliteJournal::forget_owner(const std::string& id) {
 Result<void> SqliteJournal::must_be_free(const std::string& run, const std::string& holder, Timestamp expires,
                                          const Owner& ours, Timestamp now) {
   if (expires < now) return {};
-  Owner other;
-  std::string who = "`" + holder + "`";
+  OwnerStanding standing = standing_of(holder, ours);
   if (holder == ours.id) {
     // This process, through this journal or one that is gone; or through another that may still be running it.
     if (holding_.count(run) > 0 || !owners_.at(ours.id).is_shared()) return {};
-    who = "another part of this process";
-  } else {
-    StoreStatement row = store_->prepare("SELECT host, boot_id, pid, started FROM owner WHERE id = ?");
-    if (row.bind(1, holder).step() == SQLITE_ROW) {
-      other = Owner{holder, row.text(0), row.text(1), row.number(2), row.number(3)};
-      if (is_dead(store_->path(), other, ours)) return {};
-      who = "process " + std::to_string(other.pid) + " on " + other.host + " (`" + other.host + ":" +
-            std::to_string(other.pid) + "`)";
-    }
+    standing = {false, "another part of this process"};
   }
+  if (standing.gone) return {};
   std::string since;
   StoreStatement taken = store_->prepare(
       "SELECT at_us FROM event WHERE run = ? AND kind IN ('owned', 'run_created') ORDER BY seq DESC LIMIT 1");
   if (taken.bind(1, run).step() == SQLITE_ROW) since = " since " + to_text(Timestamp{taken.number(0)});
-  return fail(ErrorCode::busy, "run " + run + " is owned by " + who + since,
+  return fail(ErrorCode::busy, "run " + run + " is owned by " + standing.who + since,
               "it goes on there; `muster show " + run + "` watches it");
+}
+
+SqliteJournal::OwnerStanding SqliteJournal::standing_of(const std::string& id, const Owner& ours) {
+  if (id == ours.id) return {false, "this process"};
+  StoreStatement row = store_->prepare("SELECT host, boot_id, pid, started FROM owner WHERE id = ?");
+  if (row.bind(1, id).step() != SQLITE_ROW) return {false, "`" + id + "`"};
+  Owner other{id, row.text(0), row.text(1), row.number(2), row.number(3)};
+  std::string pid = std::to_string(other.pid);
+  return {is_dead(store_->path(), other, ours),
+          "process " + pid + " on " + other.host + " (`" + other.host + ":" + pid + "`)"};
 }
 
 void SqliteJournal::hold(const std::string& run, const Owner& owner, std::string state) {

@@ -29,6 +29,12 @@ class SqliteJournal final : public Journal {
   Result<void> say(const std::string& run, const Event& event) override;
   Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) override;
 
+  Result<CommitAnswer> take_locks(const Lease& lease, const std::vector<std::string>& names, const Owner& owner,
+                                  Timestamp now) override;
+  Result<void> break_lock(const std::string& name, const std::string& person, const std::string& reason,
+                          const Owner& ours, Timestamp now) override;
+  Result<std::vector<LockRow>> locks(const Owner& ours, Timestamp now) override;
+
   Result<RunRecord> read(const std::string& run, int64_t since) override;
   Result<std::vector<RunRow>> find(const RunQuery& query) override;
   Result<std::string> file(const std::string& digest) override;
@@ -55,6 +61,15 @@ class SqliteJournal final : public Journal {
   Result<void> must_be_free(const std::string& run, const std::string& holder, Timestamp expires, const Owner& ours,
                             Timestamp now);
   Result<bool> forget_owner(const std::string& id);
+  // Whether that owner is certainly gone, and what it is called for people.
+  struct OwnerStanding {
+    bool gone = false;
+    std::string who;
+  };
+  OwnerStanding standing_of(const std::string& owner, const Owner& ours);
+  Result<std::optional<LockRow>> lock_row(const std::string& name, const Owner& ours, Timestamp now);
+  void judge(LockRow& lock, Timestamp expires, const Owner& ours, Timestamp now);
+  Result<void> take_from(const LockRow& lock, Map why, Timestamp now);
   CommitAnswer fence_answer(const Lease& lease);
   void note_head(const Lease& after);
 

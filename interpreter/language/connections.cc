@@ -61,7 +61,8 @@ std::vector<ConnectionKind> make_kinds() {
   Field ssh = required(field("ssh", FieldType::object, "how to log in"));
   ssh.fields = {required(field("host", FieldType::text, "name or address")), field("user", FieldType::text, "login"),
                 field("port", FieldType::integer, "port, 22 by default"),
-                field("identity", FieldType::path, "file with the private key")};
+                field("identity", FieldType::path, "file with the private key"),
+                field("known_hosts", FieldType::path, "file with the keys of hosts, instead of the user's own")};
   kinds.push_back({"ssh", "a host, through the OpenSSH client", std::move(ssh), {}});
   return kinds;
 }

@@ -162,6 +162,12 @@ void describe(Objectives& o, V& visit) {
 }
 
 template <class V>
+void describe(Locks& l, V& visit) {
+  visit("names", l.names, Need::required, "the names, as in `database:${{ inputs.database }}`");
+  visit("wait", l.wait, Need::optional, "how long to wait for names that another run holds");
+}
+
+template <class V>
 void describe(Defaults& d, V& visit) {
   visit("timeout", d.timeout, Need::optional, "of each attempt of a step");
   visit("retry", d.retry, Need::optional, "of reads and idempotent steps");

@@ -221,6 +221,11 @@ struct Lock {
   Span at;
   Template name;
 };
+struct Locks {
+  Span at;
+  std::vector<Lock> names;           // taken in this order, all or none
+  std::optional<DurationText> wait;  // how long for names that are taken; without it a taken one fails the run at once
+};
 
 struct Defaults {
   Span at;
@@ -241,7 +246,7 @@ struct Playbook {
   std::vector<Name> tags;
   std::vector<Input> inputs;
   std::vector<ConnectionDeclaration> connections;
-  std::vector<Lock> locks;
+  Locks locks;
   std::optional<Defaults> defaults;
   std::optional<DurationText> timeout;
   std::optional<Objectives> objectives;

@@ -51,6 +51,7 @@ class ConstructReader {
   bool read(const YamlNode& node, Step& out, std::string_view key);
   bool read(const YamlNode& node, Phase& out, std::string_view key);
   bool read(const YamlNode& node, Lock& out, std::string_view key);
+  bool read(const YamlNode& node, Locks& out, std::string_view key);
   bool read(const YamlNode& node, Requirement& out, std::string_view key);
 
   bool read(const YamlNode& node, std::vector<Name>& out, std::string_view key);
@@ -61,7 +62,7 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<Requirement>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Step>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Phase>& out, std::string_view key) { return read_list(node, out, key); }
-  bool read(const YamlNode& node, std::vector<Lock>& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<Lock>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Argument>& out, std::string_view key) {
     return read_list(node, out, key);
   }

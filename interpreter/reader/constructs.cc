@@ -156,12 +156,13 @@ bool ConstructReader::read(const YamlNode& node, Lock& out, std::string_view key
   return read(node, out.name, key);
 }
 
-bool ConstructReader::read(const YamlNode& node, std::vector<Lock>& out, std::string_view key) {
-  if (node.kind != YamlNode::Kind::map) return read_list(node, out, key);
-  refuse(tree_.head(node), "not-in-this-version",
-         "`locks` that wait are part of the language, but this version of muster does not know them yet",
-         "write a list of names: it fails at once when one is taken");
-  return false;
+bool ConstructReader::read(const YamlNode& node, Locks& out, std::string_view key) {
+  out.at = tree_.head(node);
+  if (node.is_scalar())
+    return wrong_shape(node, key, "a list of names", "write `locks: [" + std::string(tree_.text(node)) + "]`");
+  if (node.kind == YamlNode::Kind::list) return read(node, out.names, key);
+  read_map(node, out, "`locks`");
+  return true;
 }
 
 bool ConstructReader::read(const YamlNode& node, std::vector<Input>& out, std::string_view key) {

@@ -149,7 +149,20 @@ std::optional<std::string> told(const Event& event, const Map& body) {
     case EventKind::clock_stepped:
       return "the clock was set back";
     case EventKind::lock_taken_over:
-      return "took over the lock `" + text_of(body, "name") + "`";
+      return "took over the lock `" + text_of(body, "name") + "` from run " + text_of(body, "from") + ": " +
+             text_of(body, "standing");
+    case EventKind::lock_taken:
+      return "took the lock `" + text_of(body, "name") + "`";
+    case EventKind::lock_released: {
+      std::string lock = "the lock `" + text_of(body, "name") + "`", run = text_of(body, "run");
+      if (std::string person = text_of(body, "person"); !person.empty())
+        return with_reason(person + " broke " + lock, body);
+      if (!run.empty()) return with_reason("lost " + lock + " to run " + run, body);
+      return std::nullopt;  // given back at its end
+    }
+    case EventKind::wait_started:
+      if (text_of(body, "reason") != "lock") return std::nullopt;
+      return "waits: " + text_of(body, "message");
     case EventKind::unknown:
       return "an event of a later version: " + event.kind_text;
     default:

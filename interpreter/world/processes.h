@@ -40,6 +40,7 @@ struct Command {
   uint64_t head_bytes = 64 << 10;                          // of each stream the first ...
   uint64_t tail_bytes = 192 << 10;                         // ... and the last bytes are kept
   Lifetime lifetime = Lifetime::step;
+  bool ssh_agent = false;      // it may use the SSH agent of whoever started us
   std::vector<Secret> redact;  // replaced by *** in both streams before anything is stored
 };
 

@@ -156,7 +156,9 @@ Result<ProcessEnd> RealProcesses::run(const ChildKey& key, const Command& comman
 
 Result<ProcessEnd> RealProcesses::run_named(const std::string& name, const Command& command,
                                             const std::stop_token& stop) {
-  Result<children::Start> start = start_of(command, settings_.environment);
+  std::map<std::string, std::string> environment = settings_.environment;
+  if (command.ssh_agent && !settings_.ssh_agent.empty()) environment["SSH_AUTH_SOCK"] = settings_.ssh_agent;
+  Result<children::Start> start = start_of(command, std::move(environment));
   if (!start) return pass(start.error());
   start->name = name;
   bool again = true;

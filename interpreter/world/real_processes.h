@@ -25,6 +25,7 @@ struct ProcessSettings {
   std::string helper;                              // path of muster-children
   std::string spool;                               // directory, made 0700: what no interpreter has committed
   std::map<std::string, std::string> environment;  // what every child gets: see allowed_environment()
+  std::string ssh_agent = {};                      // SSH_AUTH_SOCK, for commands that may use it; empty: none runs
 };
 
 // What children may see of our environment: PATH without relative folders, HOME, USER, LOGNAME, SHELL, TMPDIR, TZ; and

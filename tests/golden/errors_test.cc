@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include "interpreter/checker/checker.h"
 #include "interpreter/reader/reader.h"
@@ -161,6 +162,32 @@ TEST(Playbooks, OfTheGoldenFolderAreReadAndCheckedWithoutAWord) {
     EXPECT_EQ(outcome.text, "") << entry.path().filename();
   }
   EXPECT_GT(count, 0u);
+}
+
+// The YAML of a page that is a whole playbook: what people copy must be right.
+std::vector<std::string> playbooks_in(const fs::path& page) {
+  std::vector<std::string> out;
+  std::istringstream lines(contents(page));
+  bool inside = false;
+  std::string block;
+  for (std::string line; std::getline(lines, line);) {
+    if (!inside && line == "```yaml") {
+      inside = true;
+      block.clear();
+    } else if (inside && line == "```") {
+      inside = false;
+      if (block.starts_with("muster:")) out.push_back(block);
+    } else if (inside) {
+      block += line + "\n";
+    }
+  }
+  return out;
+}
+
+TEST(Playbooks, OfTheLanguagesPageAreReadAndCheckedWithoutAWord) {
+  std::vector<std::string> playbooks = playbooks_in(fs::path(MUSTER_SOURCE_DIR) / "docs/language.md");
+  EXPECT_GE(playbooks.size(), 3u);
+  for (const std::string& playbook : playbooks) EXPECT_EQ(outcome_of("language.md", playbook, "").text, "") << playbook;
 }
 
 }  // namespace

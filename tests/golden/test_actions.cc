@@ -53,6 +53,7 @@ Action shell() {
   a.name = "shell";
   a.fields = {list_of("argv", FieldType::text),         field("script", FieldType::script),
               map_of("env", FieldType::text),           field("cwd", FieldType::path),
+              connection("connection", {"ssh"}),
               field("stdin", FieldType::text),          list_of("exit_codes", FieldType::integer),
               choice("parse", {"json", "lines", "csv"})};
   a.one_of = {{"argv", "script"}};

@@ -62,6 +62,15 @@ class BreakingJournal final : public Journal {
   Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) override {
     return inner_->renew(lease, owner, now);
   }
+  Result<CommitAnswer> take_locks(const Lease& lease, const std::vector<std::string>& names, const Owner& owner,
+                                  Timestamp now) override {
+    return write([&] { return inner_->take_locks(lease, names, owner, now); });
+  }
+  Result<void> break_lock(const std::string& name, const std::string& person, const std::string& reason,
+                          const Owner& ours, Timestamp now) override {
+    return inner_->break_lock(name, person, reason, ours, now);
+  }
+  Result<std::vector<LockRow>> locks(const Owner& ours, Timestamp now) override { return inner_->locks(ours, now); }
   Result<RunRecord> read(const std::string& run, int64_t since = 0) override { return inner_->read(run, since); }
   Result<std::vector<RunRow>> find(const RunQuery& query) override { return inner_->find(query); }
   Result<std::string> file(const std::string& digest) override { return inner_->file(digest); }

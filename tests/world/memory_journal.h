@@ -35,6 +35,7 @@ struct MemoryStore {
   std::map<std::string, std::string> files;
   std::map<std::string, Owner> owners;
   std::set<std::string> dead;  // ids of owners that are gone
+  std::map<std::string, LockRow> locks;
   std::vector<LedgerEntry> ledger;
   int64_t version = 0;  // moves with every write
   int commits_left = -1;
@@ -129,6 +130,7 @@ class MemoryJournal final : public Journal {
     if (commit.due_at) row.due_at = commit.due_at;
     if (commit.clear_due) row.due_at.reset();
     if (commit.release) row.owner.clear();
+    if (has_ended(row.state)) std::erase_if(store_->locks, [&](const auto& held) { return held.second.run == row.id; });
     for (const OutputRecord& output : commit.outputs) {
       auto same = [&](const OutputRecord& o) {
         return o.op == output.op && o.attempt == output.attempt && o.stream == output.stream;
@@ -166,6 +168,62 @@ class MemoryJournal final : public Journal {
     if (!may_write()) return broken();
     found->second.expires = now + lease_length;
     return true;
+  }
+
+  Result<CommitAnswer> take_locks(const Lease& lease, const std::vector<std::string>& names, const Owner&,
+                                  Timestamp now) override {
+    std::lock_guard lock(store_->mutex);
+    auto found = store_->runs.find(lease.run);
+    if (found == store_->runs.end() || found->second.record.row.epoch != lease.epoch) return CommitAnswer::lost;
+    if (found->second.record.row.next_seq != lease.next_seq) return CommitAnswer::stale;
+    for (const std::string& name : names) {
+      auto held = store_->locks.find(name);
+      if (held == store_->locks.end() || held->second.run == lease.run) continue;
+      LockRow row = judged(held->second, now);
+      if (!row.stale)
+        return fail(ErrorCode::busy, "the lock `" + name + "` is held by run " + row.run + " since " +
+                                         to_text(row.taken_at) + ": " + row.standing);
+    }
+    if (!may_write()) return broken();
+    for (const std::string& name : names) {
+      auto held = store_->locks.find(name);
+      bool there = held != store_->locks.end();
+      if (there && held->second.run == lease.run) continue;
+      if (there) take_from(held->second, Map{{"name", name}, {"run", lease.run}}, now);
+      Event taken;
+      taken.kind = there ? EventKind::lock_taken_over : EventKind::lock_taken;
+      taken.op.path = "playbook";
+      taken.at = now;
+      taken.body = encode_value(Map{{"name", name}});
+      Result<void> added = add(found->second, {std::move(taken)});
+      if (!added) return pass(added.error());
+      LockRow row;
+      row.name = name;
+      row.run = lease.run;
+      row.taken_at = now;
+      store_->locks[name] = std::move(row);
+    }
+    return CommitAnswer::stored;
+  }
+
+  Result<void> break_lock(const std::string& name, const std::string& person, const std::string& reason, const Owner&,
+                          Timestamp now) override {
+    std::lock_guard lock(store_->mutex);
+    auto held = store_->locks.find(name);
+    if (held == store_->locks.end()) return fail(ErrorCode::not_found, "no run holds a lock called `" + name + "`");
+    LockRow row = judged(held->second, now);
+    if (!row.owner.empty()) return fail(ErrorCode::busy, "run " + row.run + " is under way, " + row.standing);
+    if (!may_write()) return broken();
+    take_from(row, Map{{"name", name}, {"person", person}, {"reason", reason}}, now);
+    store_->locks.erase(name);
+    return {};
+  }
+
+  Result<std::vector<LockRow>> locks(const Owner&, Timestamp now) override {
+    std::lock_guard lock(store_->mutex);
+    std::vector<LockRow> out;
+    for (const auto& [name, row] : store_->locks) out.push_back(judged(row, now));
+    return out;
   }
 
   Result<RunRecord> read(const std::string& run, int64_t since = 0) override {
@@ -244,8 +302,6 @@ class MemoryJournal final : public Journal {
   MemoryStore& store() { return *store_; }
 
  private:
-  static constexpr Duration lease_length = Duration::seconds(15);
-
   static tl::unexpected<Error> no_run(const std::string& run) {
     return fail(ErrorCode::not_found, "there is no run `" + run + "`");
   }
@@ -253,6 +309,30 @@ class MemoryJournal final : public Journal {
   static Lease lease_of(const MemoryStore::Run& run) {
     const RunRow& row = run.record.row;
     return Lease{row.id, row.epoch, row.next_seq, row.head};
+  }
+
+  LockRow judged(LockRow lock, Timestamp now) const {
+    const MemoryStore::Run& run = store_->runs.at(lock.run);
+    const RunRow& row = run.record.row;
+    bool gone = store_->dead.count(row.owner) > 0 || run.expires < now;
+    lock.playbook = row.playbook;
+    lock.starter = row.starter;
+    lock.state = row.state;
+    lock.owner = gone ? "" : row.owner;
+    lock.stale = row.state == RunState::running && !row.owner.empty() && gone;
+    lock.standing = lock.stale ? "its owner is gone" : lock.owner + " carries it on";
+    return lock;
+  }
+  void take_from(const LockRow& lock, Map body, Timestamp now) {
+    MemoryStore::Run& run = store_->runs.at(lock.run);
+    Event lost;
+    lost.kind = EventKind::lock_released;
+    lost.op.path = "playbook";
+    lost.at = now;
+    lost.body = encode_value(Value(std::move(body)));
+    (void)add(run, {std::move(lost)});
+    ++run.record.row.epoch;
+    add_to_ledger("takeover", lease_of(run), now);
   }
 
   bool may_write() {

@@ -34,14 +34,34 @@ TEST(ShellQuote, QuotesAWordThatWouldBeAnAssignmentInFrontOfACommand) {
   EXPECT_EQ(shell_line({"env", "A=b"}), "env A=b");
 }
 
-TEST(ShellQuote, IsReadBackByTheRealShellByteForByte) {
-  // Every byte but zero, alone and between others; then words that shells find interesting.
-  std::vector<std::string> words{"",   "'",    "''", "\\", "\\'", "$HOME", "`id`", "$(id)",      "!x",
-                                 "#x", "a\nb", "\n", "-n", "*",   "{a,b}", "~",    "a;b&c|d>e<f"};
+TEST(RemoteShellLine, KeepsWhatAnotherShellWouldTakeForAKeywordOrExpand) {
+  EXPECT_EQ(remote_shell_line({"systemctl", "restart", "app.service"}), "systemctl restart app.service");
+  EXPECT_EQ(remote_shell_line({"if", "true"}), "'if' true");
+  EXPECT_EQ(remote_shell_line({"echo", "if"}), "echo if");
+  EXPECT_EQ(remote_shell_line({"echo", "=ls", "a=b"}), "echo '=ls' a=b");
+  EXPECT_EQ(remote_shell_line({"A=b", "env"}), "'A=b' env");
+}
+
+// Every byte but zero, alone and between others; then words that shells find interesting.
+std::vector<std::string> interesting_words() {
+  std::vector<std::string> words{"",     "'",  "''", "\\", "\\'",   "$HOME", "`id`",        "$(id)", "!x", "#x",
+                                 "a\nb", "\n", "-n", "*",  "{a,b}", "~",     "a;b&c|d>e<f", "=ls",   "if", "--"};
   for (int byte = 1; byte < 256; ++byte) {
     words.emplace_back(1, static_cast<char>(byte));
     words.push_back("a" + std::string(1, static_cast<char>(byte)) + "b");
   }
+  return words;
+}
+
+TEST(RemoteShellLine, IsReadBackByTheRealShellByteForByte) {
+  std::vector<std::string> words = interesting_words();
+  std::string expected;
+  for (const std::string& word : words) expected += word + "\n";
+  EXPECT_EQ(read_by_sh(remote_shell_line(words)), expected);
+}
+
+TEST(ShellQuote, IsReadBackByTheRealShellByteForByte) {
+  std::vector<std::string> words = interesting_words();
   std::string expected;
   for (const std::string& word : words) expected += word + "\n";
   EXPECT_EQ(read_by_sh(shell_line(words)), expected);

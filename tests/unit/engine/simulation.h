@@ -254,10 +254,12 @@ class Simulation final : public Observer {
   void happened(const Event& event, const RunHistory& history) override {
     events.push_back(std::string(name_of(event.kind)) + " " + event.op.path);
     if (watch) watch(history);
+    if (on_event) on_event(event);
   }
   std::function<void(const RunHistory&)> watch;  // behind each event that was stored
   void progress(const OpId&, int64_t, int64_t, std::string_view) override {}
   std::vector<std::string> events;
+  std::function<void(const Event&)> on_event;  // once it is stored, before what follows from it is started
 
   VirtualClock clock;
   VirtualExecutor executor;

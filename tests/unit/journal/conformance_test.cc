@@ -7,6 +7,7 @@
 
 #include "interpreter/journal/chain.h"
 #include "interpreter/journal/journal.h"
+#include "interpreter/journal/run_state.h"
 #include "tests/unit/journal/journal_world.h"
 #include "tests/world/memory_journal.h"
 
@@ -373,6 +374,124 @@ std::vector<Kind> journals() {
                 return Store{[store] { return std::make_unique<MemoryJournal>(store); }};
               }};
   return {sqlite, memory};
+}
+
+// --- named locks
+
+Result<CommitAnswer> take(Journal& journal, Lease& lease, const std::vector<std::string>& names, const Owner& owner,
+                          Timestamp now = start) {
+  Result<CommitAnswer> answer = journal.take_locks(lease, names, owner, now);
+  Result<RunRecord> record = journal.read(lease.run);  // what was written with them belongs to the lease
+  if (answer && *answer == CommitAnswer::stored && record) {
+    lease.next_seq = record->row.next_seq;
+    lease.head = record->row.head;
+  }
+  return answer;
+}
+
+TEST_P(EveryJournal, TakesAllLocksOfARunOrNoneInTheOrderOfTheList) {
+  Lease first = started("aa00000000000000"), second = started("bb00000000000000");
+  ASSERT_TRUE(take(*journal, first, {"database:b", "database:a"}, ann).has_value());
+  EXPECT_EQ(kinds(first.run), (Kinds{"run_created", "lock_taken", "lock_taken"}));
+  EXPECT_NE(journal->read(first.run)->events[1].body.find("database:b"), std::string::npos);
+  Result<CommitAnswer> refused = take(*journal, second, {"free", "database:a"}, ann, start + Duration::seconds(1));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::busy);
+  EXPECT_NE(refused.error().message.find("`database:a` is held by run aa00000000000000"), std::string::npos)
+      << refused.error().message;
+  EXPECT_NE(refused.error().message.find("since 2026-01-15T10:00:00Z"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(kinds(second.run), Kinds{"run_created"});
+  Result<std::vector<LockRow>> locks = journal->locks(ann, start);
+  ASSERT_TRUE(locks.has_value()) << message_of(locks);
+  ASSERT_EQ(locks->size(), 2u) << "`free` was not kept";
+  EXPECT_EQ((*locks)[0].name, "database:a");
+  EXPECT_EQ((*locks)[0].playbook, "restore-database");
+  EXPECT_EQ((*locks)[0].starter, "ann@db1");
+  EXPECT_FALSE((*locks)[0].stale);
+}
+
+TEST_P(EveryJournal, TakesALockOnceHoweverOftenItsRunAsks) {
+  Lease lease = started();
+  ASSERT_TRUE(take(*journal, lease, {"a", "a"}, ann).has_value());
+  ASSERT_TRUE(take(*journal, lease, {"a", "b"}, ann).has_value());
+  EXPECT_EQ(kinds(lease.run), (Kinds{"run_created", "lock_taken", "lock_taken"}));
+}
+
+TEST_P(EveryJournal, GivesTheLocksOfARunBackWithItsEnd) {
+  Lease first = started("aa00000000000000"), second = started("bb00000000000000");
+  ASSERT_TRUE(take(*journal, first, {"a"}, ann).has_value());
+  EXPECT_EQ(answer(first, ending()), CommitAnswer::stored);
+  EXPECT_TRUE(journal->locks(ann, start)->empty());
+  ASSERT_TRUE(take(*journal, second, {"a"}, ann).has_value());
+  EXPECT_EQ(kinds(second.run), (Kinds{"run_created", "lock_taken"}));
+}
+
+TEST_P(EveryJournal, KeepsTheLocksOfARunThatWaitsHoweverLong) {
+  Lease first = started("aa00000000000000");
+  ASSERT_TRUE(take(*journal, first, {"a"}, ann).has_value());
+  EXPECT_EQ(answer(first, release()), CommitAnswer::stored);
+  Timestamp later = start + Duration::seconds(1'000'000);
+  Lease second = started("bb00000000000000", later);
+  Result<CommitAnswer> refused = take(*journal, second, {"a"}, bob, later);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_FALSE(journal->locks(bob, later)->at(0).stale);
+}
+
+// The process that waited for a decision is gone, and its lease long over: the run still waits.
+TEST_P(EveryJournal, KeepsTheLocksOfARunThatWaitsAlsoWhenTheProcessThatWaitedIsGone) {
+  Lease first = started("aa00000000000000");
+  ASSERT_TRUE(take(*journal, first, {"a"}, ann).has_value());
+  Commit waits;
+  waits.state = RunState::waiting;
+  EXPECT_EQ(answer(first, waits), CommitAnswer::stored);
+  Timestamp later = start + Duration::seconds(1'000'000);
+  Lease second = started("bb00000000000000", later);
+  EXPECT_FALSE(take(*journal, second, {"a"}, bob, later).has_value());
+}
+
+TEST_P(EveryJournal, TakesALockOverFromARunningRunWhoseLeaseIsOverAndFencesItOff) {
+  Lease first = started("aa00000000000000");
+  ASSERT_TRUE(take(*journal, first, {"a", "b"}, ann).has_value());
+  Timestamp early = start + Duration::seconds(14), late = start + Duration::seconds(16);
+  Lease second = started("bb00000000000000", early);
+  EXPECT_FALSE(take(*journal, second, {"a"}, bob, early).has_value());
+  Result<CommitAnswer> taken = take(*journal, second, {"a"}, bob, late);
+  ASSERT_TRUE(taken.has_value()) << message_of(taken);
+  EXPECT_EQ(kinds(second.run), (Kinds{"run_created", "lock_taken_over"}));
+  EXPECT_EQ(kinds(first.run), (Kinds{"run_created", "lock_taken", "lock_taken", "lock_released"}));
+  EXPECT_EQ(answer(first, commit_of({event(EventKind::audit)})), CommitAnswer::lost)
+      << "its owner was only stopped, and must not write on";
+  EXPECT_TRUE(journal->verify()->findings.empty());
+  Result<RunHistory> history = replay(journal->read(first.run)->events);
+  ASSERT_TRUE(history.has_value()) << message_of(history);
+  EXPECT_EQ(history->locks, std::vector<std::string>{"b"});
+}
+
+TEST_P(EveryJournal, BreaksALockByAPersonsWordOnlyWhereNobodyCarriesItsRunOn) {
+  Lease lease = started();
+  ASSERT_TRUE(take(*journal, lease, {"a"}, ann).has_value());
+  EXPECT_EQ(journal->break_lock("b", "bob", "why", bob, start).error().code, ErrorCode::not_found);
+  Result<void> refused = journal->break_lock("a", "bob", "it is in my way", bob, start);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::busy);
+  EXPECT_EQ(answer(lease, release()), CommitAnswer::stored);
+  Result<void> broken = journal->break_lock("a", "bob", "the host is gone", bob, start);
+  ASSERT_TRUE(broken.has_value()) << message_of(broken);
+  EXPECT_TRUE(journal->locks(bob, start)->empty());
+  std::string body = journal->read(lease.run)->events.back().body;
+  EXPECT_NE(body.find("the host is gone"), std::string::npos) << body;
+  EXPECT_NE(body.find("bob"), std::string::npos) << body;
+  EXPECT_TRUE(journal->verify()->findings.empty());
+}
+
+TEST_P(EveryJournal, TakesNoLockUnderALeaseThatIsLostOrBehind) {
+  Lease lease = started();
+  Lease behind = lease;
+  EXPECT_EQ(answer(lease, commit_of({event(EventKind::audit)})), CommitAnswer::stored);
+  EXPECT_EQ(journal->take_locks(behind, {"a"}, ann, start).value_or(CommitAnswer::stored), CommitAnswer::stale);
+  ASSERT_TRUE(journal->own(lease.run, bob, "bob", start + Duration::seconds(16)).has_value());
+  EXPECT_EQ(journal->take_locks(lease, {"a"}, ann, start).value_or(CommitAnswer::stored), CommitAnswer::lost);
+  EXPECT_TRUE(journal->locks(ann, start)->empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Journals, EveryJournal, testing::ValuesIn(journals()),

@@ -1,65 +1,27 @@
 // Owners that are real processes: racing, dead, stopped, alive.
-#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
-#include <sys/wait.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <barrier>
 #include <filesystem>
-#include <functional>
 #include <mutex>
 #include <set>
 #include <thread>
 
-#include "interpreter/base/unique_fd.h"
 #include "interpreter/journal/journal.h"
 #include "interpreter/journal/ownership.h"
 #include "tests/unit/journal/journal_world.h"
+#include "tests/unit/journal/processes.h"
 
 namespace muster::journal_world {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Pipe {
-  UniqueFd out, in;
-  Pipe() {
-    int ends[2];
-    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    out = UniqueFd(ends[0]);
-    in = UniqueFd(ends[1]);
-  }
-  void put(char c) const { EXPECT_EQ(::write(in.get(), &c, 1), 1); }
-  char take() const {  // 0: the other end is gone
-    char c = 0;
-    return ::read(out.get(), &c, 1) == 1 ? c : '\0';
-  }
-};
-
-// A process of its own that runs the body and ends without destructors or exit handlers.
-class Child {
- public:
-  explicit Child(const std::function<int()>& body) : pid_(::fork()) {
-    if (pid_ == 0) ::_exit(body());
-  }
-  ~Child() {
-    if (pid_ > 0) end(SIGKILL);
-  }
-  pid_t pid() const { return pid_; }
-  void signal(int number) const { ::kill(pid_, number); }
-  int end(int number = 0) {
-    if (number != 0) ::kill(pid_, number);
-    int status = -1;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return status;
-  }
-
- private:
-  pid_t pid_;
-};
 
 class Ownership : public testing::Test {
  protected:
@@ -255,6 +217,71 @@ TEST_F(Ownership, HasOneWinnerInEachOfTwoHundredRacesOfProcesses) {
     EXPECT_EQ(std::set<char>({seen[0][static_cast<size_t>(i)], seen[1][static_cast<size_t>(i)]}),
               std::set<char>({'b', 'w'}))
         << "race " << i;
+}
+
+// One run that two processes resume at the same moment, a thousand times: one goes on, the other is told who has it.
+TEST_F(Ownership, OfOneRunIsNeverHeldByTwoProcessesThatResumeItAThousandTimes) {
+  constexpr int times = 1000;
+  QuickDirectory quick;
+  path = quick.path() + "/muster.db";
+  {
+    std::unique_ptr<Journal> journal = open_store(path);
+    Result<Lease> lease = journal->create(new_run(run), first_events(), this_owner());
+    ASSERT_TRUE(lease.has_value()) << message_of(lease);
+    ASSERT_TRUE(journal->commit(*lease, release()).has_value());
+  }
+  struct Shared {
+    std::atomic<int> arrived{0}, at_work{0}, together{0}, unnamed{0}, errors{0};
+    std::atomic<int> wins[2] = {}, refusals[2] = {}, pid[2] = {};
+    void meet(int round) {  // the two of them, for the n-th time
+      ++arrived;
+      while (arrived < 2 * round) ::sched_yield();
+    }
+  };
+  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* shared = new (memory) Shared;
+  std::vector<std::unique_ptr<Child>> children;
+  for (size_t who = 0; who < 2; ++who) {
+    children.push_back(std::make_unique<Child>([&, who] {
+      Owner me = this_owner();
+      shared->pid[who] = static_cast<int>(me.pid);
+      Result<std::unique_ptr<Journal>> journal = open_journal(path, false);
+      if (!journal) ++shared->errors;
+      int round = 0;
+      shared->meet(++round);
+      std::string other = "process " + std::to_string(shared->pid[1 - who].load()) + " on " + me.host;
+      for (int i = 0; i < times && journal; ++i) {
+        shared->meet(++round);
+        Result<Lease> lease = (*journal)->own(run, me, "x", start + Duration::seconds(1));
+        if (lease) {
+          ++shared->wins[who];
+          if (++shared->at_work != 1) ++shared->together;
+        } else {
+          ++shared->refusals[who];
+          if (lease.error().code != ErrorCode::busy) ++shared->errors;
+          if (lease.error().message.find(other) == std::string::npos) ++shared->unnamed;
+        }
+        shared->meet(++round);
+        if (!lease) continue;
+        Result<CommitAnswer> worked = (*journal)->commit(*lease, commit_of({event(EventKind::audit)}));
+        if (!worked || *worked != CommitAnswer::stored) ++shared->errors;
+        --shared->at_work;
+        Result<CommitAnswer> put_down = (*journal)->commit(*lease, release());
+        if (!put_down || *put_down != CommitAnswer::stored) ++shared->errors;
+      }
+      return 0;
+    }));
+  }
+  for (const std::unique_ptr<Child>& child : children) EXPECT_EQ(child->end(), 0);
+  EXPECT_EQ(shared->together, 0) << "both had it at once";
+  EXPECT_EQ(shared->unnamed, 0) << "a refusal did not name the owner";
+  EXPECT_EQ(shared->errors, 0);
+  EXPECT_EQ(shared->wins[0] + shared->wins[1], times) << "one goes on each time";
+  EXPECT_EQ(shared->refusals[0] + shared->refusals[1], times);
+  EXPECT_EQ(column(path, "SELECT count(*) FROM event WHERE kind = 'owned'"),
+            std::vector<std::string>{std::to_string(shared->wins[0] + shared->wins[1])});
+  ::munmap(memory, sizeof(Shared));
 }
 
 // And two threads, which meet more closely: each pair starts at once.

@@ -375,5 +375,30 @@ TEST(Csv, KeepsAnEmptyLastFieldWithoutALineEnd) {
   EXPECT_EQ(print_json(*parse_csv("a,b\n1,")), R"([{"a":"1","b":""}])");
 }
 
+// Its owner lost the run and ended it: what it had done by then is anybody's guess.
+TEST_F(Shell, IsInDoubtWhereAnEarlierOwnerEndedIt) {
+  Map args = argv({"slow"});
+  processes.remember({run, op, 2}, FakeProcesses::ended(EndKind::stopped, SIGTERM));
+  Touch touch = world.touch();
+  auto left = action.recover(input(args), touch);
+  ASSERT_FALSE(left);
+  EXPECT_EQ(left.error().code, ErrorCode::in_doubt);
+  EXPECT_EQ(left.error().effect, Certainty::maybe);
+}
+
+// 255 is the client's own here: no list of exit codes makes a host that was never reached a success.
+TEST_F(Shell, FailsWhereItsHostWasNotReachedWhateverExitCodesAreAccepted) {
+  Map args = with(argv({"true"}), "exit_codes", List{0, 255});
+  args["connection"] = Map{{"name", "there"}, {"kind", "ssh"}, {"host", "db1"}};
+  processes.remember({run, op, 2},
+                     FakeProcesses::exited(255, "", "ssh: connect to host db1 port 22: Connection refused"));
+  Touch touch = world.touch();
+  auto left = action.recover(input(args), touch);
+  ASSERT_FALSE(left);
+  EXPECT_EQ(left.error().code, ErrorCode::unreachable);
+  EXPECT_EQ(left.error().effect, Certainty::no_effect);
+  EXPECT_EQ(preview(args).lines.at(0), "on db1, through ssh");
+}
+
 }  // namespace
 }  // namespace muster

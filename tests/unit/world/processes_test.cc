@@ -213,6 +213,17 @@ TEST_F(RealChildren, SeeTheAllowedEnvironmentAndTheirOwnOnly) {
                                           "GREETING=hello"));
 }
 
+TEST_F(RealChildren, MayUseTheSshAgentOnlyWhereTheirCommandSaysSo) {
+  ProcessSettings with_agent = settings();
+  with_agent.ssh_agent = "/run/agent";
+  RealProcesses lending(with_agent);
+  Command command;
+  command.argv = {"sh", "-c", "echo ${SSH_AUTH_SOCK-none}"};
+  EXPECT_EQ(all_of(lending.observe(command, {})->out), "none\n");
+  command.ssh_agent = true;
+  EXPECT_EQ(all_of(lending.observe(command, {})->out), "/run/agent\n");
+}
+
 TEST_F(RealChildren, InheritNoDescriptorOfOurs) {
   int open = ::open("/dev/null", O_RDONLY);  // without close-on-exec, as a careless library might
   auto end = run(command_of({"ls", "/proc/self/fd"}));
