@@ -90,6 +90,7 @@ bool Engine::Loop::needs_hold(const Node& node, bool& never) {
 
 Engine::Loop::Status Engine::Loop::advance(const Node& node, Context context) {
   if (has_ended(node)) return Status::ended;
+  if (opens_secrets(node, context)) return Status::active;
   return node.is_group() ? advance_group(node, context) : advance_step(node, context);
 }
 

@@ -24,6 +24,11 @@ Field map_of(std::string name, FieldType items) {
   return f;
 }
 
+Field open_to_secrets(Field f) {
+  f.opens_secrets = true;
+  return f;
+}
+
 Field object(std::string name, std::vector<Field> fields) {
   Field f = field(std::move(name), FieldType::object);
   f.fields = std::move(fields);
@@ -52,8 +57,8 @@ Action shell() {
   Action a;
   a.name = "shell";
   a.fields = {list_of("argv", FieldType::text),         field("script", FieldType::script),
-              map_of("env", FieldType::text),           field("cwd", FieldType::path),
-              field("stdin", FieldType::text),          list_of("exit_codes", FieldType::integer),
+              open_to_secrets(map_of("env", FieldType::text)), field("cwd", FieldType::path),
+              open_to_secrets(field("stdin", FieldType::text)),          list_of("exit_codes", FieldType::integer),
               choice("parse", {"json", "lines", "csv"})};
   a.one_of = {{"argv", "script"}};
   a.results = results({"exit_code", "stdout", "stderr", "value"});
@@ -69,7 +74,7 @@ Action sql() {
               field("query", FieldType::script),
               field("execute", FieldType::script),
               choice("check", {"integrity", "quick"}),
-              map_of("bind", FieldType::any),
+              open_to_secrets(map_of("bind", FieldType::any)),
               map_of("names", FieldType::text),
               field("max_rows", FieldType::integer),
               field("transaction", FieldType::boolean)};
@@ -83,7 +88,7 @@ Action http() {
   Action a;
   a.name = "http";
   a.fields = {field("get", FieldType::url),        field("post", FieldType::url), connection("connection", {"http"}),
-              map_of("headers", FieldType::text),  field("json", FieldType::any), field("timeout", FieldType::duration),
+              open_to_secrets(map_of("headers", FieldType::text)),  open_to_secrets(field("json", FieldType::any)), field("timeout", FieldType::duration),
               field("since", FieldType::timestamp)};
   a.one_of = {{"get", "post"}};
   a.results = results({"status", "headers", "body", "value"});

@@ -20,6 +20,7 @@
 #include "interpreter/engine/engine.h"
 #include "interpreter/reader/reader.h"
 #include "tests/world/breaking_journal.h"
+#include "tests/world/fake_variables.h"
 
 namespace muster::simulation {
 
@@ -265,7 +266,8 @@ class Simulation final : public Observer {
   NoProcesses processes;
   NoScratch scratch;
   NoFilesPort no_files;
-  World world{clock, no_files, sql, sql, http, processes, scratch, entropy};
+  FakeVariables variables;
+  World world{clock, no_files, sql, sql, http, processes, scratch, entropy, variables};
   TempDirectory folder;
   std::shared_ptr<BreakingJournal> journal;
   std::vector<Action> actions;
