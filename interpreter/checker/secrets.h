@@ -1,6 +1,7 @@
 // Secrets: how they are declared, and where they may stand.
 //
-// Errors: Diagnostics `bad-secret` for declarations, `secret-here` where one would be stored or shown, `secret-use` where
+// Errors: Diagnostics `bad-secret` for declarations, `secret-here` where one would be stored or shown, `secret-use`
+// where
 //         more is done with one than joining it with text.
 // Source: docs/language.md, "Secrets".
 #pragma once

@@ -36,7 +36,9 @@ std::string scratch_parent(const Invocation& invocation) {
 
 struct RealWorld::Ports {
   Ports(const Invocation& invocation, const std::string& store)
-      : scratch(scratch_parent(invocation)), trial(sql, scratch), processes(settings_of(invocation, store)),
+      : scratch(scratch_parent(invocation)),
+        trial(sql, scratch),
+        processes(settings_of(invocation, store)),
         variables(invocation.environment) {}
   RealClock clock;
   RealEntropy entropy;

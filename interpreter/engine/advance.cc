@@ -111,6 +111,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
       add(EventKind::skipped, node.op, 0, Map{{"state", "skipped"}, {"reason", "its `when` is false"}});
       return Status::ended;
     }
+    if (opens_secrets(node, context)) return Status::active;
   }
   return advance_gate(node, context);
 }

@@ -187,7 +187,8 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
   auto asked = std::make_shared<std::vector<Asked>>();
   for (Guarded& step : guarded)
     if (step.known_after.empty() && !step.skipped)
-      asked->push_back({step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args), step.problem});
+      asked->push_back(
+          {step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args), step.problem});
   NodeRun& run = run_of(node);
   run.previewing = true;
   run.stop.emplace();
@@ -204,8 +205,8 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
           previews->push_back({step.op, fail(ErrorCode::expression, step.problem)});
           continue;
         }
-        StepInput input{step.args, run_,   step.op,  1,       "",    Duration::seconds(60), stop,
-                        marks,     others, progress, streams, false, opened};
+        StepInput input{step.args, run_,     step.op, 1,     "",    Duration::seconds(60), stop, marks,
+                        others,    progress, streams, false, opened};
         Look look = parts_.world->look();
         Trial trial = parts_.world->trial();
         Result<Preview> preview =

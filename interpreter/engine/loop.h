@@ -62,7 +62,7 @@ struct NodeRun {
   bool previewing = false;
   // secrets
   bool opening_secrets = false;
-  int secrets_of_attempt = 0;  // for this attempt they were asked for
+  int secrets_asked = 0;  // for which attempt, and how far: see opens_secrets
   // group
   size_t first_open = 0;  // all before it in `body` have ended
 };

@@ -1,5 +1,5 @@
-// Which secrets a node reads: told by its expressions, found through the field tables, so that a key of the language that
-// holds expressions cannot be forgotten here.
+// Which secrets a node reads: told by its expressions, found through the field tables, so that a key of the language
+// that holds expressions cannot be forgotten here.
 #include <algorithm>
 
 #include "interpreter/checker/checker.h"
@@ -28,8 +28,7 @@ class SecretReads {
 
   // --- what holds expressions
   void of(const Expression& expression) {
-    for (const Read& read : expression.reads)
-      if (read.path.size() > 1 && read.path[0] == "secrets") add(read.path[1]);
+    for (const std::string& name : secrets_read_by(expression)) add(name);
   }
   void of(const Template& text) {
     for (const auto& piece : text.pieces)
@@ -120,6 +119,13 @@ void read_below(const StepGraph& graph, const Node& node, SecretReads& reads) {
 }
 
 }  // namespace
+
+std::vector<std::string> secrets_read_by(const Expression& expression) {
+  std::vector<std::string> names;
+  for (const Read& read : expression.reads)
+    if (read.path.size() > 1 && read.path[0] == "secrets") names.push_back(read.path[1]);
+  return names;
+}
 
 std::vector<std::string> secrets_read_by(const StepGraph& graph, const Node& node, const std::vector<Action>& actions) {
   SecretReads reads(graph.playbook(), actions);

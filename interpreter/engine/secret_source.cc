@@ -41,7 +41,8 @@ Result<std::string> from_file(const std::string& path, World& world) {
   const FileStatus& status = **before;
   if (status.kind != FileKind::file) return fail(ErrorCode::refused, "`" + path + "` is not a regular file");
   if ((status.mode & 077) != 0)
-    return fail(ErrorCode::refused, "others than its owner may use the file `" + path + "` (mode " + octal(status.mode) + ")",
+    return fail(ErrorCode::refused,
+                "others than its owner may use the file `" + path + "` (mode " + octal(status.mode) + ")",
                 "`chmod 600 " + shell_quote(path) + "`");
   if (status.size > most_bytes) return fail(ErrorCode::refused, "the file `" + path + "` is larger than 64 KiB");
   Result<std::string> text = world.files.read(*place, most_bytes);
@@ -81,8 +82,8 @@ Result<std::string> from_command(const std::vector<std::string>& argv, World& wo
   }
   if (end->code != 0) {
     std::string said = last_line(end->err);
-    return fail(ErrorCode::failed, program + " ended with exit code " + std::to_string(end->code) +
-                                       (said.empty() ? "" : ": " + said));
+    return fail(ErrorCode::failed,
+                program + " ended with exit code " + std::to_string(end->code) + (said.empty() ? "" : ": " + said));
   }
   if (end->out.bytes > most_bytes) return fail(ErrorCode::refused, program + " printed more than 64 KiB");
   std::string text = end->out.head + end->out.tail;
@@ -94,7 +95,10 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; 
 
 std::optional<std::string> from_hex(const std::string& text) {
   auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
   };
   if (text.size() % 2 != 0) return std::nullopt;
   std::string out;

@@ -11,8 +11,8 @@ namespace {
 // The words that events are made of. A secret that happens to be one of them must not unmake the journal.
 bool is_structure(std::string_view key) {
   constexpr std::array<std::string_view, 21> words = {
-      "action", "args_digest", "barred",    "choice", "code",    "digest", "effect",  "entered", "exit_code", "nonce", "op",
-      "people", "person",      "places",    "state",  "status",  "step",   "steps",   "undo_of", "verdict",   "without"};
+      "action", "args_digest", "barred", "choice", "code",   "digest", "effect", "entered", "exit_code", "nonce",  "op",
+      "people", "person",      "places", "state",  "status", "step",   "steps",  "undo_of", "verdict",   "without"};
   for (std::string_view word : words)
     if (word == key) return true;
   return false;
@@ -93,14 +93,19 @@ bool Engine::Loop::opens_secrets(const Node& node, Context context) {
   }
   bool has_begun = op.attempt > 0 || op.entered || op.gate.opening > 0;
   if (run.in_flight || run.previewing || op.state == StepState::in_doubt || (context.stop && !has_begun)) return false;
-  if (run.secrets_of_attempt == op.attempt + 1) return false;  // what could not be read is told where it is used
+  if (op.due_at && now() < *op.due_at) return false;  // the next attempt reads what the last one could not
+  // A step that is skipped reads none but those that its `when` asks for.
+  const std::optional<Expression>* when = when_of(node);
+  bool only_when = when && *when && !op.when && op.attempt == 0;
+  int asked = 2 * op.attempt + (only_when ? 1 : 2);
+  if (run.secrets_asked == asked) return false;  // what could not be read is told where it is used
   std::vector<SecretSource> wanted;
-  for (const std::string& name : secrets_needed_by(node)) {
+  for (const std::string& name : only_when ? secrets_read_by(**when) : secrets_needed_by(node)) {
     if (secrets_.is_open(name)) continue;
     if (being_opened_.count(name) > 0) return true;
     if (std::optional<SecretSource> source = secret_source(name)) wanted.push_back(std::move(*source));
   }
-  run.secrets_of_attempt = op.attempt + 1;
+  run.secrets_asked = asked;
   if (wanted.empty()) return false;
   run.opening_secrets = true;
   run.stop.emplace();
@@ -179,8 +184,8 @@ void Engine::Loop::redact(Result<StepOutput>& output, std::vector<OutputRecord>&
     output.error() = redaction.error(std::move(output.error()));
   }
   for (OutputRecord& record : streams) {
-    CapturedStream stream = redaction.stream(
-        {std::move(record.head), std::move(record.tail), static_cast<uint64_t>(record.bytes), std::move(record.sha256)});
+    CapturedStream stream = redaction.stream({std::move(record.head), std::move(record.tail),
+                                              static_cast<uint64_t>(record.bytes), std::move(record.sha256)});
     record.head = std::move(stream.head);
     record.tail = std::move(stream.tail);
     record.bytes = static_cast<decltype(record.bytes)>(stream.bytes);

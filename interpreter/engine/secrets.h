@@ -42,6 +42,8 @@ struct OpenedSecret {
 [[nodiscard]] std::vector<std::string> secrets_read_by(const StepGraph& graph, const Node& node,
                                                        const std::vector<Action>& actions);
 
+[[nodiscard]] std::vector<std::string> secrets_read_by(const Expression& expression);
+
 class OpenedSecrets {
  public:
   void take(const std::string& name, Result<OpenedSecret> answer);

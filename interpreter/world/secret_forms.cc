@@ -18,8 +18,9 @@ std::string in_hex(char c, std::string_view digits) {
   return {digits[byte >> 4], digits[byte & 15]};
 }
 
-// What of base64 does not depend on the `before` bytes in front of the secret's group, nor on what follows it.
-std::string base64_within(std::string_view secret, size_t before, std::string_view last_two) {
+// Base64 of the secret with `before` bytes in front of it in its group: from the first character that they do not
+// decide. `inside`: as far as what follows does not matter; otherwise to the end of the text, with its padding.
+std::string base64_of(std::string_view secret, size_t before, std::string_view last_two, bool inside) {
   std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   digits += last_two;
   std::string bytes = std::string(before, '\0').append(secret);
@@ -29,6 +30,10 @@ std::string base64_within(std::string_view secret, size_t before, std::string_vi
   for (char c : bytes) {
     bits = bits << 8 | static_cast<unsigned char>(c);
     for (held += 8; held >= 6; held -= 6) out.push_back(digits[bits >> (held - 6) & 63]);
+  }
+  if (!inside && held > 0) {
+    out.push_back(digits[bits << (6 - held) & 63]);
+    out.append(held == 2 ? "==" : "=");
   }
   return out.substr(std::min(out.size(), before == 0 ? 0 : before + 1));
 }
@@ -51,10 +56,10 @@ std::string percent_encoded(std::string_view secret, std::string_view plain, std
 // The characters beyond ASCII as their UTF-16 units, as many printers of JSON write them.
 std::string utf16_escape(std::string_view character) {
   auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(character[i])); };
-  uint32_t code = character.size() == 2   ? (byte(0) & 31) << 6 | (byte(1) & 63)
-                  : character.size() == 3 ? (byte(0) & 15) << 12 | (byte(1) & 63) << 6 | (byte(2) & 63)
-                                          : (byte(0) & 7) << 18 | (byte(1) & 63) << 12 | (byte(2) & 63) << 6 |
-                                                (byte(3) & 63);
+  uint32_t code = character.size() == 2 ? (byte(0) & 31) << 6 | (byte(1) & 63)
+                  : character.size() == 3
+                      ? (byte(0) & 15) << 12 | (byte(1) & 63) << 6 | (byte(2) & 63)
+                      : (byte(0) & 7) << 18 | (byte(1) & 63) << 12 | (byte(2) & 63) << 6 | (byte(3) & 63);
   auto unit = [](uint32_t u) {
     std::string out = "\\u";
     for (int shift = 12; shift >= 0; shift -= 4) out += lower[u >> shift & 15];
@@ -135,7 +140,8 @@ std::vector<std::string> secret_forms(std::string_view secret) {
     at = end + 1;
   }
   for (size_t before : {0, 1, 2})
-    for (std::string_view last_two : {"+/", "-_"}) forms.push_back(base64_within(secret, before, last_two));
+    for (std::string_view last_two : {"+/", "-_"})
+      for (bool inside : {true, false}) forms.push_back(base64_of(secret, before, last_two, inside));
   for (std::string_view digits : {lower, upper}) {
     std::string hex;
     for (char c : secret) hex += in_hex(c, digits);

@@ -163,5 +163,11 @@ TEST(Playbooks, OfTheGoldenFolderAreReadAndCheckedWithoutAWord) {
   EXPECT_GT(count, 0u);
 }
 
+TEST(Playbooks, OfTheLanguagesPageStandInTheGoldenFolderToo) {
+  std::string page = contents(fs::path(MUSTER_SOURCE_DIR) / "docs/language.md");
+  std::string secrets = contents(fs::path(MUSTER_SOURCE_DIR) / "tests/golden/playbooks/secrets.muster.yaml");
+  EXPECT_NE(page.find("```yaml\n" + secrets + "```\n"), std::string::npos) << "the page shows another playbook";
+}
+
 }  // namespace
 }  // namespace muster

@@ -287,7 +287,8 @@ class Simulation final : public Observer {
     action.summary = "does what the test's script says";
     Field what{"name", FieldType::text, true, "which line of the script", {}, {}, {}, {}, false, {}};
     Field with{"with", FieldType::any, false, "anything", {}, {}, {}, {}, false, {}};
-    action.fields = {what, with};
+    Field open{"key", FieldType::text, false, "a secret may stand in it", {}, {}, {}, {}, true, {}};
+    action.fields = {what, with, open};
     action.results = {{"name", FieldType::text, "its name"}, {"value", FieldType::any, "what the script gave"}};
     action.effect = [effect](const Map&) { return effect; };
     auto body = [this](const StepInput& input) -> Result<StepOutput> {
