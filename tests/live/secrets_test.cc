@@ -38,6 +38,38 @@ void echo(ServedConnection& connection, const ReceivedRequest& request) {
   }
 }
 
+// Somebody who speaks no TLS: answers whatever comes with a line of text.
+class PlainSpeaker {
+ public:
+  PlainSpeaker() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    ::listen(listener_.get(), 8);
+    socklen_t size = sizeof address;
+    ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] {
+      while (true) {
+        UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!socket) return;
+        (void)!::write(socket.get(), "this is no TLS\r\n\r\n", 18);
+      }
+    });
+  }
+  ~PlainSpeaker() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  [[nodiscard]] int port() const { return port_; }
+
+ private:
+  UniqueFd listener_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
 class Secrets : public ::testing::Test {
  protected:
   Secrets() : server(echo) {
@@ -57,8 +89,9 @@ class Secrets : public ::testing::Test {
   }
   Ran run(const std::string& playbook, std::vector<std::string> more = {}) {
     give("canaries.muster.yaml", playbook);
-    std::vector<std::string> words{"run", at("given/canaries.muster.yaml"), "-i", "given=" + at("given"),
-                                   "-i",  "server=" + server.url("")};
+    std::vector<std::string> words{
+        "run", at("given/canaries.muster.yaml"), "-i", "given=" + at("given"),
+        "-i",  "server=" + server.url(""),       "-i", "no_tls=" + std::to_string(no_tls.port())};
     words.insert(words.end(), more.begin(), more.end());
     return home.muster(words);
   }
@@ -71,6 +104,7 @@ class Secrets : public ::testing::Test {
   const Canary by_file{"the canary by file", "File-Canary-0815 \\ first\nsecond-Line-0816"};
   const Canary by_command{"the canary by command", "Command~Canary~2342"};
   LoopbackServer server;
+  PlainSpeaker no_tls;
   TempDirectory outside;
   Home home;
 };
@@ -80,6 +114,7 @@ playbook: canaries
 inputs:
   given: {type: path, required: true}
   server: {type: string, required: true}
+  no_tls: {type: string, default: "1"}
 secrets:
   by_env: {env: CANARY_BY_ENV}
   by_file: {file: "${{ inputs.given }}/file"}
@@ -143,7 +178,7 @@ const char* const body = R"yaml(phases:
       - id: nobody_there
         http: {get: "http://127.0.0.1:1/", headers: {X-Token: "${{ secrets.by_env }}"}}
       - id: no_tls
-        http: {get: "https://127.0.0.1:${{ last(split(inputs.server, ':')) }}/", headers: {X-Token: "${{ secrets.by_env }}"}}
+        http: {get: "https://127.0.0.1:${{ inputs.no_tls }}/", headers: {X-Token: "${{ secrets.by_env }}"}}
       - id: refused_header
         http: {get: "${{ inputs.server }}/echo", headers: {X-Token: "${{ secrets.by_file }}"}}
       - id: made
