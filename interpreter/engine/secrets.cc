@@ -93,6 +93,7 @@ bool Engine::Loop::opens_secrets(const Node& node, Context context) {
   }
   bool has_begun = op.attempt > 0 || op.entered || op.gate.opening > 0;
   if (run.in_flight || run.previewing || op.state == StepState::in_doubt || (context.stop && !has_begun)) return false;
+  if (context.stop && history_.cancel && history_.cancel->now) return false;
   if (op.due_at && now() < *op.due_at) return false;  // the next attempt reads what the last one could not
   // A step that is skipped reads none but those that its `when` asks for.
   const std::optional<Expression>* when = when_of(node);
