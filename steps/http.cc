@@ -8,8 +8,8 @@
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/base/utf8.h"
+#include "interpreter/world/redaction.h"
 #include "steps/http_request.h"
-#include "steps/redaction.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -146,12 +146,13 @@ Result<StepOutput> ask_and_judge(const StepInput& input, const HttpRequest& requ
                                  Ask ask) {
   Result<AcceptedStatuses> accepted = accepted_statuses(input.args);
   if (!accepted) return pass(accepted.error());
+  Redaction redaction(input.args, input.opened);
   Result<HttpResponse> answer = ask(request, input.stop);
   if (!answer) {
     if (is_read) answer.error().effect = Certainty::no_effect;
-    return pass(std::move(answer.error()));
+    return pass(redaction.error(std::move(answer.error())));
   }
-  HttpResponse response = redacted(std::move(*answer), Redaction(input.args));
+  HttpResponse response = redacted(std::move(*answer), redaction);
   if (!response.body.empty()) input.streams.keep("body", captured(response.body));
   bool is_fine = accepted->holds(response.status) || (any_status && !accepted->is_given);
   if (!is_fine) return pass(status_error(request, response, is_read ? Certainty::no_effect : Certainty::maybe));

@@ -268,7 +268,8 @@ Result<HttpRequest> http_request_of(const StepInput& input) {
   if (const Value* connection = member(args, "connection")) service = connection_of(*connection);
   request.ca_file = text_of(service.settings, "ca");
   request.cert_file = text_of(service.settings, "cert");
-  request.key_file = text_of(service.settings, "key");
+  if (const Value* key = member(service.settings, "key"))
+    request.key_file = key->is<Secret>() ? std::string(key->get<Secret>().reveal(SecretSink::key)) : to_text(*key);
   // What the step says comes after what its connection says, and wins.
   if (Result<void> added = add_headers(request.headers, member(service.settings, "headers")); !added)
     return pass(added.error());

@@ -58,6 +58,7 @@ Command command_of(const StepInput& input) {
     }
   if (text_of(args, "lifetime") == "detached") command.lifetime = Lifetime::detached;
   command.timeout = input.timeout;
+  command.redact = input.opened;
   return command;
 }
 

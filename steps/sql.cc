@@ -3,8 +3,8 @@
 // Values travel as binds, identifiers are quoted by the database's own rule; the text itself holds neither.
 // Source: docs/language.md, "Actions on the world"; docs/actions/sql.md.
 #include "interpreter/base/json.h"
+#include "interpreter/world/redaction.h"
 #include "interpreter/world/sql_text.h"
-#include "steps/redaction.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -163,10 +163,10 @@ Result<StepOutput> look(const StepInput& input, Look& world) {
   Result<Request> request = request_of(input);
   if (!request) return pass(request.error());
   if (request->is_execute) return fail(ErrorCode::invalid, "`execute` writes and cannot be used as a read");
-  Redaction redaction(input.args);
+  Redaction redaction(input.args, input.opened);
   if (!request->is_check) {
     Result<SqlResult> result = world.sql.query(request->connection, request->sql, request->options.limits, input.stop);
-    if (!result) return pass(result.error());
+    if (!result) return pass(redaction.error(result.error()));
     return output_of(std::move(*result), redaction);
   }
   Result<CheckResult> result =
@@ -174,7 +174,7 @@ Result<StepOutput> look(const StepInput& input, Look& world) {
   if (!result) return pass(result.error());
   StepOutput output;
   output.fields["intact"] = result->intact;
-  output.fields["problems"] = List(result->problems.begin(), result->problems.end());
+  output.fields["problems"] = redaction.value(List(result->problems.begin(), result->problems.end()));
   return output;
 }
 
@@ -183,8 +183,9 @@ Result<StepOutput> act(const StepInput& input, Touch& touch) {
   if (!request) return pass(request.error());
   if (!request->is_execute) return look(input, touch.look);
   Result<SqlResult> result = touch.sql.execute(request->connection, request->sql, request->options, input.stop);
-  if (!result) return pass(result.error());
-  return output_of(std::move(*result), Redaction(input.args));
+  Redaction redaction(input.args, input.opened);
+  if (!result) return pass(redaction.error(result.error()));
+  return output_of(std::move(*result), redaction);
 }
 
 std::vector<std::string> lines_of(std::string_view text) {
@@ -204,11 +205,12 @@ List redacted(std::vector<Map> rows, const Redaction& redaction) {
 }
 
 Result<void> add_trial(const StepInput& input, const Request& request, Trial& trial, Preview& preview) {
+  Redaction redaction(input.args, input.opened);
   Result<TrialResult> tried =
       trial.sql.attempt(request.connection, request.sql, sampled_rows, request.options.limits, input.stop);
   if (!tried && tried.error().code == ErrorCode::interrupted) return pass(tried.error());
   if (!tried) {
-    preview.unknown = "it could not be tried: " + tried.error().message;
+    preview.unknown = "it could not be tried: " + redaction.text(tried.error().message);
     return {};
   }
   int64_t changes = tried->result.changes;
@@ -217,7 +219,6 @@ Result<void> add_trial(const StepInput& input, const Request& request, Trial& tr
   if ((bounds.min && changes < *bounds.min) || (bounds.max && changes > *bounds.max)) {
     preview.lines.push_back("would be rolled back, because `expect_changes` does not hold");
   }
-  Redaction redaction(input.args);
   preview.facts["changes"] = changes;
   if (!tried->sample_before.empty()) preview.facts["before"] = redacted(std::move(tried->sample_before), redaction);
   if (!tried->sample_after.empty()) preview.facts["after"] = redacted(std::move(tried->sample_after), redaction);

@@ -57,6 +57,7 @@ struct StepInput {
   Streams& streams;
   bool after_crash =
       false;  // this attempt had begun before: marks answer from the journal, children are recovered first
+  std::vector<Secret> opened = {};  // every secret that the run has opened so far: kept out of what the world answers
 };
 
 struct StepOutput {

@@ -8,6 +8,7 @@
 #include "interpreter/checker/names.h"
 #include "interpreter/checker/outline.h"
 #include "interpreter/checker/references.h"
+#include "interpreter/checker/secrets.h"
 #include "interpreter/language/enough.h"
 #include "interpreter/language/fields.h"
 
@@ -41,7 +42,11 @@ class Check {
     check_declarations(playbook_, problems_);
     ReadScope top;
     top.before_the_run = true;
-    for (const ConnectionDeclaration& connection : playbook_.connections) references_.check(connection.settings, top);
+    for (const SecretDeclaration& secret : playbook_.secrets) {
+      references_.check(secret.file, top);
+      for (const Template& word : secret.command.value_or(std::vector<Template>{})) references_.check(word, top);
+    }
+    for (const ConnectionDeclaration& connection : playbook_.connections) check_connection(connection, top);
     check_locks(top);
     references_.check(playbook_.timeout, top);
     check_objectives(playbook_.objectives, top);
@@ -98,6 +103,25 @@ class Check {
   }
   static Span place_of(const Phase& phase) {
     return phase.id ? phase.id->at : Span{phase.at.file, phase.at.begin, phase.at.begin + 1};
+  }
+
+  void check_connection(const ConnectionDeclaration& connection, ReadScope scope) {
+    scope.fields_judge_secrets = true;
+    references_.check(connection.settings, scope);
+    const ConnectionKind* kind = find_connection_kind(connection.kind.text);
+    if (!kind) return;
+    std::vector<Field> fields = kind->settings;
+    fields.push_back(kind->own);
+    fields.back().name = kind->name;
+    check_secret_places(connection.settings, fields, connection.name.text, problems_);
+  }
+
+  // The names in a call's arguments, and where secrets stand in them.
+  void check_arguments(const ActionCall& call, const Action& action, ReadScope scope) {
+    scope.fields_judge_secrets = true;
+    references_.check(call.args, scope);
+    if (const auto* entries = std::get_if<std::vector<Entry>>(&call.args.value))
+      check_secret_places(*entries, action.fields, action.name, problems_);
   }
 
   void check_ids() {
@@ -300,7 +324,7 @@ class Check {
         continue;
       }
       check_call(call, *action, values_, problems_);
-      references_.check(call.args, before);
+      check_arguments(call, *action, before);
       Effect effect = effect_of(call, *action, step.effect, false);
       effects.writes = effects.writes || effect != Effect::read;
       automatic_is_offered = automatic_is_offered || static_cast<bool>(action->rollback);
@@ -468,7 +492,7 @@ class Check {
         continue;
       }
       check_call(call, *action, values_, problems_);
-      references_.check(call.args, after);
+      check_arguments(call, *action, after);
       if (effect_of(call, *action, std::nullopt, true) != Effect::read)
         refuse(call.action.at, "verify-writes",
                "`verify` only looks, and " + quoted(call.action.text) + " changes something here",

@@ -5,6 +5,7 @@
 
 #include "interpreter/checker/calls.h"
 #include "interpreter/checker/inputs.h"
+#include "interpreter/checker/secrets.h"
 #include "interpreter/language/identity.h"
 
 namespace muster {
@@ -110,6 +111,7 @@ void check_declarations(const Playbook& p, Diagnostics& problems) {
     check_name(input.name, "the name of an input", problems);
     check_input(input, problems);
   }
+  for (const SecretDeclaration& secret : p.secrets) check_secret(secret, problems);
   check_connections(p, problems);
   for (const Output& output : p.outputs) check_name(output.name, "the name of an output", problems);
 }

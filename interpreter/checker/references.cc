@@ -4,6 +4,7 @@
 #include <array>
 
 #include "interpreter/checker/checker.h"
+#include "interpreter/checker/secrets.h"
 #include "interpreter/expression/helpers.h"
 #include "interpreter/expression/tree.h"
 #include "interpreter/language/enough.h"
@@ -75,6 +76,7 @@ References::References(const Playbook& playbook, const Outline& outline, const s
                        Diagnostics& problems)
     : playbook_(playbook), outline_(outline), actions_(actions), problems_(problems) {
   for (const Input& input : playbook.inputs) inputs_.push_back(input.name.text);
+  for (const SecretDeclaration& secret : playbook.secrets) secrets_.push_back(secret.name.text);
 }
 
 void References::refuse(Span at, std::string code, std::string message, std::string help) {
@@ -84,6 +86,7 @@ void References::refuse(Span at, std::string code, std::string message, std::str
 void References::check(const Expression& expression, const ReadScope& scope) {
   for (const Read& read : expression.reads) check(read, scope);
   if (expression.tree.root) check_tree(*expression.tree.root);
+  if (!scope.fields_judge_secrets) refuse_secrets(expression, problems_);
 }
 
 // What parses and is hardly meant, and helpers with too few or too many arguments.
@@ -180,9 +183,7 @@ void References::check(const Read& read, const ReadScope& scope) {
   } else if (root == "playbook") {
     check_field(read, names(playbook_fields), "playbook");
   } else if (root == "secrets") {
-    refuse(read.at, "not-in-this-version",
-           "`secrets` is part of the language, but this version of muster does not know it yet",
-           "hand the secret to the program in a file that it reads itself");
+    check_secret(read);
   } else if (root == "result") {
     if (!scope.result) {
       refuse(read.at, "name-not-here", "`result` can be read in `verify`, `outputs` and `retry.when` only",
@@ -205,6 +206,20 @@ void References::check(const Read& read, const ReadScope& scope) {
     if (help.empty() && outline_.find_step(root)) help = "did you mean `steps." + root + "`?";
     refuse(from_start(read, 1), "unknown-name", "nothing is called " + quoted(root),
            help.empty() ? "text in expressions is quoted" : help);
+  }
+}
+
+void References::check_secret(const Read& read) {
+  if (read.path.size() < 2) {
+    refuse(read.at, "unknown-secret", "`secrets` is read by a secret's name", "write `secrets.NAME`");
+  } else if (!contains(secrets_, read.path[1])) {
+    std::string help = did_you_mean(read.path[1], secrets_, "secrets.");
+    refuse(from_start(read, 2), "unknown-secret", "no secret is called " + quoted(read.path[1]),
+           help.empty() ? "declare it under `secrets`" : help);
+  } else if (read.path.size() > 2 || !read.is_whole) {
+    refuse(read.path.size() > 2 ? read.pieces[2] : read.at, "secret-use",
+           quoted("secrets." + read.path[1]) + " is one text and has no fields",
+           "keep each part in a secret of its own");
   }
 }
 

@@ -27,6 +27,7 @@ struct ReadScope {
   bool own_result = false;              // after the action: the step's own fields, and the steps inside a group
   const ResultShape* result = nullptr;  // `result` may be read
   bool error = false;                   // `error` may be read
+  bool fields_judge_secrets = false;    // arguments: check_secret_places tells where a secret may stand
 };
 
 class References {
@@ -55,6 +56,7 @@ class References {
   void check(const Read& read, const ReadScope& scope);
   void check_tree(const ExpressionNode& node);
   void check_step(const Read& read, const ReadScope& scope);
+  void check_secret(const Read& read);
   void check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner,
                    size_t piece = 1);
   void refuse(Span at, std::string code, std::string message, std::string help = {});
@@ -63,7 +65,7 @@ class References {
   const Outline& outline_;
   const std::vector<Action>& actions_;
   Diagnostics& problems_;
-  std::vector<std::string_view> inputs_;
+  std::vector<std::string_view> inputs_, secrets_;
 };
 
 // Every expression in an argument, in order.

@@ -9,6 +9,7 @@
 #include "interpreter/world/real_processes.h"
 #include "interpreter/world/real_scratch.h"
 #include "interpreter/world/real_sql.h"
+#include "interpreter/world/real_variables.h"
 
 namespace muster {
 namespace {
@@ -37,7 +38,10 @@ std::string scratch_parent(const Invocation& invocation) {
 
 struct RealWorld::Ports {
   Ports(const Invocation& invocation, const std::string& store)
-      : scratch(scratch_parent(invocation)), trial(sql, scratch), processes(settings_of(invocation, store)) {}
+      : scratch(scratch_parent(invocation)),
+        trial(sql, scratch),
+        processes(settings_of(invocation, store)),
+        variables(invocation.environment) {}
   RealClock clock;
   RealEntropy entropy;
   RealFiles files;
@@ -46,7 +50,8 @@ struct RealWorld::Ports {
   RealSqlTrial trial;
   RealHttp http;
   RealProcesses processes;
-  World world{clock, files, sql, trial, http, processes, scratch, entropy};
+  RealVariables variables;
+  World world{clock, files, sql, trial, http, processes, scratch, entropy, variables};
 };
 
 RealWorld::RealWorld(const Invocation& invocation, const std::string& store)

@@ -90,6 +90,7 @@ bool Engine::Loop::needs_hold(const Node& node, bool& never) {
 
 Engine::Loop::Status Engine::Loop::advance(const Node& node, Context context) {
   if (has_ended(node)) return Status::ended;
+  if (opens_secrets(node, context)) return Status::active;
   return node.is_group() ? advance_group(node, context) : advance_step(node, context);
 }
 
@@ -110,6 +111,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
       add(EventKind::skipped, node.op, 0, Map{{"state", "skipped"}, {"reason", "its `when` is false"}});
       return Status::ended;
     }
+    if (opens_secrets(node, context)) return Status::active;
   }
   return advance_gate(node, context);
 }

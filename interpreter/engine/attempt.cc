@@ -155,6 +155,7 @@ struct Job {
   bool after_crash = false;
   Timestamp started_at;
   StepOutput done;  // what an automatic undo undoes
+  std::vector<Secret> opened;
 };
 
 class KeptStreams final : public Streams {
@@ -201,6 +202,7 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
   job->effect = effect;
   job->after_crash = after_crash;
   job->started_at = now();
+  job->opened = secrets_.all();
   const OpRecord& op = record(node);
   if (automatic_undo && op.result) job->done.fields = *op.result;
   NodeRun& run = run_of(node);
@@ -218,7 +220,7 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
       PostedProgress progress(*parts_.executor, observer_, job->op);
       StepInput input{
           job->args, job->run, job->op,  job->attempt, job->idempotency_key, job->timeout, job->stop.get_token(),
-          marks,     others,   progress, streams,      job->after_crash};
+          marks,     others,   progress, streams,      job->after_crash,     job->opened};
       ActionEnd end;
       end.node = id;
       end.op = job->op;
@@ -280,6 +282,9 @@ void Engine::Loop::action_ended(ActionEnd end) {
   if (broken_ || stopping_) return;
   // It stopped at a mark that found no room: its intent stays open, and a resume goes on there.
   if (full_ && !end.output && end.output.error().code == ErrorCode::interrupted && !timed_out) return;
+  redact(end.output, end.streams);
+  if (node.step && !node.step->sensitive.value_or(false))
+    for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
   if (end.recovered_nothing) {
     const OpRecord& op = record(node);
     if (node.step->idempotent.value_or(false) || op.effect == "read") {

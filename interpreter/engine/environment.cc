@@ -34,6 +34,13 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
     if (!value) return keep(Value(), 2);  // an optional input that was not given
     return Found{value, 2};
   }
+  if (root == "secrets") {
+    if (path.size() < 2 || !secrets_) return tl::unexpected(std::string("`secrets` is read by a secret's name"));
+    if (secrets_by_name_) return keep(Value(Secret(path[1], "")), 2);
+    tl::expected<const Value*, std::string> secret = secrets_->find(path[1]);
+    if (!secret) return tl::unexpected(secret.error());
+    return Found{*secret, 2};
+  }
   if (root == "result" || root == "error") {
     const Map* map = root == "result" ? result_ : error_;
     if (!map) return tl::unexpected("`" + root + "` has no value here");
@@ -65,6 +72,11 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
     return tl::unexpected("`playbook` has no field `" + field + "`");
   }
   return tl::unexpected("nothing is called `" + root + "`");
+}
+
+tl::expected<bool, std::string> RunEnvironment::has_secret(const std::string& name) const {
+  if (!secrets_) return Environment::has_secret(name);
+  return secrets_->has(name);
 }
 
 tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {

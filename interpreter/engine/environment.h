@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "interpreter/engine/secrets.h"
 #include "interpreter/expression/evaluate.h"
 #include "interpreter/graph/step_graph.h"
 #include "interpreter/journal/run_state.h"
@@ -31,8 +32,12 @@ class RunEnvironment final : public Environment {
   // `result` and `error`, where they stand.
   void set_result(const Map* result) { result_ = result; }
   void set_error(const Map* error) { error_ = error; }
+  void set_secrets(const OpenedSecrets* secrets) { secrets_ = secrets; }
+  // Each secret is there, and is worth nothing: for what is bound to a digest, where it stands as `***` anyway.
+  void show_secrets_by_name() { secrets_by_name_ = true; }
 
   tl::expected<Found, std::string> find(std::span<const std::string> path) const override;
+  tl::expected<bool, std::string> has_secret(const std::string& name) const override;
   Timestamp now() const override { return now_; }
 
  private:
@@ -46,6 +51,8 @@ class RunEnvironment final : public Environment {
   Timestamp now_;
   const Map* result_ = nullptr;
   const Map* error_ = nullptr;
+  const OpenedSecrets* secrets_ = nullptr;
+  bool secrets_by_name_ = false;
   mutable std::deque<Value> kept_;  // values made on the way; their addresses stay
 };
 

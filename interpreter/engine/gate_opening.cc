@@ -41,7 +41,7 @@ const Node* Engine::Loop::gate_above(const Node& node) const {
   }
 }
 
-std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Timestamp at) {
+std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Timestamp at, SecretsAs secrets) {
   std::vector<const Node*> actions;
   collect_actions(*parts_.graph, gate, actions);
   std::set<std::string> guarded_ids;
@@ -59,6 +59,7 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
         guarded.known_after = read->path[1];
     if (guarded.known_after.empty()) {
       RunEnvironment names = environment(at);
+      if (secrets == SecretsAs::names) names.show_secrets_by_name();
       if (node->step->when && node != &gate) {
         bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(), [&](const Read& read) {
           return read.path.size() > 1 && read.path[0] == "steps" && guarded_ids.count(read.path[1]) > 0;
@@ -145,7 +146,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::advance_gate(const Node& node,
   }
   bool decided = !op.gate.votes.empty() || (op.gate.expires_at && now() >= *op.gate.expires_at);
   if (decided) {
-    std::string digest = gate_digest(node, op.gate.shown, guarded_by(node, op.gate.opened_at));
+    std::string digest = gate_digest(node, op.gate.shown, guarded_by(node, op.gate.opened_at, SecretsAs::names));
     GateDecision decision = decide_gate(op.gate, digest, now());
     if (decision.state != GateState::open) {
       close_gate(node, decision);
@@ -176,30 +177,36 @@ void Engine::Loop::close_gate(const Node& node, const GateDecision& decision) {
 }
 
 void Engine::Loop::open_gate(const Node& node, int opening) {
-  std::vector<Guarded> guarded = guarded_by(node, now());
+  std::vector<Guarded> guarded = guarded_by(node, now(), SecretsAs::values);
   struct Asked {
     OpId op;
     const Action* action;
     Map args;
+    std::string problem;  // it cannot be asked
   };
   auto asked = std::make_shared<std::vector<Asked>>();
   for (Guarded& step : guarded)
-    if (step.known_after.empty() && step.problem.empty() && !step.skipped)
-      asked->push_back({step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args)});
+    if (step.known_after.empty() && !step.skipped)
+      asked->push_back(
+          {step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args), step.problem});
   NodeRun& run = run_of(node);
   run.previewing = true;
   run.stop.emplace();
-  after_commit_.push_back([this, asked, id = node.id, opening, stop = run.stop->get_token()] {
+  after_commit_.push_back([this, asked, id = node.id, opening, stop = run.stop->get_token(), opened = secrets_.all()] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, asked, id, opening, stop] {
+    parts_.executor->start([this, asked, id, opening, stop, opened] {
       auto previews = std::make_shared<std::vector<GuardedPreview>>();
       ReadMarks marks;
       NoActions others;
       SilentProgress progress;
       SilentStreams streams;
       for (const Asked& step : *asked) {
-        StepInput input{step.args, run_,  step.op, 1,        "",      Duration::seconds(60),
-                        stop,      marks, others,  progress, streams, false};
+        if (!step.problem.empty()) {
+          previews->push_back({step.op, fail(ErrorCode::expression, step.problem)});
+          continue;
+        }
+        StepInput input{step.args, run_,     step.op, 1,     "",    Duration::seconds(60), stop, marks,
+                        others,    progress, streams, false, opened};
         Look look = parts_.world->look();
         Trial trial = parts_.world->trial();
         Result<Preview> preview =
@@ -271,7 +278,7 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
     if (preview.preview && !preview.preview->pinned.empty()) pinned[preview.op.path] = preview.preview->pinned;
   shown["pinned"] = std::move(pinned);
 
-  std::vector<Guarded> guarded = guarded_by(node, at);
+  std::vector<Guarded> guarded = guarded_by(node, at, SecretsAs::names);
   List steps;
   for (const Guarded& step : guarded) {
     const ActionCall& call = step.node->step->actions.front();
@@ -287,7 +294,7 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
       lines.push_back("cannot be told: " + step.problem);
     }
     for (const GuardedPreview& preview : previews) {
-      if (preview.op != step.node->op) continue;
+      if (preview.op != step.node->op || !step.problem.empty()) continue;
       if (!preview.preview) {
         lines.push_back("cannot be previewed: " + preview.preview.error().message);
         row["preview_failed"] = true;
@@ -303,6 +310,7 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
     steps.push_back(std::move(row));
   }
   shown["guarded"] = std::move(steps);
+  shown = secrets_.body(std::move(shown));  // before the digest: it binds what people see
   shown["digest"] = gate_digest(node, shown, guarded);
   add(EventKind::gate_opened, node.op, opening, std::move(shown));
 }

@@ -166,7 +166,7 @@ void Engine::Loop::add(EventKind kind, const OpId& op, int attempt, Map body, st
   event.op = op;
   event.attempt = attempt;
   event.at = now();
-  if (!body.empty()) event.body = encode_value(Value(std::move(body)));
+  if (!body.empty()) event.body = encode_value(Value(secrets_.body(std::move(body))));
   event.seq = history_.last_seq + 1;
   // Applied at once, so that what follows from it is decided in the same turn and shares its commit. Nothing is started
   // and nobody is told before the commit; when that fails this state dies with the loop.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "interpreter/checker/arguments.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/engine/environment.h"
+#include "interpreter/engine/secrets.h"
 
 namespace muster {
 
@@ -58,6 +60,9 @@ struct NodeRun {
   std::optional<Duration> poll_until, next_poll;  // boot time
   // gate
   bool previewing = false;
+  // secrets
+  bool opening_secrets = false;
+  int secrets_asked = 0;  // for which attempt, and how far: see opens_secrets
   // group
   size_t first_open = 0;  // all before it in `body` have ended
 };
@@ -168,6 +173,12 @@ class Engine::Loop {
   void in_doubt(const Node& node, std::string reason);
   Effect effect_of_call(const Node& node, const Action& action, const Map& args) const;
 
+  // --- secrets.cc
+  bool opens_secrets(const Node& node, Context context);  // true: they are being read, and the node waits
+  std::vector<std::string> secrets_needed_by(const Node& node);
+  std::optional<SecretSource> secret_source(const std::string& name);
+  void redact(Result<StepOutput>& output, std::vector<OutputRecord>& streams) const;
+
   // --- verify.cc
   Status advance_verify(const Node& node, Context context);
   void poll(const Node& node);
@@ -184,7 +195,9 @@ class Engine::Loop {
     std::string problem;      // or: cannot be rendered
     bool skipped = false;
   };
-  std::vector<Guarded> guarded_by(const Node& gate, Timestamp at);
+  // For a digest secrets stand for themselves: what was approved is the same to somebody who cannot read them.
+  enum class SecretsAs { values, names };
+  std::vector<Guarded> guarded_by(const Node& gate, Timestamp at, SecretsAs secrets);
   std::string gate_digest(const Node& gate, const Map& shown, const std::vector<Guarded>& guarded);
   void close_gate(const Node& node, const GateDecision& decision);
   const Node* gate_above(const Node& node) const;  // the nearest approved gate that guards it
@@ -209,6 +222,8 @@ class Engine::Loop {
   Owner owner_;
   StartRequest who_;
   Map inputs_;
+  OpenedSecrets secrets_;
+  std::set<std::string> being_opened_;
   std::vector<NodeRun> nodes_;
   std::vector<Event> batch_;
   std::vector<OutputRecord> batch_outputs_;

@@ -8,7 +8,9 @@ namespace muster {
 RunEnvironment Engine::Loop::environment(Timestamp at) {
   auto [state, reason] = ending_now();
   RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
-  return RunEnvironment(*parts_.graph, history_, inputs_, std::move(facts), at);
+  RunEnvironment names(*parts_.graph, history_, inputs_, std::move(facts), at);
+  names.set_secrets(&secrets_);
+  return names;
 }
 
 Map Engine::Loop::expression_error(const Diagnostic& diagnostic) const {

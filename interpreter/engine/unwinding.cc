@@ -133,7 +133,7 @@ Engine::Loop::Status Engine::Loop::undo_automatically(const Node& node) {
   OpRecord& undo = history_.at(op);
   if (is_final(undo.state)) return Status::ended;
   NodeRun& run = run_of(node);
-  if (run.undo_in_flight) return Status::active;
+  if (run.undo_in_flight || opens_secrets(node, Context{false, true})) return Status::active;
   const ActionCall& call = node.step->actions.front();
   const Action& action = action_of(call);
   bool after_crash = undo.intent_open;

@@ -76,14 +76,15 @@ void Engine::Loop::poll(const Node& node) {
   run.deadline = Duration{boot().us + limit.us};
   auto shared_args = std::make_shared<Map>(std::move(*args));
   after_commit_.push_back([this, shared_args, &action, id = node.id, op = node.op.verify(), limit,
-                           stop = run.stop->get_token(), attempt = run.polls] {
+                           stop = run.stop->get_token(), attempt = run.polls, opened = secrets_.all()] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt] {
+    parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt, opened] {
       ReadMarks marks;
       NoActions others;
       SilentProgress progress;
       SilentStreams streams;
-      StepInput input{*shared_args, run_, op, attempt, "", limit, stop, marks, others, progress, streams, false};
+      StepInput input{*shared_args, run_,   op,       attempt, "",    limit, stop,
+                      marks,        others, progress, streams, false, opened};
       Look look = parts_.world->look();
       Result<StepOutput> output =
           action.look ? action.look(input, look)
@@ -104,6 +105,8 @@ void Engine::Loop::poll(const Node& node) {
 }
 
 void Engine::Loop::poll_ended(PollEnd end) {
+  std::vector<OutputRecord> none;
+  redact(end.output, none);
   const Node& node = parts_.graph->at(end.node);
   NodeRun& run = run_of(node);
   const Verify& verify = *node.step->verify;

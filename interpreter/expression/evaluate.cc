@@ -243,6 +243,7 @@ class Evaluator {
     auto count = static_cast<int>(node.children.size());
     if (count < helper->least || (helper->most >= 0 && count > helper->most))
       return raise(node, "`" + node.text + "` is written `" + std::string(helper->form) + "`");
+    if (std::optional<Got> answer = question_about_secret(node)) return std::move(*answer);
     std::vector<const Value*> values;
     std::vector<Callback> functions;
     const Unknown* unknown = nullptr;
@@ -276,6 +277,19 @@ class Evaluator {
     }
     left_.bytes = bytes_before;  // what the helper held meanwhile is gone, or part of its answer
     Got kept = keep(node, std::move(*answer));
+    if (!kept) return kept;
+    return part(node, *kept);
+  }
+
+  // `is_set(secrets.x)` is answered without opening it.
+  std::optional<Got> question_about_secret(const ExpressionNode& node) {
+    if (node.text != "is_set" || node.children.size() != 1) return std::nullopt;
+    const ExpressionNode& asked = *node.children[0];
+    if (asked.kind != ExpressionNode::Kind::name || asked.path.size() != 2 || asked.path[0] != "secrets")
+      return std::nullopt;
+    tl::expected<bool, std::string> answer = names_.has_secret(asked.path[1]);
+    if (!answer) return raise(asked, answer.error());
+    Got kept = keep(node, Value(*answer));
     if (!kept) return kept;
     return part(node, *kept);
   }

@@ -25,6 +25,10 @@ class Environment {
   virtual ~Environment() = default;
   // An unknown name or a result that is not there is an error with a message for people.
   [[nodiscard]] virtual tl::expected<Found, std::string> find(std::span<const std::string> path) const = 0;
+  // For `is_set(secrets.NAME)`: whether there is one. Nothing but this may be asked of a secret that is not there.
+  [[nodiscard]] virtual tl::expected<bool, std::string> has_secret(const std::string& name) const {
+    return tl::unexpected("no secret is called `" + name + "`");
+  }
   // For `now()`: in a gate it stands still.
   [[nodiscard]] virtual Timestamp now() const = 0;
 };

@@ -32,6 +32,7 @@ void describe(Playbook& p, V& visit) {
   visit("owner", p.owner, Need::optional, "who keeps it");
   visit("tags", p.tags, Need::optional, "words to find it by");
   visit("inputs", p.inputs, Need::optional, "typed parameters, by name");
+  visit("secrets", p.secrets, Need::optional, "values that are never stored or shown, by name");
   visit("connections", p.connections, Need::optional, "databases, services and hosts, by name");
   visit("locks", p.locks, Need::optional, "names taken before the first step, all or none");
   visit("defaults", p.defaults, Need::optional, "what holds for steps that do not say");
@@ -43,7 +44,7 @@ void describe(Playbook& p, V& visit) {
   visit("rollback", p.rollback, Need::optional, "steps that undo the run, instead of those of its phases");
   visit("always", p.always, Need::optional, "steps that run however the run ends");
   visit("outputs", p.outputs, Need::optional, "named results of the run");
-  visit.later({"secrets", "requires", "extensions", "parallel", "max_parallel"});
+  visit.later({"requires", "extensions", "parallel", "max_parallel"});
 }
 
 template <class V>
@@ -187,6 +188,15 @@ void describe(Input& i, V& visit) {
   visit("values", i.values, Need::optional, "what an enum may be");
   visit("of", i.of, Need::optional, "the type of a list's items");
   visit("description", i.description, Need::optional, "one line for people");
+}
+
+template <class V>
+void describe(SecretDeclaration& s, V& visit) {
+  visit("env", s.env, Need::optional, "the environment variable that holds it");
+  visit("file", s.file, Need::optional, "the file that holds it; nobody but its owner may read it");
+  visit("command", s.command, Need::optional, "the program that prints it, with its arguments");
+  visit("encoding", s.encoding, Need::optional,
+        "`raw`, `hex` or `base64`; left out: text, whose last line end is no part of it");
 }
 
 template <class V>

@@ -217,6 +217,16 @@ struct ConnectionDeclaration {
   std::vector<Entry> settings;  // the kind's own value under its name, and what stands beside it
 };
 
+// Where a secret comes from: exactly one of `env`, `file`, `command` when it is right. The value itself is never here.
+struct SecretDeclaration {
+  Span at;
+  Name name;
+  std::optional<Name> env;
+  std::optional<Template> file;
+  std::optional<std::vector<Template>> command;
+  std::optional<Name> encoding;  // raw, hex, base64; left out: text, without its last line end
+};
+
 struct Lock {
   Span at;
   Template name;
@@ -245,6 +255,7 @@ struct Playbook {
   std::optional<std::string> owner;
   std::vector<Name> tags;
   std::vector<Input> inputs;
+  std::vector<SecretDeclaration> secrets;
   std::vector<ConnectionDeclaration> connections;
   Locks locks;
   std::optional<Defaults> defaults;

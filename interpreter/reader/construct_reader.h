@@ -63,6 +63,9 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<Step>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Phase>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Lock>& out, std::string_view key) { return read_list(node, out, key); }
+  bool read(const YamlNode& node, std::vector<Template>& out, std::string_view key) {
+    return read_list(node, out, key);
+  }
   bool read(const YamlNode& node, std::vector<Argument>& out, std::string_view key) {
     return read_list(node, out, key);
   }
@@ -70,6 +73,7 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<Entry>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Output>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Input>& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<SecretDeclaration>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<ConnectionDeclaration>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<GroupOfPeople>& out, std::string_view key);
 

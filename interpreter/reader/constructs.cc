@@ -182,6 +182,36 @@ bool ConstructReader::read(const YamlNode& node, std::vector<Input>& out, std::s
   return true;
 }
 
+bool ConstructReader::read(const YamlNode& node, std::vector<SecretDeclaration>& out, std::string_view key) {
+  constexpr std::string_view form = "it is `{env: NAME}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT]}`";
+  if (!wants_map(node, key)) return false;
+  each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
+    if (!has_value(name, value)) return;
+    SecretDeclaration secret;
+    secret.name = name_of(name);
+    secret.at = tree_.span(name);
+    if (value.kind != YamlNode::Kind::map) {
+      wrong_shape(value, secret.name.text, "a map", std::string(form));
+      out.push_back(std::move(secret));  // its name is known: expressions that read it are not wrong
+      return;
+    }
+    size_t before = problems_.size();
+    read_map(value, secret, "a secret");
+    std::vector<Name> sources;
+    each_entry(value, [&](const YamlNode& word, const YamlNode&) {
+      if (std::string_view text = tree_.text(word); text == "env" || text == "file" || text == "command")
+        sources.push_back(name_of(word));
+    });
+    if (sources.size() > 1)
+      refuse(sources[1].at, "bad-secret", "`" + secret.name.text + "` comes from one place, and two are given",
+             "keep one of them", {{sources[0].at, "`" + sources[0].text + "` is given here"}});
+    if (sources.empty() && problems_.size() == before)
+      refuse(secret.at, "bad-secret", "`" + secret.name.text + "` does not say where it comes from", std::string(form));
+    out.push_back(std::move(secret));
+  });
+  return true;
+}
+
 bool ConstructReader::read(const YamlNode& node, std::vector<ConnectionDeclaration>& out, std::string_view key) {
   if (!wants_map(node, key)) return false;
   each_entry(node, [&](const YamlNode& name, const YamlNode& value) {

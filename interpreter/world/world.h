@@ -11,6 +11,7 @@
 #include "interpreter/world/processes.h"
 #include "interpreter/world/scratch.h"
 #include "interpreter/world/sql.h"
+#include "interpreter/world/variables.h"
 
 namespace muster {
 
@@ -46,6 +47,7 @@ struct World {
   Processes& processes;
   Scratch& scratch;
   Entropy& entropy;
+  Variables& variables;
   [[nodiscard]] Look look() { return {clock, files, sql, http, processes}; }
   [[nodiscard]] Trial trial() { return {sql_trial, scratch}; }
   [[nodiscard]] Touch touch() { return {look(), files, sql, http, processes, entropy}; }

@@ -190,5 +190,11 @@ TEST(Playbooks, OfTheLanguagesPageAreReadAndCheckedWithoutAWord) {
   for (const std::string& playbook : playbooks) EXPECT_EQ(outcome_of("language.md", playbook, "").text, "") << playbook;
 }
 
+TEST(Playbooks, OfTheLanguagesPageStandInTheGoldenFolderToo) {
+  std::string page = contents(fs::path(MUSTER_SOURCE_DIR) / "docs/language.md");
+  std::string secrets = contents(fs::path(MUSTER_SOURCE_DIR) / "tests/golden/playbooks/secrets.muster.yaml");
+  EXPECT_NE(page.find("```yaml\n" + secrets + "```\n"), std::string::npos) << "the page shows another playbook";
+}
+
 }  // namespace
 }  // namespace muster

@@ -24,6 +24,11 @@ Field map_of(std::string name, FieldType items) {
   return f;
 }
 
+Field open_to_secrets(Field f) {
+  f.opens_secrets = true;
+  return f;
+}
+
 Field object(std::string name, std::vector<Field> fields) {
   Field f = field(std::move(name), FieldType::object);
   f.fields = std::move(fields);
@@ -51,10 +56,12 @@ std::vector<ResultField> results(std::initializer_list<const char*> names) {
 Action shell() {
   Action a;
   a.name = "shell";
-  a.fields = {list_of("argv", FieldType::text),         field("script", FieldType::script),
-              map_of("env", FieldType::text),           field("cwd", FieldType::path),
-              connection("connection", {"ssh"}),
-              field("stdin", FieldType::text),          list_of("exit_codes", FieldType::integer),
+  a.fields = {list_of("argv", FieldType::text),
+              field("script", FieldType::script),
+              open_to_secrets(map_of("env", FieldType::text)),
+              field("cwd", FieldType::path),
+              open_to_secrets(field("stdin", FieldType::text)),
+              list_of("exit_codes", FieldType::integer),
               choice("parse", {"json", "lines", "csv"})};
   a.one_of = {{"argv", "script"}};
   a.results = results({"exit_code", "stdout", "stderr", "value"});
@@ -70,7 +77,7 @@ Action sql() {
               field("query", FieldType::script),
               field("execute", FieldType::script),
               choice("check", {"integrity", "quick"}),
-              map_of("bind", FieldType::any),
+              open_to_secrets(map_of("bind", FieldType::any)),
               map_of("names", FieldType::text),
               field("max_rows", FieldType::integer),
               field("transaction", FieldType::boolean)};
@@ -83,8 +90,12 @@ Action sql() {
 Action http() {
   Action a;
   a.name = "http";
-  a.fields = {field("get", FieldType::url),        field("post", FieldType::url), connection("connection", {"http"}),
-              map_of("headers", FieldType::text),  field("json", FieldType::any), field("timeout", FieldType::duration),
+  a.fields = {field("get", FieldType::url),
+              field("post", FieldType::url),
+              connection("connection", {"http"}),
+              open_to_secrets(map_of("headers", FieldType::text)),
+              open_to_secrets(field("json", FieldType::any)),
+              field("timeout", FieldType::duration),
               field("since", FieldType::timestamp)};
   a.one_of = {{"get", "post"}};
   a.results = results({"status", "headers", "body", "value"});

@@ -82,6 +82,9 @@ class Home {
     return entry ? entry->pw_name : "uid:" + std::to_string(::geteuid());
   }
 
+  std::vector<std::string> variables;  // further ones for the program, `NAME=value`
+  std::string working_folder;          // where it is started; empty: where the test is
+
   std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(path(name)) << text;
@@ -97,6 +100,7 @@ class Home {
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (!working_folder.empty()) posix_spawn_file_actions_addchdir_np(&files, working_folder.c_str());
     pid_t pid = spawn(words, &files);
     posix_spawn_file_actions_destroy(&files);
     return std::make_unique<Background>(pid, out, err);
@@ -124,10 +128,11 @@ class Home {
     for (std::string& word : all) argv.push_back(word.data());
     argv.push_back(nullptr);
     const char* path_now = ::getenv("PATH");
-    std::vector<std::string> variables{"HOME=" + folder_.path(),
-                                       std::string("PATH=") + (path_now ? path_now : "/usr/bin:/bin"), "TERM=xterm"};
+    std::vector<std::string> set{"HOME=" + folder_.path(),
+                                 std::string("PATH=") + (path_now ? path_now : "/usr/bin:/bin"), "TERM=xterm"};
+    set.insert(set.end(), variables.begin(), variables.end());
     std::vector<char*> env;
-    for (std::string& variable : variables) env.push_back(variable.data());
+    for (std::string& variable : set) env.push_back(variable.data());
     env.push_back(nullptr);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);

@@ -10,7 +10,7 @@
 
 #include "interpreter/base/digest.h"
 #include "interpreter/world/children/protocol.h"
-#include "interpreter/world/children/redactor.h"
+#include "interpreter/world/redactor.h"
 
 namespace muster::children {
 

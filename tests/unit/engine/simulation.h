@@ -20,6 +20,7 @@
 #include "interpreter/engine/engine.h"
 #include "interpreter/reader/reader.h"
 #include "tests/world/breaking_journal.h"
+#include "tests/world/fake_variables.h"
 
 namespace muster::simulation {
 
@@ -269,7 +270,8 @@ class Simulation final : public Observer {
   NoProcesses processes;
   NoScratch scratch;
   NoFilesPort no_files;
-  World world{clock, no_files, sql, sql, http, processes, scratch, entropy};
+  FakeVariables variables;
+  World world{clock, no_files, sql, sql, http, processes, scratch, entropy, variables};
   TempDirectory folder;
   std::shared_ptr<BreakingJournal> journal;
   std::vector<Action> actions;
@@ -289,7 +291,8 @@ class Simulation final : public Observer {
     action.summary = "does what the test's script says";
     Field what{"name", FieldType::text, true, "which line of the script", {}, {}, {}, {}, false, {}};
     Field with{"with", FieldType::any, false, "anything", {}, {}, {}, {}, false, {}};
-    action.fields = {what, with};
+    Field open{"key", FieldType::text, false, "a secret may stand in it", {}, {}, {}, {}, true, {}};
+    action.fields = {what, with, open};
     action.results = {{"name", FieldType::text, "its name"}, {"value", FieldType::any, "what the script gave"}};
     action.effect = [effect](const Map&) { return effect; };
     auto body = [this](const StepInput& input) -> Result<StepOutput> {

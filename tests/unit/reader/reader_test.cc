@@ -167,11 +167,28 @@ TEST(Reader, RefusesKeysOfLaterVersionsInsteadOfIgnoringThem) {
     ASSERT_EQ(r.problems.size(), 1u) << key << r.said();
     EXPECT_EQ(r.problems[0].code, "not-in-this-version");
   }
-  for (const char* key : {"secrets", "requires", "extensions"}) {
+  for (const char* key : {"requires", "extensions"}) {
     Read r(std::string(key) + ": x\n" + with_step("shell: {argv: [a]}"));
     ASSERT_EQ(r.problems.size(), 1u) << key << r.said();
     EXPECT_EQ(r.problems[0].code, "not-in-this-version");
   }
+}
+
+TEST(Reader, ReadsSecretsByWhereTheyComeFrom) {
+  Read r(
+      "secrets:\n  a: {env: A}\n  b: {file: \"${{ inputs.folder }}/b\", encoding: raw}\n  c: {command: [pass, show, "
+      "c]}\n" +
+      with_step("shell: {argv: [a]}"));
+  ASSERT_TRUE(r.playbook) << r.said();
+  EXPECT_EQ(r.said(), "");
+  const std::vector<SecretDeclaration>& secrets = r.playbook->secrets;
+  ASSERT_EQ(secrets.size(), 3u);
+  EXPECT_EQ(secrets[0].name.text, "a");
+  EXPECT_EQ(secrets[0].env->text, "A");
+  EXPECT_EQ(secrets[1].file->pieces.size(), 2u);
+  EXPECT_EQ(secrets[1].encoding->text, "raw");
+  ASSERT_EQ(secrets[2].command->size(), 3u);
+  EXPECT_EQ(secrets[2].command->at(1).constant_text(), "show");
 }
 
 TEST(Fields, HaveNoKeyTwiceInOneConstruct) {

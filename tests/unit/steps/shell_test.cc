@@ -10,6 +10,7 @@
 #include "tests/world/fake_entropy.h"
 #include "tests/world/fake_http.h"
 #include "tests/world/fake_processes.h"
+#include "tests/world/fake_variables.h"
 
 namespace muster {
 namespace {
@@ -120,7 +121,8 @@ class Shell : public testing::Test {
   NoActions actions;
   NoProgress progress;
   SeenStreams streams;
-  World world{clock, none, none, none, http, processes, none, entropy};
+  FakeVariables variables;
+  World world{clock, none, none, none, http, processes, none, entropy, variables};
 };
 
 TEST_F(Shell, RunsArgumentsAsTheyAreAndGivesWhatCameOut) {
