@@ -84,8 +84,11 @@ struct OpRecord {
   std::optional<Map> verified;      // the last `verified` of this attempt
   GateRecord gate;
   std::map<std::string, MarkRecord> marks;  // by name, of this attempt
-  std::string resolution;  // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
-  std::string doubt;       // why it is in doubt, or what it asks
+  std::string resolution;    // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
+  std::string doubt;         // why it is in doubt, or what it asks
+  std::string settled_by;    // what told after a crash that it happened: done_when, marker; its result is lost
+  std::string carried_from;  // the run that did it, where this one tries that one again
+  bool refuted = false;      // its `done_when` did not hold afterwards
   std::vector<std::string> notes;
   // Of a group:
   bool entered = false;
@@ -112,6 +115,8 @@ class RunHistory {
 
   Map created;  // the body of run_created: title, version, files, policy ...
   std::optional<CancelRequest> cancel;
+  // How a person ended the run while settling a step: `stop` or `rollback`; empty: nobody did.
+  std::string ends_by;
   std::optional<Map> ended;  // the body of run_ended: status, reason, exit_code
   Timestamp created_at, last_at;
   int64_t last_seq = 0;
