@@ -264,7 +264,8 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
   bool lifted = prevent && parts_.configuration->self_approval_allowed();
   List barred;
   if (prevent && !lifted) {
-    std::set<std::string> people{text_of(history_.created, "starter"), who_.person};
+    std::set<std::string> people{text_of(history_.created, "starter")};
+    people.insert(history_.resumers.begin(), history_.resumers.end());
     for (const std::string& person : people)
       if (!person.empty()) barred.push_back(person);
   }

@@ -44,7 +44,6 @@ Engine::Loop::~Loop() {
 }
 
 Result<std::string> Engine::Loop::create(const StartRequest& request) {
-  who_ = request;
   inputs_ = request.inputs;
   const Playbook& playbook = parts_.graph->playbook();
   NewRun run;
@@ -101,7 +100,6 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
 }
 
 Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who) {
-  who_ = who;
   run_ = run;
   // Whoever comes to a run that has ended only hears how: nothing is written behind the last event.
   Result<RunRecord> before = parts_.journal->read(run);

@@ -235,7 +235,6 @@ class Engine::Loop {
   std::string run_;
   Lease lease_;
   Owner owner_;
-  StartRequest who_;
   Map inputs_;
   std::vector<NodeRun> nodes_;
   std::vector<Event> batch_;

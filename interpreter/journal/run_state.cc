@@ -185,6 +185,14 @@ OpRecord& RunHistory::at(const OpId& op) {
   return *slot;
 }
 
+void RunHistory::taken_up(const Event& event, const Map& body) {
+  std::string person = text_of(body, "person");
+  if (person.empty() || person == last_word_) return;
+  resumers.push_back(person);
+  for (const OpRecord* op : order_)
+    if (op->gate.state == GateState::open) at(op->op).gate.resumers.emplace_back(person, event.at);
+}
+
 Result<void> RunHistory::apply(const Event& event) {
   Map body;
   if (!event.body.empty()) {
@@ -193,6 +201,7 @@ Result<void> RunHistory::apply(const Event& event) {
       return fail(ErrorCode::corrupt, "event " + std::to_string(event.seq) + " has a body that cannot be read");
     body = std::move(*decoded->find<Map>());
   }
+  const std::string person = text_of(body, "person");
   last_seq = event.seq;
   if (event.at > last_at) last_at = event.at;
   switch (event.kind) {
@@ -326,6 +335,8 @@ Result<void> RunHistory::apply(const Event& event) {
       has_unknown = true;
       break;
     case EventKind::owned:
+      taken_up(event, body);
+      break;
     case EventKind::answered:
     case EventKind::lock_taken:
     case EventKind::lock_taken_over:
@@ -334,6 +345,9 @@ Result<void> RunHistory::apply(const Event& event) {
     case EventKind::clock_stepped:
       break;
   }
+  bool is_decision =
+      event.kind == EventKind::vote || event.kind == EventKind::answered || event.kind == EventKind::cancel_asked;
+  last_word_ = is_decision ? person : std::string();
   return {};
 }
 

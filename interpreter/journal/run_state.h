@@ -56,8 +56,9 @@ struct GateRecord {
   Timestamp opened_at;
   std::optional<Timestamp> closed_at;
   std::optional<Timestamp> expires_at;
-  std::vector<Vote> votes;  // of this opening
-  std::string reason;       // why it closed
+  std::vector<Vote> votes;                                  // of this opening
+  std::vector<std::pair<std::string, Timestamp>> resumers;  // who took the run up while it was open
+  std::string reason;                                       // why it closed
 };
 
 struct MarkRecord {
@@ -115,6 +116,8 @@ class RunHistory {
 
   Map created;  // the body of run_created: title, version, files, policy ...
   std::optional<CancelRequest> cancel;
+  // Who took the run up by `resume`. Who decided something and so carried it on is none of them.
+  std::vector<std::string> resumers;
   // How a person ended the run while settling a step: `stop` or `rollback`; empty: nobody did.
   std::string ends_by;
   std::optional<Map> ended;  // the body of run_ended: status, reason, exit_code
@@ -124,6 +127,8 @@ class RunHistory {
   bool has_unknown = false;
 
  private:
+  void taken_up(const Event& event, const Map& body);
+  std::string last_word_;  // who said the event before this one, where it was a decision
   std::unordered_map<std::string, std::unique_ptr<OpRecord>> ops_;
   std::vector<const OpRecord*> order_;
 };
