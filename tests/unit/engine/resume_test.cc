@@ -219,6 +219,7 @@ TEST(Resume, CallsARollbackIncompleteWhoseUndoAPersonSkipped) {
   ASSERT_TRUE(ending.has_value()) << ending.error().message;
   EXPECT_EQ(ending->exit_code, 1);
   EXPECT_EQ(ending->reason, "no; rollback incomplete");
+}
 
 constexpr const char* two_gates = R"(
 muster: 1
