@@ -44,6 +44,8 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
   bool undo_ran = false;
   bool undo_failed = false;
   for (const OpRecord* op : history_.in_order()) {
+    // Who stopped the run left what was being undone as it was.
+    undo_failed = undo_failed || (history_.ends_by == "stop" && op->to_roll_back);
     if (!op->rolled_back) continue;
     undo_ran = undo_ran || *op->rolled_back;
     undo_failed = undo_failed || !*op->rolled_back;

@@ -14,6 +14,7 @@
 
 #include "interpreter/checker/checker.h"
 #include "interpreter/reader/reader.h"
+#include "steps/steps.h"
 #include "tests/golden/test_actions.h"
 
 namespace muster {
@@ -35,13 +36,14 @@ struct Outcome {
   Diagnostics problems;
 };
 
-Outcome outcome_of(const std::string& name, std::string text, const std::string& inputs) {
+Outcome outcome_of(const std::string& name, std::string text, const std::string& inputs,
+                   const std::vector<Action>& actions = test_actions()) {
   SourceFiles files;
   uint32_t file = files.add({name, std::move(text), ""});
   Outcome outcome;
   std::optional<Playbook> playbook = read_playbook(files, file, outcome.problems);
   if (playbook) {
-    std::optional<CheckedPlaybook> checked = check(std::move(*playbook), test_actions(), outcome.problems);
+    std::optional<CheckedPlaybook> checked = check(std::move(*playbook), actions, outcome.problems);
     if (checked && !inputs.empty()) {
       uint32_t values = files.add({name + ".inputs", inputs, ""});
       std::optional<Map> given = read_values(files, values, outcome.problems);
@@ -161,6 +163,26 @@ TEST(Playbooks, OfTheGoldenFolderAreReadAndCheckedWithoutAWord) {
     EXPECT_EQ(outcome.text, "") << entry.path().filename();
   }
   EXPECT_GT(count, 0u);
+}
+
+TEST(Playbooks, OfTheLanguagesPageAreReadAndCheckedWithoutAWordByTheRealActions) {
+  std::istringstream lines(contents(fs::path(MUSTER_SOURCE_DIR) / "docs/language.md"));
+  size_t count = 0;
+  std::string block;
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("```")) {
+      if (inside && block.starts_with("muster: 1\n")) {
+        ++count;
+        EXPECT_EQ(outcome_of("docs/language.md", block, "", builtin_actions()).text, "") << block;
+      }
+      inside = line == "```yaml";
+      block.clear();
+    } else if (inside) {
+      block += line + "\n";
+    }
+  }
+  EXPECT_GE(count, 2u);
 }
 
 }  // namespace

@@ -339,6 +339,35 @@ TEST_F(Settling, AsRollbackUndoesTheRunWithoutARescue) {
   EXPECT_EQ(sim.deeds, (std::vector<std::string>{"undo_lost", "undo", "last"}));
 }
 
+TEST_F(Settling, AsStopInTheMiddleOfARollbackIsNoWholeRollback) {
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: p
+phases:
+  - id: only
+    steps:
+      - {id: first, do: {name: first}, rollback: [{do: {name: undo}}]}
+      - {id: second, do: {name: second}, rollback: [{id: lost, do: {name: lost}}]}
+      - {id: third, do: {name: third}}
+)")) << sim.diagnostics;
+  sim.script["third"] = [](const StepInput&) -> Result<StepOutput> { return fail(ErrorCode::failed, "no"); };
+  sim.script["lost"] = [](const StepInput&) -> Result<StepOutput> {
+    return fail(ErrorCode::in_doubt, "the answer was lost", {}, Certainty::maybe);
+  };
+  ASSERT_EQ(sim.run()->exit_code, 6);
+  Event event;
+  event.kind = EventKind::resolved;
+  event.op = OpId{"only/second~rollback/lost"};
+  event.attempt = 1;
+  event.at = sim.clock.now();
+  event.body = encode_value(resolution(sim.graph.get(), event.op, "stop", "bob", "looked"));
+  ASSERT_TRUE(sim.journal->say(sim.run_id, event).has_value());
+  Result<Ending> stopped = sim.resume();
+  ASSERT_TRUE(stopped.has_value()) << stopped.error().message;
+  EXPECT_EQ(stopped->exit_code, 1);
+  EXPECT_EQ(stopped->reason, "no; rollback incomplete");
+  EXPECT_EQ(sim.deeds, (std::vector<std::string>{"first", "second", "third", "lost"}));
+}
+
 TEST_F(Settling, AsStopEndsTheRunAndLeavesEverythingAsItIs) {
   say("stop");
   EXPECT_EQ(ending.exit_code, 1) << ending.reason;
