@@ -63,7 +63,12 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
   if (op.state == StepState::in_doubt) {
     // Who cancels may leave a doubt as it is; who wants all undone cannot have it undone around one.
     bool left = context.stop && history_.cancel && (history_.cancel->now || !history_.cancel->rollback);
-    return left ? Status::ended : Status::blocked;
+    if (left) return Status::ended;
+    if (op.intent_open && run.unsettled) return settle(node);
+    if (!can_ask_again(node)) return Status::blocked;
+    run.was_in_doubt = true;
+    continue_after_crash(node);
+    return run.in_flight ? Status::active : Status::blocked;
   }
   if (op.intent_open) {  // an earlier interpreter was killed in the middle of it
     if (context.stop && history_.cancel && history_.cancel->now) {
@@ -286,6 +291,8 @@ void Engine::Loop::action_ended(ActionEnd end) {
   if (broken_ || stopping_) return;
   if (node.step && !node.step->sensitive.value_or(false))
     for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
+  // A person settled it while its record was being looked for.
+  if (end.after_crash && !record(node).intent_open) return;
   if (end.left == ActionEnd::Left::no_effect)
     return run_again(node, "after a crash the action itself found that it had not happened");
   if (end.left == ActionEnd::Left::nothing) {

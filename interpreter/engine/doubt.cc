@@ -34,6 +34,13 @@ void Engine::Loop::continue_after_crash(const Node& node) {
   (void)settle(node);
 }
 
+// A doubt of an earlier process: what could not be asked then may answer now.
+bool Engine::Loop::can_ask_again(const Node& node) {
+  if (node.kind != NodeKind::action || !record(node).intent_open || run_of(node).was_in_doubt) return false;
+  const Action& action = action_of(node.step->actions.front());
+  return !action.continues_after_crash && (action.recover || action.probe || node.step->done_when);
+}
+
 Engine::Loop::Status Engine::Loop::settle(const Node& node) {
   NodeRun& run = run_of(node);
   OpRecord& op = record(node);
@@ -74,6 +81,9 @@ void Engine::Loop::settled(const Node& node, int attempt, std::string by, std::s
 }
 
 void Engine::Loop::in_doubt(const Node& node, std::string reason) {
+  run_of(node).was_in_doubt = true;
+  const OpRecord& op = record(node);
+  if (op.state == StepState::in_doubt && op.doubt == reason) return;  // nothing new was learnt
   add(EventKind::in_doubt, node.op, record(node).attempt, Map{{"reason", std::move(reason)}});
 }
 

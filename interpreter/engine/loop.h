@@ -78,6 +78,7 @@ struct NodeRun {
   // done_when, and doubts
   std::optional<DoneQuestion> done;
   std::optional<std::string> unsettled;  // why the outcome of an open intent is not known
+  bool was_in_doubt = false;             // found so in this process: what can settle it was asked
   int reruns = 0;                        // because of doubts, in this process
   // gate
   bool previewing = false;
@@ -180,6 +181,7 @@ class Engine::Loop {
 
   // --- doubt.cc: an intent whose outcome is not known
   void continue_after_crash(const Node& node);
+  bool can_ask_again(const Node& node);
   Status settle(const Node& node);
   void run_again(const Node& node, std::string reason);
   void settled(const Node& node, int attempt, std::string by, std::string note);

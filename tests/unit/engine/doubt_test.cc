@@ -179,6 +179,54 @@ TEST(Doubt, IsNotSettledByRunningBesideAChildWhoseRecordCannotBeRead) {
   EXPECT_EQ(crash.effects, 1) << "idempotent is not the same as harmless at the same time";
 }
 
+TEST(Doubt, IsAskedAboutAgainByTheNextResumeAndSettledOnceThereIsAnAnswer) {
+  Crash crash;
+  ASSERT_TRUE(crash.load(std::string("do: {name: a}") + done_when)) << crash.sim.diagnostics;
+  crash.run_until(Killed::before_outcome);
+  crash.blind = true;
+  ASSERT_EQ(crash.resume()->exit_code, 6);
+  ASSERT_EQ(crash.sim.resume()->exit_code, 6);
+  auto told = std::count(crash.sim.events.begin(), crash.sim.events.end(), "in_doubt only/a");
+  EXPECT_EQ(told, 1) << "asking in vain says nothing new";
+  crash.blind = false;
+  Result<Ending> ending = crash.sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(crash.effects, 1);
+}
+
+TEST(Doubt, AboutARecordThatCouldNotBeReadIsSettledByTheRecordOnceItCan) {
+  Crash crash;
+  ASSERT_TRUE(crash.load("child: {name: a}")) << crash.sim.diagnostics;
+  crash.run_until(Killed::before_outcome);
+  crash.unreadable = true;
+  ASSERT_EQ(crash.resume()->exit_code, 6);
+  crash.unreadable = false;
+  Result<Ending> ending = crash.sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(crash.effects, 1);
+}
+
+TEST(Doubt, ThatAPersonSettledIsNotAskedAboutAgain) {
+  Crash crash;
+  ASSERT_TRUE(crash.load(std::string("do: {name: a}") + done_when)) << crash.sim.diagnostics;
+  crash.run_until(Killed::before_outcome);
+  crash.blind = true;
+  ASSERT_EQ(crash.resume()->exit_code, 6);
+  Event event;
+  event.kind = EventKind::resolved;
+  event.op = OpId{"only/a"};
+  event.attempt = 1;
+  event.at = crash.sim.clock.now();
+  event.body = encode_value(resolution(crash.sim.graph.get(), event.op, "skip", "bob", "looked"));
+  ASSERT_TRUE(crash.sim.journal->say(crash.sim.run_id, event).has_value());
+  crash.sim.deeds.clear();
+  EXPECT_EQ(crash.sim.resume()->exit_code, 0);
+  EXPECT_EQ(crash.sim.deeds, (std::vector<std::string>{"next"}));
+  EXPECT_EQ(crash.sim.state("only/a"), "skipped");
+}
+
 TEST(Doubt, OfAnActionThatCannotTellDuringTheRunGoesTheSameWay) {
   struct Case {
     std::string step;
