@@ -227,7 +227,9 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
 
   bool complete = true;  // every child has its state
   for (NodeId id : node.body) complete = complete && has_ended(parts_.graph->at(id));
-  bool failed = group_failed(node) || !complete;
+  // Who cancels and wants all undone means it, though the last step may have ended in the meantime.
+  bool undo_all = is_root && history_.cancel && history_.cancel->rollback;
+  bool failed = group_failed(node) || !complete || undo_all;
   if (!failed) {
     if (std::optional<Status> unproven = done_after_group(node)) return *unproven;
   }

@@ -130,6 +130,29 @@ TEST_F(Doubts, AreLeftByACancelThatSaysSo) {
   EXPECT_EQ(home.muster({"resolve", "last", "insert", "--retry", "--reason", "x"}).code, 1) << "the run has ended";
 }
 
+TEST_F(Doubts, HoldUpACancelThatWantsEverythingUndone) {
+  make_database();
+  const std::string steps = "      - id: first\n        shell: {argv: [touch, " + home.path("first") +
+                            "]}\n        rollback: [{shell: {argv: [rm, " + home.path("first") + "]}}]\n" + insert("}");
+  ASSERT_NO_FATAL_FAILURE(kill_around_the_transaction(playbook(steps), false));
+  Ran cancelled = home.muster({"cancel", "last", "--reason", "wrong database", "--rollback"});
+  EXPECT_EQ(cancelled.code, 6) << "it cannot be undone around what nobody knows: " << cancelled.err;
+  EXPECT_TRUE(home.has("first"));
+  ASSERT_EQ(home.muster({"resolve", "last", "only/insert", "--skip", "--reason", "I took the row out"}).code, 0);
+  EXPECT_EQ(home.muster({"resume", "last"}).code, 130);
+  EXPECT_FALSE(home.has("first")) << "undone";
+}
+
+TEST_F(Doubts, RunTheStepAgainWhenAPersonSaysThatItDidNotHappen) {
+  make_database();
+  ASSERT_NO_FATAL_FAILURE(kill_around_the_transaction(playbook(insert("}")), true));
+  ASSERT_EQ(home.muster({"resume", "last"}).code, 6);
+  ASSERT_EQ(home.muster({"resolve", "last", "insert", "--retry", "--reason", "no row"}).code, 0);
+  EXPECT_EQ(home.muster({"resume", "last"}).code, 0);
+  EXPECT_EQ(Application(home.path("app.db")).number("SELECT count(*) FROM users"), 1);
+  EXPECT_EQ(home.muster({"audit", "--verify"}).code, 0);
+}
+
 TEST_F(Doubts, MayEndTheRunWithoutUndoingAnything) {
   make_database();
   const std::string steps = "      - id: first\n        shell: {argv: [touch, " + home.path("first") +

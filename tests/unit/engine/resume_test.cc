@@ -280,5 +280,24 @@ TEST(Resume, LetsWhoApprovedAndSoCarriedTheRunOnApproveTheNextGate) {
       << "otherwise two people could never pass two gates";
 }
 
+TEST(Resume, UndoesEverythingForACancelThatCameWithTheLastStep) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: p
+phases:
+  - id: only
+    steps:
+      - {id: a, do: {name: a}, rollback: [{do: {name: undo}}]}
+)")) << sim.diagnostics;
+  sim.script["a"] = [&sim](const StepInput&) -> Result<StepOutput> {
+    sim.executor.post([&sim] { sim.engine->cancel({"ann", "wrong host", true, false}); });
+    return StepOutput{};
+  };
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 130);
+  EXPECT_EQ(sim.deeds, (Deeds{"a", "undo"}));
+}
+
 }  // namespace
 }  // namespace muster
