@@ -162,7 +162,7 @@ Result<StepOutput> ask_and_judge(const StepInput& input, const HttpRequest& requ
 Result<StepOutput> look(const StepInput& input, Look& world) {
   Result<HttpRequest> request = http_request_of(input);
   if (!request) return pass(request.error());
-  bool is_in_verify = input.op.path.ends_with("!verify");
+  bool is_in_verify = input.op.path.ends_with("!verify") || input.op.path.ends_with("!done_when");
   return ask_and_judge(input, *request, true, is_in_verify, [&](const HttpRequest& asked, std::stop_token stop) {
     return world.http.fetch(asked, std::move(stop));
   });

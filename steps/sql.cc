@@ -45,6 +45,9 @@ std::vector<Field> sql_fields() {
       field("expect_changes", FieldType::any,
             "rows that `execute` must change: a number, or {min, max}; otherwise it is rolled back"),
       field("transaction", FieldType::boolean, "false: `execute` runs each statement by itself"),
+      field("marker_row", FieldType::boolean,
+            "true: the transaction of `execute` writes a row into the table `muster_marker`, so that it is known after "
+            "a crash whether it happened"),
       field("max_rows", FieldType::integer, "rows that are kept of a result; 10000 by default"),
   };
 }
@@ -92,6 +95,12 @@ Result<ChangeBounds> bounds_of(const Map& args) {
   return bounds;
 }
 
+bool wants_marker(const Map& args) {
+  const Value* marker = member(args, "marker_row");
+  const bool* wanted = marker ? marker->find<bool>() : nullptr;
+  return wanted && *wanted;
+}
+
 // What the arguments ask for, whichever of the three it is.
 struct Request {
   Connection connection;
@@ -115,9 +124,10 @@ Result<Request> request_of(const StepInput& input) {
     }
     return {};
   };
-  Result<void> fits = request.is_check ? refuse("check", {"bind", "names", "expect_changes", "transaction", "max_rows"})
-                      : !request.is_execute ? refuse("query", {"expect_changes", "transaction"})
-                                            : Result<void>();
+  Result<void> fits =
+      request.is_check ? refuse("check", {"bind", "names", "expect_changes", "transaction", "marker_row", "max_rows"})
+      : !request.is_execute ? refuse("query", {"expect_changes", "transaction", "marker_row"})
+                            : Result<void>();
   if (!fits) return pass(fits.error());
   if (request.is_check) request.check = text_of(args, "check") == "quick" ? CheckKind::quick : CheckKind::integrity;
   request.sql.text = text_of(args, request.is_execute ? "execute" : "query");
@@ -126,6 +136,7 @@ Result<Request> request_of(const StepInput& input) {
   if (const Value* transaction = member(args, "transaction"); transaction && transaction->is<bool>()) {
     request.options.transaction = transaction->get<bool>();
   }
+  if (wants_marker(args)) request.options.marker = SqlMarker{input.run, input.op.path, input.attempt};
   Result<ChangeBounds> bounds = bounds_of(args);
   if (!bounds) return pass(bounds.error());
   request.options.expect_changes = *bounds;
@@ -188,6 +199,19 @@ Result<StepOutput> act(const StepInput& input, Touch& touch) {
   return output_of(std::move(*result), redaction);
 }
 
+// After a crash: the marker was committed with the statements, or neither was.
+Result<Settled> probe(const StepInput& input, Look& world) {
+  Settled settled;
+  Result<Request> request = request_of(input);
+  if (!request) return pass(request.error());
+  if (!request->options.marker) return settled;
+  Result<bool> found =
+      world.sql.has_marker(request->connection, *request->options.marker, request->options.limits, input.stop);
+  if (!found) return pass(found.error());
+  settled.answer = *found ? Settled::Answer::happened : Settled::Answer::did_not_happen;
+  return settled;
+}
+
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
   while (!text.empty()) {
@@ -248,6 +272,7 @@ Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
   if (!request->is_execute || !is_known) return preview;
   if (!request->options.transaction)
     preview.lines.push_back("each statement by itself, without a transaction around them");
+  if (request->options.marker) preview.lines.push_back("and a row into `muster_marker`, in the same transaction");
   if (Result<void> tried = add_trial(input, *request, trial, preview); !tried) return pass(tried.error());
   return preview;
 }
@@ -265,6 +290,7 @@ Action sql_action() {
   action.look = look;
   action.act = act;
   action.preview = preview;
+  action.probe = probe;
   return action;
 }
 

@@ -351,14 +351,16 @@ class Check {
              near.empty() ? "" : "did you mean " + quoted(near) + "?");
     }
 
+    if (step.done_when) check_done_when(*step.done_when, step, before);
     if (step.verify) check_verify(*step.verify, before, shape);
     if (step.retry) {
       ReadScope retry = before;
       retry.error = true;
       retry.own_result = true;
       retry.result = &shape;
-      check_retry(*step.retry, retry,
-                  effects.writes && !step.idempotent.value_or(false) && !step.group ? &step : nullptr);
+      check_retry(
+          *step.retry, retry,
+          effects.writes && !step.idempotent.value_or(false) && !step.done_when && !step.group ? &step : nullptr);
     }
     if (step.approval) check_gate(*step.approval, before, effects, "the step");
     if (step.rollback) {
@@ -471,41 +473,76 @@ class Check {
     if (unsafe && retry.attempts.known.value_or(2) > 1)
       warn(retry.attempts.text.at, "retry-unsafe",
            "this step writes: only failures that certainly had no effect are tried again",
-           "say `idempotent: true` if it may run twice");
+           "say `idempotent: true` if it may run twice, or how to tell with `done_when`");
+  }
+
+  // The one read action of a `verify` or a `done_when`; gives the shape of what it finds.
+  ResultShape check_probes(const std::vector<ActionCall>& probes, const ReadScope& scope, std::string_view construct,
+                           const std::vector<std::string_view>& keys) {
+    ResultShape asked;
+    for (size_t i = 0; i < probes.size(); ++i) {
+      const ActionCall& call = probes[i];
+      const Action* action = find_action(actions_, call.action.text);
+      if (!action) {
+        std::vector<std::string_view> all = action_names_;
+        all.insert(all.end(), keys.begin(), keys.end());
+        std::string_view near = nearest(call.action.text, all);
+        refuse(call.action.at, "unknown-action",
+               quoted(call.action.text) + " is no key of " + quoted(construct) + ", and no action is called so",
+               near.empty() ? "" : "did you mean " + quoted(near) + "?");
+        asked.known = false;
+        continue;
+      }
+      check_call(call, *action, values_, problems_);
+      check_arguments(call, *action, scope);
+      if (effect_of(call, *action, std::nullopt, true) != Effect::read)
+        refuse(call.action.at, "verify-writes",
+               quoted(construct) + " only looks, and " + quoted(call.action.text) + " changes something here",
+               "make it a step of its own");
+      if (i > 0)
+        refuse(call.action.at, "two-bodies",
+               quoted(construct) + " asks one action, and this one has " + quoted(probes[0].action.text) + " and " +
+                   quoted(call.action.text),
+               "make two steps of it", {{probes[0].action.at, quoted(probes[0].action.text) + " stands here"}});
+      asked = references_.shape_of(call);
+      asked.known = asked.known && i == 0;
+    }
+    return asked;
+  }
+
+  void check_done_when(const DoneWhen& done_when, const Step& step, const ReadScope& before) {
+    if (step.actions.empty() && !step.group) {
+      refuse(
+          done_when.at, "done-when-not-here", "`done_when` belongs to an action or to a group of steps",
+          step.verify ? "`verify` alone asks already" : "leave it out: nothing stays of this step that could be found");
+    }
+    if (done_when.probes.empty() && done_when.that.empty()) {
+      refuse(done_when.at, "done-when-empty", "`done_when` needs a read action, `that`, or both",
+             "write `done_when: {that: ...}`");
+    }
+    ReadScope asking = before;
+    ResultShape asked;
+    if (!done_when.probes.empty()) {
+      asked = check_probes(done_when.probes, before, "done_when", keys_of<DoneWhen>());
+      asking.result = &asked;
+      // What ends well whatever it finds says nothing by ending well.
+      bool can_say_no =
+          !asked.known || std::any_of(asked.fields.begin(), asked.fields.end(),
+                                      [](std::string_view field) { return field == "exit_code" || field == "status"; });
+      if (done_when.that.empty() && !can_say_no) {
+        refuse(done_when.probes.front().action.at, "done-when-says-nothing",
+               quoted(done_when.probes.front().action.text) + " finds something or not, and both would mean done",
+               "add `that`, as in `that: result.row_count > 0`");
+      }
+    }
+    for (const Claim& claim : done_when.that) references_.check(claim.that, asking);
   }
 
   void check_verify(const Verify& verify, const ReadScope& before, const ResultShape& own) {
     ReadScope after = before;
     after.own_result = true;
     ResultShape asked = own;
-    for (size_t i = 0; i < verify.probes.size(); ++i) {
-      const ActionCall& call = verify.probes[i];
-      const Action* action = find_action(actions_, call.action.text);
-      if (!action) {
-        std::vector<std::string_view> all = action_names_;
-        for (std::string_view key : keys_of<Verify>()) all.push_back(key);
-        std::string_view near = nearest(call.action.text, all);
-        refuse(call.action.at, "unknown-action",
-               quoted(call.action.text) + " is no key of `verify`, and no action is called so",
-               near.empty() ? "" : "did you mean " + quoted(near) + "?");
-        asked.known = false;
-        continue;
-      }
-      check_call(call, *action, values_, problems_);
-      check_arguments(call, *action, after);
-      if (effect_of(call, *action, std::nullopt, true) != Effect::read)
-        refuse(call.action.at, "verify-writes",
-               "`verify` only looks, and " + quoted(call.action.text) + " changes something here",
-               "make it a step of its own");
-      if (i > 0)
-        refuse(call.action.at, "two-bodies",
-               "`verify` asks one action, and this one has " + quoted(verify.probes[0].action.text) + " and " +
-                   quoted(call.action.text),
-               "make two steps of it",
-               {{verify.probes[0].action.at, quoted(verify.probes[0].action.text) + " stands here"}});
-      asked = references_.shape_of(call);
-      asked.known = asked.known && i == 0;
-    }
+    if (!verify.probes.empty()) asked = check_probes(verify.probes, after, "verify", keys_of<Verify>());
     after.result = &asked;
     for (const Claim& claim : verify.that) references_.check(claim.that, after);
     references_.check(verify.within, before);

@@ -186,7 +186,8 @@ void References::check(const Read& read, const ReadScope& scope) {
     check_secret(read);
   } else if (root == "result") {
     if (!scope.result) {
-      refuse(read.at, "name-not-here", "`result` can be read in `verify`, `outputs` and `retry.when` only",
+      refuse(read.at, "name-not-here",
+             "`result` can be read in `verify`, `outputs`, `retry.when` and in a `done_when` with an action only",
              "name the step: `steps.ID.field`");
     } else if (scope.result->known && read.path.size() > 1 && !contains(scope.result->fields, read.path[1])) {
       std::string help = did_you_mean(read.path[1], scope.result->fields);

@@ -29,7 +29,8 @@ bool is_word(const std::string& line, std::string_view word) {
 
 // As if a reason stood beside it: whether the person may, not how.
 Result<void> could_vote(const GateRecord& gate, const std::string& person, const char* verdict) {
-  return may_vote(gate, Vote{person, verdict, "a reason", gate.digest, "terminal", gate.opened_at}, gate.opened_at);
+  Timestamp at = gate.resumers.empty() ? gate.opened_at : gate.resumers.back().second;
+  return may_vote(gate, Vote{person, verdict, "a reason", gate.digest, "terminal", at}, gate.opened_at);
 }
 
 }  // namespace

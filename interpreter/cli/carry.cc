@@ -159,7 +159,8 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   Parts parts{loaded.graph,   &loaded.files,         &actions, &world.world(), session.journal.get(),
               executor.get(), &session.configuration};
   Engine engine(parts, watching);
-  StartRequest request{inputs, invocation.person, invocation.host, muster_version, "", how.detached};
+  StartRequest request{inputs,     invocation.person, invocation.host, muster_version,
+                       how.parent, how.detached,      how.from,        std::move(how.carried)};
   if (run.empty()) {
     Result<std::string> created = engine.create(request);
     if (!created) return complain(created.error());

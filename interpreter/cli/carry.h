@@ -12,6 +12,10 @@ namespace muster {
 struct Carry {
   bool detached = false;  // parks at gates
   bool recorded = false;  // a word of ours is in the journal already: whoever owns the run goes on with it
+  // Of a new run that tries another one again:
+  std::string parent = {};
+  std::string from = {};
+  std::vector<Event> carried = {};
 };
 
 // `run` is empty for a new one, which is made of `inputs`.

@@ -227,6 +227,8 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
       if (member(body, "entered") && node && node->kind == NodeKind::phase && !draws_tree())
         line(at + styled(what, "1"));
       if (member(body, "timed_out")) line(at + styled("the time of " + what + " was up", "31"));
+      if (member(body, "done_when") && op && !is_group && !state.empty() && state != "running")
+        tell_ending_of_step(event, body, *op);
       break;
     case EventKind::skipped:
       if (!draws_tree()) line(at + (is_group ? "" : "  ") + with_reason(what + "  " + state, body));

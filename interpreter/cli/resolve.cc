@@ -53,8 +53,8 @@ int resolve_command(Invocation& invocation) {
   event.op = (*step)->op;
   event.attempt = (*step)->attempt;
   event.at = std::max(clock.now(), opened->run.history.last_at);
-  event.body = encode_value(
-      Map{{"choice", *choice}, {"person", invocation.person}, {"reason", invocation.options.last("--reason")}});
+  event.body = encode_value(resolution(opened->run.loaded.graph.get(), event.op, *choice, invocation.person,
+                                       invocation.options.last("--reason")));
   std::string id = opened->run.id();
   Result<void> said = opened->session.journal->say(id, event);
   if (!said) return complain(said.error());

@@ -44,6 +44,8 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
   bool undo_ran = false;
   bool undo_failed = false;
   for (const OpRecord* op : history_.in_order()) {
+    // Who stopped the run left what was being undone as it was.
+    undo_failed = undo_failed || (history_.ends_by == "stop" && op->to_roll_back);
     if (!op->rolled_back) continue;
     undo_ran = undo_ran || *op->rolled_back;
     undo_failed = undo_failed || !*op->rolled_back;
@@ -68,7 +70,7 @@ const OpRecord* Engine::Loop::failed_child(const Node& node) {
 
 bool Engine::Loop::group_failed(const Node& node) {
   const OpRecord& own = record(node);
-  if (own.timed_out) return true;
+  if (own.timed_out || own.refuted) return true;
   for (NodeId id : node.body)
     if (counts_as_failed(record(parts_.graph->at(id)))) return true;
   return false;
@@ -113,7 +115,13 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
     }
     if (opens_secrets(node, context)) return Status::active;
   }
-  return advance_gate(node, context);
+  const GateState gate = op.gate.state;
+  if (gate != GateState::open && gate != GateState::approved) {
+    if (std::optional<Status> done = already_done(node, AskedDone::before)) return done;
+  }
+  if (std::optional<Status> gated = advance_gate(node, context)) return gated;
+  // Somebody may have done it while the gate was open.
+  return op.gate.state == GateState::approved ? already_done(node, AskedDone::behind_gate) : std::nullopt;
 }
 
 void Engine::Loop::check_group_timeout(const Node& node) {
@@ -192,9 +200,12 @@ Engine::Loop::Status Engine::Loop::advance_list(const std::vector<NodeId>& list,
 
 Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context context) {
   OpRecord& op = record(node);
+  if (run_of(node).in_flight) return await_job(node, context);
   const bool is_root = node.kind == NodeKind::playbook;
   bool by_person = !context.ending && (history_.cancel.has_value() || rejected_);
-  if (is_root) context.stop = by_person || op.timed_out;
+  // A person who settles a step may end the run with it: nothing new starts, and no rescue makes up for it.
+  bool told_to_end = !context.ending && !history_.ends_by.empty();
+  if (is_root) context.stop = by_person || op.timed_out || told_to_end;
   if (!op.entered) {
     if (context.stop && !is_root) return Status::ended;
     if (!context.stop) {
@@ -218,11 +229,16 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
 
   bool complete = true;  // every child has its state
   for (NodeId id : node.body) complete = complete && has_ended(parts_.graph->at(id));
-  bool failed = group_failed(node) || !complete;
+  // Who cancels and wants all undone means it, though the last step may have ended in the meantime.
+  bool undo_all = is_root && history_.cancel && history_.cancel->rollback;
+  bool failed = group_failed(node) || !complete || undo_all;
+  if (!failed) {
+    if (std::optional<Status> unproven = done_after_group(node)) return *unproven;
+  }
   bool now_only = history_.cancel && history_.cancel->now && !context.ending;
   StepState state = StepState::succeeded;
   if (failed) {
-    bool run_over = by_person || run_timed_out();
+    bool run_over = by_person || run_timed_out() || told_to_end;
     state = (history_.cancel && !context.ending) ? StepState::cancelled : StepState::failed;
     bool rescued = false;
     if (!node.rescue.empty() && !run_over) {
@@ -232,7 +248,8 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
                             [&](NodeId id) { return !counts_as_failed(record(parts_.graph->at(id))); });
       if (rescued) state = StepState::recovered;
     }
-    bool undo_wanted = !(history_.cancel && !history_.cancel->rollback) || context.ending;
+    bool left_as_it_is = (history_.cancel && !history_.cancel->rollback) || history_.ends_by == "stop";
+    bool undo_wanted = !left_as_it_is || context.ending;
     if (!rescued && undo_wanted && !now_only) {
       Status undone = advance_rollback(node);
       if (undone != Status::ended) return undone;
@@ -268,6 +285,8 @@ void Engine::Loop::end_group(const Node& node, StepState state) {
     const OpRecord* child = failed_child(node);
     if (child && child->error) {
       body["error"] = *child->error;
+    } else if (record(node).refuted) {
+      body["error"] = *record(node).error;
     } else if (record(node).timed_out) {
       body["error"] = Map{{"code", "timeout"},
                           {"message", "the time of `" + node.op.path + "` was up"},

@@ -1,10 +1,11 @@
-// One step: its attempts, what became of them, and what a crash left open.
+// One step: its attempts, and what became of them.
 #include <algorithm>
 #include <cmath>
 
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
+#include "interpreter/engine/doubt.h"
 #include "interpreter/engine/loop.h"
 #include "interpreter/engine/loop_marks.h"
 #include "interpreter/engine/silent.h"
@@ -18,9 +19,9 @@ std::optional<Retry> Engine::Loop::retry_of(const Node& node) const {
   return std::nullopt;
 }
 
-OnFailure Engine::Loop::on_failure_of(const Node& node) const {
+OnFailure on_failure_of(const StepGraph& graph, const Node& node) {
   if (node.step && node.step->on_failure) return *node.step->on_failure;
-  const std::optional<Defaults>& defaults = parts_.graph->playbook().defaults;
+  const std::optional<Defaults>& defaults = graph.playbook().defaults;
   if (node.step && !node.is_group() && defaults && defaults->on_failure) return *defaults->on_failure;
   return OnFailure::fail;
 }
@@ -41,25 +42,33 @@ Effect Engine::Loop::effect_of_call(const Node& node, const Action& action, cons
   return std::max(derived, *declared);
 }
 
+Engine::Loop::Status Engine::Loop::await_job(const Node& node, Context context) {
+  NodeRun& run = run_of(node);
+  bool interrupt =
+      context.stop && (history_.cancel || run_timed_out() || record(parts_.graph->at(node.parent)).timed_out);
+  if (run.deadline && boot() >= *run.deadline && !run.timed_out) {
+    run.timed_out = true;
+    interrupt = true;
+  } else if (run.deadline && !run.timed_out) {
+    wake_at(*run.deadline);
+  }
+  if (interrupt && run.stop) run.stop->request_stop();
+  return Status::active;
+}
+
 Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context context) {
   NodeRun& run = run_of(node);
   OpRecord& op = record(node);
-  if (run.in_flight || run.previewing) {
-    bool interrupt =
-        context.stop && (history_.cancel || run_timed_out() || record(parts_.graph->at(node.parent)).timed_out);
-    if (run.deadline && boot() >= *run.deadline && !run.timed_out) {
-      run.timed_out = true;
-      interrupt = true;
-    } else if (run.deadline && !run.timed_out) {
-      wake_at(*run.deadline);
-    }
-    if (interrupt && run.stop) run.stop->request_stop();
-    return Status::active;
-  }
+  if (run.in_flight || run.previewing) return await_job(node, context);
   if (op.state == StepState::in_doubt) {
     // Who cancels may leave a doubt as it is; who wants all undone cannot have it undone around one.
     bool left = context.stop && history_.cancel && (history_.cancel->now || !history_.cancel->rollback);
-    return left ? Status::ended : Status::blocked;
+    if (left) return Status::ended;
+    if (op.intent_open && run.unsettled) return settle(node);
+    if (!can_ask_again(node)) return Status::blocked;
+    run.was_in_doubt = true;
+    continue_after_crash(node);
+    return run.in_flight ? Status::active : Status::blocked;
   }
   if (op.intent_open) {  // an earlier interpreter was killed in the middle of it
     if (context.stop && history_.cancel && history_.cancel->now) {
@@ -67,12 +76,13 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
           Map{{"reason", "the interpreter was killed while it ran, and the run was cancelled before anybody looked"}});
       return Status::ended;
     }
+    if (run.unsettled) return settle(node);
     continue_after_crash(node);
     return has_ended(node) ? Status::ended : (op.state == StepState::in_doubt ? Status::blocked : Status::active);
   }
   if (context.stop) {
     if (op.state == StepState::pending && op.attempt == 0 && op.gate.state != GateState::open) return Status::ended;
-    if (op.outcome_ok && node.step->verify && !history_.cancel) return advance_verify(node, context);
+    if (op.outcome_ok && !history_.cancel) return advance_proof(node, context);
     Map body{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}};
     if (op.attempt > 0) {
       // Between two attempts, or between an action and its verify: what was done stays recorded as maybe.
@@ -87,14 +97,11 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
     }
     return Status::ended;
   }
-  if (op.attempt == 0 && op.state != StepState::waiting) {
+  if (op.attempt == 0 && (op.state != StepState::waiting || op.gate.state == GateState::open)) {
     std::optional<Status> before = prelude(node, context);
     if (before) return *before;
-  } else if (op.gate.state == GateState::open) {
-    std::optional<Status> before = advance_gate(node, context);
-    if (before) return *before;
   }
-  if (op.outcome_ok && !has_ended(node)) return advance_verify(node, context);
+  if (op.outcome_ok && !has_ended(node)) return advance_proof(node, context);
   if (node.kind == NodeKind::wait) return run_wait(node);
   if (op.due_at) {
     if (now() < *op.due_at) {
@@ -102,6 +109,7 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
       return Status::active;
     }
   }
+  if (std::optional<Status> done = done_before_retry(node)) return *done;
   switch (node.kind) {
     case NodeKind::set:
       run_set(node);
@@ -226,6 +234,7 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
       end.op = job->op;
       end.attempt = job->attempt;
       end.automatic_undo = automatic_undo;
+      end.after_crash = job->after_crash && !action.continues_after_crash;
       end.started_at = job->started_at;
       Look look = parts_.world->look();
       if (automatic_undo) {
@@ -244,7 +253,7 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
         } else if (*left) {
           end.output = std::move(**left);
         } else {
-          end.recovered_nothing = true;
+          end.left = ActionEnd::Left::nothing;
         }
       } else if (job->after_crash && !action.continues_after_crash && action.probe) {
         Result<Settled> settled = action.probe(input, look);
@@ -253,10 +262,12 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
           if (settled->value.is<Map>()) output.fields = settled->value.get<Map>();
           output.notes.push_back("after a crash the action itself found that it had happened");
           end.output = std::move(output);
+          end.settled_by = "probe";
         } else if (settled && settled->answer == Settled::Answer::did_not_happen) {
-          end.output = fail(ErrorCode::interrupted, "the interpreter was killed before it happened");
+          end.left = ActionEnd::Left::no_effect;
         } else {
-          end.recovered_nothing = true;
+          end.left = ActionEnd::Left::nothing;
+          if (!settled) end.left_reason = settled.error().message;
         }
       } else {
         Touch touch = parts_.world->touch();
@@ -285,30 +296,34 @@ void Engine::Loop::action_ended(ActionEnd end) {
   redact(end.output, end.streams);
   if (node.step && !node.step->sensitive.value_or(false))
     for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
-  if (end.recovered_nothing) {
-    const OpRecord& op = record(node);
-    if (node.step->idempotent.value_or(false) || op.effect == "read") {
-      add(EventKind::resolved, node.op, op.attempt,
-          Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
-    } else {
-      in_doubt(node, "the interpreter was killed while it ran, and nothing recorded what became of it");
-    }
+  // A person settled it while its record was being looked for.
+  if (end.after_crash && !record(node).intent_open) return;
+  if (end.left == ActionEnd::Left::no_effect)
+    return run_again(node, "after a crash the action itself found that it had not happened");
+  if (end.left == ActionEnd::Left::nothing) {
+    run.unsettled = nothing_recorded + (end.left_reason.empty() ? "" : " (" + end.left_reason + ")");
     return;
   }
   Map body{{"started_at", end.started_at}};
   std::optional<Map> error;
   if (end.output) {
     if (!node.step || !node.step->sensitive.value_or(false) || end.automatic_undo) body["result"] = end.output->fields;
+    if (!end.settled_by.empty()) body["settled_by"] = end.settled_by;
     if (!end.output->notes.empty()) body["notes"] = List(end.output->notes.begin(), end.output->notes.end());
   } else {
     Error failure = end.output.error();
     if (failure.code == ErrorCode::in_doubt) {
       if (end.automatic_undo) {
         add(EventKind::in_doubt, end.op, end.attempt, Map{{"reason", failure.message}});
-      } else {
-        in_doubt(node, failure.message);
+        return;
       }
-      return;
+      // A record that is there and cannot be read: the child may be alive, and nothing may run beside it.
+      if (end.after_crash) return in_doubt(node, failure.message);
+      if (record(node).intent_open) {
+        run.unsettled = failure.message;
+        return;
+      }
+      failure.effect = Certainty::no_effect;  // of a read
     }
     if (failure.code == ErrorCode::interrupted && timed_out) {
       failure.code = ErrorCode::timeout;
@@ -335,15 +350,20 @@ void Engine::Loop::action_ended(ActionEnd end) {
 bool Engine::Loop::may_repeat(const Node& node, const Map& error) {
   if (text_of(error, "effect") == "none") return true;
   const OpRecord& op = record(node);
-  return op.effect.empty() || op.effect == "read" || node.step->idempotent.value_or(false);
+  return op.effect.empty() || op.effect == "read" || node.step->idempotent.value_or(false) ||
+         node.step->done_when.has_value();
 }
 
 // The one place where an attempt's end becomes a state: retry, failure for good, or success (with its verify to come).
 void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, Map body, std::optional<Map> error) {
   OpRecord& op = record(node);
   if (!error) {
-    bool verify_follows = kind == EventKind::outcome && node.step->verify && node.kind != NodeKind::verify;
-    if (!verify_follows) {
+    std::string settled_by = text_of(body, "settled_by");
+    bool result_lost = !settled_by.empty();
+    bool verify_follows = kind == EventKind::outcome && node.step->verify && node.kind != NodeKind::verify &&
+                          !(result_lost && node.step->verify->probes.empty());
+    bool done_follows = kind != EventKind::evaluated && node.step->done_when && settled_by != by_done_when;
+    if (!verify_follows && !done_follows) {
       const Value* result = member(body, "result");
       Map fields = result && result->is<Map>() ? result->get<Map>() : op.result.value_or(Map{});
       Map failure;
@@ -356,7 +376,7 @@ void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, 
       }
     }
     if (!error) {
-      body["state"] = verify_follows ? "running" : "succeeded";
+      body["state"] = verify_follows || done_follows ? "running" : "succeeded";
       add(kind, node.op, attempt, std::move(body));
       return;
     }
@@ -388,49 +408,29 @@ void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, 
     }
     delay.us = static_cast<int64_t>(us);
   }
-  body["error"] = *error;
   if (again) {
+    body["error"] = *error;
     body["state"] = "waiting";
     add(kind, node.op, attempt, std::move(body));
     add(EventKind::wait_started, node.op, attempt, Map{{"due_at", now() + delay}, {"reason", "retry"}});
     return;
   }
+  failed_for_good(node, attempt, kind, std::move(body), std::move(*error));
+}
+
+void Engine::Loop::failed_for_good(const Node& node, int attempt, EventKind kind, Map body, Map error) {
+  bool cancelled = history_.cancel && text_of(error, "code") == "interrupted";
+  std::string message = text_of(error, "message");
+  body["error"] = std::move(error);
   if (!cancelled && on_failure_of(node) == OnFailure::ask && !history_.cancel) {
     body["state"] = "waiting";
     add(kind, node.op, attempt, std::move(body));
-    in_doubt(node, "it failed, and the playbook asks what to do: " + text_of(*error, "message"));
+    in_doubt(node, "it failed, and the playbook asks what to do: " + message);
     return;
   }
   body["state"] = cancelled ? "cancelled" : "failed";
   if (!cancelled && on_failure_of(node) == OnFailure::proceed) body["passed"] = true;
   add(kind, node.op, attempt, std::move(body));
-}
-
-void Engine::Loop::in_doubt(const Node& node, std::string reason) {
-  add(EventKind::in_doubt, node.op, record(node).attempt, Map{{"reason", std::move(reason)}});
-}
-
-void Engine::Loop::continue_after_crash(const Node& node) {
-  OpRecord& op = record(node);
-  const ActionCall& call = node.step->actions.front();
-  const Action& action = action_of(call);
-  RunEnvironment names = environment(gate_above(node) ? record(*gate_above(node)).gate.opened_at : now());
-  tl::expected<Map, Map> args = render_args(node, call, action, names);
-  if (!args) {
-    in_doubt(node, "its arguments cannot be made again: " + text_of(args.error(), "message"));
-    return;
-  }
-  Effect effect = effect_of_call(node, action, *args);
-  if (action.continues_after_crash || action.recover || action.probe) {
-    launch(node, action, std::move(*args), effect, op.attempt, true, false);
-    return;
-  }
-  if (node.step->idempotent.value_or(false)) {
-    add(EventKind::resolved, node.op, op.attempt,
-        Map{{"choice", "retry"}, {"person", "muster"}, {"reason", "it may run again after doubt"}});
-    return;
-  }
-  in_doubt(node, "the interpreter was killed while it ran, and nothing recorded what became of it");
 }
 
 void Engine::Loop::run_set(const Node& node) {

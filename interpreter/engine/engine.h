@@ -40,9 +40,11 @@ struct StartRequest {
   Map inputs;          // typed by bind_inputs
   std::string person;  // OS user who starts or resumes
   std::string host;
-  std::string version;    // muster's own
-  std::string parent;     // the run that this one retries
-  bool detached = false;  // started with --detach: whoever carries it on parks at the next gate, too
+  std::string version;              // muster's own
+  std::string parent;               // the run that this one retries
+  bool detached = false;            // started with --detach: whoever carries it on parks at the next gate, too
+  std::string from = {};            // the step at which it begins again; empty: at the beginning
+  std::vector<Event> carried = {};  // what stays done before that step: see retrying.h
 };
 
 // Watches a run: the terminal. Called on the loop's thread; must not block.
@@ -100,6 +102,10 @@ class Engine {
   std::unique_ptr<Loop> loop_;
 };
 
+// What a `resolved` event says, whether it was typed at a terminal or as a command. No graph: this version cannot read
+// the playbook.
+[[nodiscard]] Map resolution(const StepGraph* graph, const OpId& step, std::string choice, std::string person,
+                             std::string reason);
 // The gates of a run that wait now.
 [[nodiscard]] std::vector<const OpRecord*> open_gates(const RunHistory& history);
 // Steps in doubt or asking.

@@ -51,6 +51,12 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
   for (const Node* node : actions) {
     Guarded guarded;
     guarded.node = node;
+    if (const OpRecord* op = history_.find(node->op); op && !op->carried_from.empty()) {
+      guarded.carried_from = op->carried_from;
+      guarded.skipped = true;
+      out.push_back(std::move(guarded));
+      continue;
+    }
     const ActionCall& call = node->step->actions.front();
     std::vector<const Read*> reads;
     collect_reads(call.args, reads);
@@ -265,7 +271,8 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
   bool lifted = prevent && parts_.configuration->self_approval_allowed();
   List barred;
   if (prevent && !lifted) {
-    std::set<std::string> people{text_of(history_.created, "starter"), who_.person};
+    std::set<std::string> people{text_of(history_.created, "starter")};
+    people.insert(history_.resumers.begin(), history_.resumers.end());
     for (const std::string& person : people)
       if (!person.empty()) barred.push_back(person);
   }
@@ -288,6 +295,8 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
     List lines;
     if (!step.known_after.empty()) {
       lines.push_back("known after `" + step.known_after + "`");
+    } else if (!step.carried_from.empty()) {
+      lines.push_back("stays as run " + step.carried_from + " did it");
     } else if (step.skipped) {
       lines.push_back("skipped: its `when` is false");
     } else if (!step.problem.empty()) {

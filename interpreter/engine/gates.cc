@@ -96,7 +96,11 @@ Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now) {
   if (!counts)
     return fail(ErrorCode::refused, "`" + vote.person + "` is none of the approvers of this gate: " + labels,
                 "groups and their members stand in the configuration file");
-  if (vote.verdict == "approve" && has(rules.barred, vote.person))
+  bool barred = has(rules.barred, vote.person);
+  // No list of barred people: nobody is, not even who took the run up while the gate was open.
+  for (const auto& [person, at] : gate.resumers)
+    barred = barred || (!rules.barred.empty() && person == vote.person && at <= std::max(now, vote.at));
+  if (vote.verdict == "approve" && barred)
     return fail(ErrorCode::refused, "`" + vote.person + "` started or resumed this run and may not approve it",
                 "ask one of " + (labels.empty() ? std::string("the others") : labels) +
                     "; a team of one sets `gates: {self_approval: allowed}` in its configuration");

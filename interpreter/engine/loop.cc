@@ -46,7 +46,6 @@ Engine::Loop::~Loop() {
 }
 
 Result<std::string> Engine::Loop::create(const StartRequest& request) {
-  who_ = request;
   inputs_ = request.inputs;
   const Playbook& playbook = parts_.graph->playbook();
   NewRun run;
@@ -79,23 +78,31 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
                                   {"host", request.host},
                                   {"muster", request.version},
                                   {"parent", request.parent},
+                                  {"from", request.from},
                                   {"detached", request.detached},
                                   {"self_approval_allowed", parts_.configuration->self_approval_allowed()}});
   run_ = run.id;
   lease_good_until_ = Duration{boot().us + lease_length.us};
-  Result<Lease> lease = parts_.journal->create(run, {created}, owner_);
+  std::vector<Event> first{std::move(created)};
+  for (Event event : request.carried) {
+    event.at = run.created_at;
+    first.push_back(std::move(event));
+  }
+  Result<Lease> lease = parts_.journal->create(run, first, owner_);
   if (!lease) return pass(lease.error());
   lease_ = *lease;
-  created.seq = 1;
-  Result<void> applied = history_.apply(created);
-  if (!applied) return pass(applied.error());
+  int64_t seq = 0;
+  for (Event& event : first) {
+    event.seq = ++seq;
+    Result<void> applied = history_.apply(event);
+    if (!applied) return pass(applied.error());
+    observer_.happened(event, history_);
+  }
   history_.last_seq = lease_.next_seq - 1;
-  observer_.happened(created, history_);
   return run_;
 }
 
 Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who) {
-  who_ = who;
   run_ = run;
   // Whoever comes to a run that has ended only hears how: nothing is written behind the last event.
   Result<RunRecord> before = parts_.journal->read(run);
@@ -441,7 +448,7 @@ Result<void> Engine::Loop::resolve(const OpId& step, std::string choice, std::st
   if (!op || op->state != StepState::in_doubt)
     return fail(ErrorCode::refused, "step `" + step.path + "` is not in doubt");
   add(EventKind::resolved, step, op->attempt,
-      Map{{"choice", std::move(choice)}, {"person", std::move(person)}, {"reason", std::move(reason)}});
+      resolution(parts_.graph.get(), step, std::move(choice), std::move(person), std::move(reason)));
   return {};
 }
 
@@ -477,6 +484,13 @@ void Engine::stop() { loop_->stop(); }
 std::vector<Event> Engine::unrecorded() const { return loop_->unrecorded(); }
 const RunHistory& Engine::history() const { return loop_->history(); }
 const std::string& Engine::run() const { return loop_->run(); }
+
+Map resolution(const StepGraph* graph, const OpId& step, std::string choice, std::string person, std::string reason) {
+  Map body{{"choice", choice}, {"person", std::move(person)}, {"reason", std::move(reason)}};
+  const Node* node = graph ? graph->find(step) : nullptr;
+  if (choice == "failed" && node && on_failure_of(*graph, *node) == OnFailure::proceed) body["passed"] = true;
+  return body;
+}
 
 std::vector<const OpRecord*> open_gates(const RunHistory& history) {
   std::vector<const OpRecord*> open;

@@ -26,7 +26,12 @@ struct ActionEnd {
   int attempt = 0;
   OpId op;  // the node's, or its undo's
   bool automatic_undo = false;
-  bool recovered_nothing = false;  // a crash left no record of it
+  bool after_crash = false;  // it only looked what became of an earlier start
+  // After a crash: what is known of the attempt that it cut short.
+  enum class Left { outcome, no_effect, nothing };
+  Left left = Left::outcome;
+  std::string left_reason;  // why nothing is known
+  std::string settled_by;   // what told that it happened
   Timestamp started_at;
   Result<StepOutput> output;
   std::vector<OutputRecord> streams;
@@ -37,6 +42,20 @@ struct PollEnd {
   NodeId node;
   Timestamp at;
   Result<StepOutput> output;
+};
+
+// What `done_when` says: the effect is there, is not, or nobody can tell.
+struct DoneAnswer {
+  enum class Is { there, missing, unknown } is = Is::unknown;
+  std::string reason;  // of the latter two, for people
+};
+
+// When it is asked. Its answer stands for that moment only.
+enum class AskedDone { before, behind_gate, before_retry, after, settling };
+struct DoneQuestion {
+  AskedDone when = AskedDone::before;
+  int number = 0;  // of the attempt, or of the gate's opening
+  std::optional<DoneAnswer> answer;
 };
 
 struct GuardedPreview {
@@ -58,6 +77,11 @@ struct NodeRun {
   int verify_attempt = 0;
   Timestamp verify_began;
   std::optional<Duration> poll_until, next_poll;  // boot time
+  // done_when, and doubts
+  std::optional<DoneQuestion> done;
+  std::optional<std::string> unsettled;  // why the outcome of an open intent is not known
+  bool was_in_doubt = false;             // found so in this process: what can settle it was asked
+  int reruns = 0;                        // because of doubts, in this process
   // gate
   bool previewing = false;
   // secrets
@@ -66,6 +90,8 @@ struct NodeRun {
   // group
   size_t first_open = 0;  // all before it in `body` have ended
 };
+
+[[nodiscard]] OnFailure on_failure_of(const StepGraph& graph, const Node& node);
 
 class Engine::Loop {
  public:
@@ -154,23 +180,23 @@ class Engine::Loop {
   Status undo(const Node& node);
   Status undo_automatically(const Node& node);
 
-  // --- attempt.cc: actions, retries, doubts
+  // --- attempt.cc: actions, retries
   Status advance_step(const Node& node, Context context);
+  Status await_job(const Node& node, Context context);
   void start_attempt(const Node& node, int attempt);
   void run_set(const Node& node);
   void run_fail(const Node& node);
   void run_audit(const Node& node);
   Status run_wait(const Node& node);
-  void continue_after_crash(const Node& node);
+  void failed_for_good(const Node& node, int attempt, EventKind kind, Map body, Map error);
   void attempt_ended(const Node& node, int attempt, EventKind kind, Map body, std::optional<Map> error);
   void action_ended(ActionEnd end);
   bool may_repeat(const Node& node, const Map& error);
   std::optional<Retry> retry_of(const Node& node) const;
-  OnFailure on_failure_of(const Node& node) const;
+  OnFailure on_failure_of(const Node& node) const { return muster::on_failure_of(*parts_.graph, node); }
   Duration timeout_of_attempt(const Node& node);
   void launch(const Node& node, const Action& action, Map args, Effect effect, int attempt, bool after_crash,
               bool automatic_undo);
-  void in_doubt(const Node& node, std::string reason);
   Effect effect_of_call(const Node& node, const Action& action, const Map& args) const;
 
   // --- secrets.cc
@@ -178,6 +204,24 @@ class Engine::Loop {
   std::vector<std::string> secrets_needed_by(const Node& node);
   std::optional<SecretSource> secret_source(const std::string& name);
   void redact(Result<StepOutput>& output, std::vector<OutputRecord>& streams) const;
+
+  // --- doubt.cc: an intent whose outcome is not known
+  void continue_after_crash(const Node& node);
+  bool can_ask_again(const Node& node);
+  Status settle(const Node& node);
+  void run_again(const Node& node, std::string reason);
+  void settled(const Node& node, int attempt, std::string by, std::string note);
+  void in_doubt(const Node& node, std::string reason);
+
+  // --- done_when.cc: is the effect already there?
+  std::optional<DoneAnswer> is_done(const Node& node, AskedDone when, int number);  // nothing: it is being asked
+  std::optional<Status> already_done(const Node& node, AskedDone when);             // nothing: go on
+  std::optional<Status> done_before_retry(const Node& node);                        // nothing: go on
+  std::optional<Status> done_after_group(const Node& node);                         // nothing: it is proven
+  Status advance_proof(const Node& node, Context context);  // what follows the action: verify, then done_when
+  bool verify_is_open(const Node& node);
+  void start_asking(const Node& node, DoneQuestion question);
+  DoneAnswer claims_hold(const DoneWhen& done_when, const Map* result);
 
   // --- verify.cc
   Status advance_verify(const Node& node, Context context);
@@ -194,6 +238,7 @@ class Engine::Loop {
     std::string known_after;  // or: waits for this step
     std::string problem;      // or: cannot be rendered
     bool skipped = false;
+    std::string carried_from;  // or: was done in that run
   };
   // For a digest secrets stand for themselves: what was approved is the same to somebody who cannot read them.
   enum class SecretsAs { values, names };
@@ -220,7 +265,6 @@ class Engine::Loop {
   std::string run_;
   Lease lease_;
   Owner owner_;
-  StartRequest who_;
   Map inputs_;
   OpenedSecrets secrets_;
   std::set<std::string> being_opened_;

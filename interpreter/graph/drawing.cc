@@ -8,6 +8,7 @@ std::string marks_of(const StepGraph& graph, const Node& node) {
   if (approval_of(graph, node)) out += " [gate]";
   const std::optional<Expression>* when = when_of(node);
   if (when && *when) out += " [when " + (*when)->text + "]";
+  if (node.step && node.step->done_when) out += " [done_when]";
   if (node.step && node.step->verify && node.kind != NodeKind::verify) out += " [verify]";
   if (node.undoes()) out += node.rollback_automatic ? " [rollback auto]" : " [rollback]";
   return out;

@@ -65,6 +65,8 @@ void begin_attempt(OpRecord& op, int attempt, Timestamp at) {
   op.due_at.reset();
   op.resolution.clear();
   op.doubt.clear();
+  op.settled_by.clear();
+  op.refuted = false;
   if (!op.started_at) op.started_at = at;
   op.ended_at.reset();
 }
@@ -73,6 +75,24 @@ void finish(OpRecord& op, StepState state, const Event& event) {
   op.state = state;
   op.ended_at = event.at;
   op.ended_seq = event.seq;
+}
+
+// What a claim about a finished action made of its step: a verify, a `done_when` that was asked afterwards.
+void apply_verdict(OpRecord& op, const Event& event, const Map& body) {
+  std::optional<StepState> state = step_state_of(text_of(body, "state"));
+  op.passed = op.passed || flag(body, "passed");
+  if (std::optional<Map> result = map_in(body, "result")) op.result = std::move(result);
+  if (std::optional<Map> error = map_in(body, "error")) {
+    op.error = std::move(error);
+    op.certainty = text_of(*op.error, "effect");
+    op.outcome_ok = false;
+  } else if (state == StepState::succeeded) {
+    op.outcome_ok = true;
+  }
+  if (state && is_final(*state))
+    finish(op, *state, event);
+  else if (state)
+    op.state = *state;
 }
 
 void apply_outcome(OpRecord& op, const Event& event, const Map& body) {
@@ -84,6 +104,9 @@ void apply_outcome(OpRecord& op, const Event& event, const Map& body) {
   for (std::string& note : texts_in(body, "notes")) op.notes.push_back(std::move(note));
   op.outcome_ok = !op.error;
   op.passed = flag(body, "passed");
+  op.settled_by = text_of(body, "settled_by");
+  op.carried_from = text_of(body, "carried_from");
+  if (std::string effect = text_of(body, "effect"); !effect.empty()) op.effect = std::move(effect);
   std::optional<StepState> state = step_state_of(text_of(body, "state"));
   if (state && is_final(*state)) {
     finish(op, *state, event);
@@ -99,6 +122,7 @@ void apply_resolved(OpRecord& op, const Event& event, const Map& body) {
     op.error.reset();
     op.outcome_ok = true;
     op.certainty = "done";
+    op.settled_by = "person";
     finish(op, StepState::succeeded, event);
   } else if (op.resolution == "skip") {
     op.intent_open = false;
@@ -112,6 +136,7 @@ void apply_resolved(OpRecord& op, const Event& event, const Map& body) {
       op.error =
           Map{{"code", "failed"}, {"message", "settled as failed: " + text_of(body, "reason")}, {"effect", "maybe"}};
     op.certainty = "maybe";
+    op.passed = flag(body, "passed");
     finish(op, StepState::failed, event);
   }
 }
@@ -160,6 +185,14 @@ OpRecord& RunHistory::at(const OpId& op) {
   return *slot;
 }
 
+void RunHistory::taken_up(const Event& event, const Map& body) {
+  std::string person = text_of(body, "person");
+  if (person.empty() || person == last_word_) return;
+  resumers.push_back(person);
+  for (const OpRecord* op : order_)
+    if (op->gate.state == GateState::open) at(op->op).gate.resumers.emplace_back(person, event.at);
+}
+
 Result<void> RunHistory::apply(const Event& event) {
   Map body;
   if (!event.body.empty()) {
@@ -168,6 +201,7 @@ Result<void> RunHistory::apply(const Event& event) {
       return fail(ErrorCode::corrupt, "event " + std::to_string(event.seq) + " has a body that cannot be read");
     body = std::move(*decoded->find<Map>());
   }
+  const std::string person = text_of(body, "person");
   last_seq = event.seq;
   if (event.at > last_at) last_at = event.at;
   switch (event.kind) {
@@ -179,6 +213,10 @@ Result<void> RunHistory::apply(const Event& event) {
       OpRecord& op = at(event.op);
       if (const Value* v = member(body, "when"); v && v->is<bool>()) op.when = v->get<bool>();
       if (flag(body, "timed_out")) op.timed_out = true;
+      if (member(body, "done_when")) {
+        apply_verdict(op, event, body);
+        op.refuted = op.error.has_value() && !op.outcome_ok;
+      }
       if (flag(body, "entered")) {
         op.entered = true;
         op.state = StepState::running;
@@ -189,6 +227,7 @@ Result<void> RunHistory::apply(const Event& event) {
     }
     case EventKind::skipped: {
       OpRecord& op = at(event.op);
+      op.carried_from = text_of(body, "carried_from");
       finish(op, step_state_of(text_of(body, "state")).value_or(StepState::skipped), event);
       break;
     }
@@ -207,20 +246,7 @@ Result<void> RunHistory::apply(const Event& event) {
       OpRecord& op = at(event.op);
       begin_attempt(op, event.attempt, time_in(body, "started_at").value_or(event.at));
       op.verified = body;
-      std::optional<StepState> state = step_state_of(text_of(body, "state"));
-      op.passed = op.passed || flag(body, "passed");
-      if (std::optional<Map> result = map_in(body, "result")) op.result = std::move(result);
-      if (std::optional<Map> error = map_in(body, "error")) {
-        op.error = std::move(error);
-        op.certainty = text_of(*op.error, "effect");
-        op.outcome_ok = false;
-      } else if (state == StepState::succeeded) {
-        op.outcome_ok = true;
-      }
-      if (state && is_final(*state))
-        finish(op, *state, event);
-      else if (state)
-        op.state = *state;
+      apply_verdict(op, event, body);
       break;
     }
     case EventKind::mark_intent: {
@@ -245,6 +271,8 @@ Result<void> RunHistory::apply(const Event& event) {
     }
     case EventKind::resolved:
       apply_resolved(at(event.op), event, body);
+      if (std::string choice = text_of(body, "choice"); choice == "stop" || choice == "rollback")
+        ends_by = std::move(choice);
       break;
     case EventKind::gate_opened:
       apply_gate_opened(at(event.op), event, body);
@@ -315,11 +343,16 @@ Result<void> RunHistory::apply(const Event& event) {
       std::erase(locks, text_of(body, "name"));
       break;
     case EventKind::owned:
+      taken_up(event, body);
+      break;
     case EventKind::answered:
     case EventKind::audit:
     case EventKind::clock_stepped:
       break;
   }
+  bool is_decision =
+      event.kind == EventKind::vote || event.kind == EventKind::answered || event.kind == EventKind::cancel_asked;
+  last_word_ = is_decision ? person : std::string();
   return {};
 }
 

@@ -56,8 +56,9 @@ struct GateRecord {
   Timestamp opened_at;
   std::optional<Timestamp> closed_at;
   std::optional<Timestamp> expires_at;
-  std::vector<Vote> votes;  // of this opening
-  std::string reason;       // why it closed
+  std::vector<Vote> votes;                                  // of this opening
+  std::vector<std::pair<std::string, Timestamp>> resumers;  // who took the run up while it was open
+  std::string reason;                                       // why it closed
 };
 
 struct MarkRecord {
@@ -84,8 +85,11 @@ struct OpRecord {
   std::optional<Map> verified;      // the last `verified` of this attempt
   GateRecord gate;
   std::map<std::string, MarkRecord> marks;  // by name, of this attempt
-  std::string resolution;  // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
-  std::string doubt;       // why it is in doubt, or what it asks
+  std::string resolution;    // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
+  std::string doubt;         // why it is in doubt, or what it asks
+  std::string settled_by;    // what told after a crash that it happened: done_when, marker; its result is lost
+  std::string carried_from;  // the run that did it, where this one tries that one again
+  bool refuted = false;      // its `done_when` did not hold afterwards
   std::vector<std::string> notes;
   // Of a group:
   bool entered = false;
@@ -112,6 +116,10 @@ class RunHistory {
 
   Map created;  // the body of run_created: title, version, files, policy ...
   std::optional<CancelRequest> cancel;
+  // Who took the run up by `resume`. Who decided something and so carried it on is none of them.
+  std::vector<std::string> resumers;
+  // How a person ended the run while settling a step: `stop` or `rollback`; empty: nobody did.
+  std::string ends_by;
   std::optional<Map> ended;  // the body of run_ended: status, reason, exit_code
   Timestamp created_at, last_at;
   int64_t last_seq = 0;
@@ -120,6 +128,8 @@ class RunHistory {
   std::vector<std::string> locks;  // that the run holds, in the order of their taking
 
  private:
+  void taken_up(const Event& event, const Map& body);
+  std::string last_word_;  // who said the event before this one, where it was a decision
   std::unordered_map<std::string, std::unique_ptr<OpRecord>> ops_;
   std::vector<const OpRecord*> order_;
 };

@@ -78,6 +78,7 @@ void describe(Step& s, V& visit) {
   visit("description", s.description, Need::optional, "more, for people");
   visit("when", s.when, Need::optional, "an expression; false skips the step");
   visit("needs", s.needs, Need::optional, "ids of the steps that must have ended before, instead of the step above");
+  visit("done_when", s.done_when, Need::optional, "how to tell that its effect is there already");
   visit("approval", s.approval, Need::optional, "a gate in front of the step");
   visit("timeout", s.timeout, Need::optional, "the longest that one attempt may take");
   visit("retry", s.retry, Need::optional, "how often and when to try again");
@@ -94,7 +95,7 @@ void describe(Step& s, V& visit) {
   visit("effect", s.effect, Need::optional, "`read`, `write` or `destructive`, where it cannot be derived");
   visit("sensitive", s.sensitive, Need::optional, "true: its result is neither stored nor shown");
   visit("outputs", s.outputs, Need::optional, "names for parts of the result");
-  visit.later({"foreach", "as", "max_failures", "first_success", "done_when", "watch", "choose", "call", "manual"});
+  visit.later({"foreach", "as", "max_failures", "first_success", "watch", "choose", "call", "manual"});
 }
 
 template <class V>
@@ -114,6 +115,12 @@ void describe(Verify& v, V& visit) {
   visit("that", v.that, Need::required, "one claim or a list of claims");
   visit("within", v.within, Need::optional, "poll until the claims hold, at most so long");
   visit("every", v.every, Need::optional, "time between polls");
+}
+
+template <class V>
+void describe(DoneWhen& d, V& visit) {
+  visit.calls(d.probes, "the read action that is asked");
+  visit("that", d.that, Need::optional, "one claim or a list of claims");
 }
 
 template <class V>

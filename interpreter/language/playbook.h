@@ -74,6 +74,13 @@ struct Verify {
   std::optional<DurationText> every;
 };
 
+// Is the effect already there? The read alone answers where its own end is a yes or a no, otherwise the claims do.
+struct DoneWhen {
+  Span at;
+  std::vector<ActionCall> probes;  // at most one read action; more are the checker's to refuse
+  std::vector<Claim> that;
+};
+
 struct Approver {
   Span at;
   enum class Kind { user, group } kind = Kind::user;
@@ -169,6 +176,7 @@ struct Step {
   std::optional<Approval> approval;
   std::optional<DurationText> timeout;
   std::optional<Retry> retry;
+  std::optional<DoneWhen> done_when;
   std::optional<Verify> verify;
   std::optional<OnFailure> on_failure;
   std::optional<Rollback> rollback;

@@ -37,6 +37,7 @@ class ConstructReader {
   bool read(const YamlNode& node, Approval& out, std::string_view key);
   bool read(const YamlNode& node, Rollback& out, std::string_view key);
   bool read(const YamlNode& node, Verify& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, DoneWhen& out, std::string_view key);
   bool read(const YamlNode& node, Retry& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Objectives& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Defaults& out, std::string_view key) { return read_construct(node, out, key); }

@@ -137,6 +137,12 @@ bool ConstructReader::read(const YamlNode& node, std::vector<Claim>& out, std::s
   return true;
 }
 
+bool ConstructReader::read(const YamlNode& node, DoneWhen& out, std::string_view key) {
+  if (node.kind != YamlNode::Kind::map)
+    return wrong_shape(node, key, "a map with a read action, `that`, or both", "write `done_when: {that: ...}`");
+  return read_construct(node, out, key);
+}
+
 bool ConstructReader::read(const YamlNode& node, Step& out, std::string_view) {
   if (node.kind != YamlNode::Kind::map) return wrong_shape(node, "steps", "a list of steps, each a map");
   out.at = tree_.span(node);

@@ -26,6 +26,12 @@ Result<CheckResult> RealSql::check(const Connection& connection, CheckKind kind,
   return sqlite_.check(connection, kind, limits, std::move(stop));
 }
 
+Result<bool> RealSql::has_marker(const Connection& connection, const SqlMarker& marker, const SqlLimits& limits,
+                                 std::stop_token stop) {
+  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
+  return sqlite_.has_marker(connection, marker, limits, std::move(stop));
+}
+
 Result<bool> RealSql::is_locked(const Connection& connection) {
   if (Result<void> known = check_kind(connection); !known) return pass(known.error());
   return sqlite_.is_locked(connection);

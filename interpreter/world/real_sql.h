@@ -17,6 +17,8 @@ class RealSql final : public Sql {
 
   [[nodiscard]] Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
   [[nodiscard]] Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
+  [[nodiscard]] Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&,
+                                        std::stop_token) override;
   [[nodiscard]] Result<bool> is_locked(const Connection&) override;
   [[nodiscard]] Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
                                           std::stop_token) override;

@@ -62,9 +62,18 @@ struct ChangeBounds {
   std::optional<int64_t> max;
 };
 
+// One attempt of one step. Its row in the target's table `muster_marker` is written by the statements' own transaction,
+// so that it is there exactly when they took effect.
+struct SqlMarker {
+  std::string run;
+  std::string step;  // its path
+  int attempt = 1;
+};
+
 struct ExecuteOptions {
   bool transaction = true;
   ChangeBounds expect_changes;  // outside: rolled back, `violations`
+  std::optional<SqlMarker> marker;
   SqlLimits limits;
 };
 
@@ -76,6 +85,9 @@ class SqlRead {
                                                 std::stop_token) = 0;
   // A missing or damaged database is a result; a folder that cannot be read is an error.
   [[nodiscard]] virtual Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) = 0;
+  // Whether the marker's row was committed. `false`: the transaction certainly did not happen.
+  [[nodiscard]] virtual Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&,
+                                                std::stop_token) = 0;
   // Whether somebody holds a lock on the database now (`busy` is an answer, not an error).
   [[nodiscard]] virtual Result<bool> is_locked(const Connection&) = 0;
 };

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "interpreter/world/sqlite_marker.h"
 #include "interpreter/world/system_error.h"
 
 namespace muster {
@@ -37,6 +38,10 @@ Result<SqlResult> commit(SqliteConnection& connection, SqlResult result) {
 Result<SqlResult> execute_in_transaction(SqliteConnection& connection, const FilledSql& sql, const Map& bind,
                                          const ExecuteOptions& options) {
   if (Result<SqlResult> begun = connection.run_own("BEGIN IMMEDIATE"); !begun) return pass(begun.error());
+  if (options.marker) {
+    if (Result<void> marked = write_marker(connection, *options.marker); !marked)
+      return with_effect(std::move(marked.error()), connection.roll_back() ? Certainty::no_effect : Certainty::maybe);
+  }
   Result<SqlResult> done = connection.run(sql, bind, options.limits);
   if (done && !connection.is_in_transaction()) {
     return fail(ErrorCode::failed, "the statements ended the transaction that they ran in", {}, Certainty::maybe);
@@ -125,6 +130,16 @@ Result<CheckResult> SqliteSql::check(const Connection& connection, CheckKind kin
   return result;
 }
 
+Result<bool> SqliteSql::has_marker(const Connection& connection, const SqlMarker& marker, const SqlLimits& limits,
+                                   std::stop_token stop) {
+  Result<std::string> path = sqlite_path_of(connection);
+  if (!path) return pass(path.error());
+  Result<SqliteConnection> open = SqliteConnection::open(*path, SqlFence::query, limits, std::move(stop), uses_);
+  if (!open) return pass(open.error());
+  if (Result<SqlResult> begun = open->run_own("BEGIN"); !begun) return pass(begun.error());
+  return find_marker(*open, marker);
+}
+
 Result<bool> SqliteSql::is_locked(const Connection& connection) {
   Result<std::string> path = sqlite_path_of(connection);
   if (!path) return pass(path.error());
@@ -151,6 +166,9 @@ Result<SqlResult> SqliteSql::execute(const Connection& connection, const SqlText
   bool is_bounded = options.expect_changes.min || options.expect_changes.max;
   if (!options.transaction && is_bounded) {
     return fail(ErrorCode::invalid, "`expect_changes` needs the transaction: without it nothing could be taken back");
+  }
+  if (!options.transaction && options.marker) {
+    return fail(ErrorCode::invalid, "`marker_row` needs the transaction: without it the row would prove nothing");
   }
   Result<FilledSql> filled = fill_names(sql);
   if (!filled) return pass(filled.error());

@@ -80,7 +80,8 @@ Action sql() {
               open_to_secrets(map_of("bind", FieldType::any)),
               map_of("names", FieldType::text),
               field("max_rows", FieldType::integer),
-              field("transaction", FieldType::boolean)};
+              field("transaction", FieldType::boolean),
+              field("marker_row", FieldType::boolean)};
   a.one_of = {{"query", "execute", "check"}};
   a.results = results({"rows", "row", "value", "row_count", "changes", "intact"});
   a.effect = [](const Map& args) { return args.contains("execute") ? Effect::write : Effect::read; };

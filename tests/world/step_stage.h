@@ -43,6 +43,9 @@ class NoSql final : public Sql, public SqlTrial {
     return none();
   }
   Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override { return none(); }
+  Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&, std::stop_token) override {
+    return none();
+  }
   Result<bool> is_locked(const Connection&) override { return none(); }
   Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override {
     return none();
@@ -109,6 +112,7 @@ class StepStage {
   Duration timeout{0};
   std::string key = "key-1";
   OpId op{"phase/step"};
+  int attempt = 1;
   Sql* sql = &no_sql_;
   SqlTrial* sql_trial = &no_sql_;
   Http* real_http = nullptr;  // instead of the fake
@@ -132,6 +136,12 @@ class StepStage {
     Touch world{look_port(), files_, *sql, port(), processes_, entropy};
     return action.act(input, world);
   }
+  // After a crash: did it happen?
+  Result<Settled> probe(const Action& action, const Map& args) {
+    StepInput input = input_of(args);
+    Look world = look_port();
+    return action.probe(input, world);
+  }
   Result<Preview> preview(const Action& action, const Map& args) {
     StepInput input = input_of(args);
     Look world = look_port();
@@ -143,7 +153,7 @@ class StepStage {
   Http& port() { return real_http ? *real_http : http; }
   Look look_port() { return {clock, files_, *sql, port(), processes_}; }
   StepInput input_of(const Map& args) {
-    return {args, run_, op, 1, key, timeout, stop.get_token(), marks_, actions_, progress_, streams, false};
+    return {args, run_, op, attempt, key, timeout, stop.get_token(), marks_, actions_, progress_, streams, false};
   }
 
   NoFiles files_;

@@ -221,5 +221,83 @@ TEST(Resume, CallsARollbackIncompleteWhoseUndoAPersonSkipped) {
   EXPECT_EQ(ending->reason, "no; rollback incomplete");
 }
 
+constexpr const char* two_gates = R"(
+muster: 1
+playbook: p
+phases:
+  - id: one
+    approval: {prevent_self_approval: true}
+    steps: [{do: {name: a}}]
+  - id: two
+    approval: {prevent_self_approval: true}
+    steps: [{do: {name: b}}]
+)";
+
+Vote approval(Simulation& sim, const std::string& gate, const char* person) {
+  return Vote{person, "approve", "", sim.op(gate)->gate.digest, "test", {}};
+}
+
+TEST(Resume, RecordsWhoTookTheRunUpAndDoesNotLetThemApproveIt) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(two_gates)) << sim.diagnostics;
+  ASSERT_EQ(sim.run()->exit_code, 75);
+  sim.starter = "bob";  // who runs the command now
+  ASSERT_EQ(sim.resume()->exit_code, 75);
+  Result<RunRecord> record = sim.journal->read(sim.run_id);
+  ASSERT_TRUE(record.has_value());
+  const Event& owned = *std::find_if(record->events.begin(), record->events.end(),
+                                     [](const Event& event) { return event.kind == EventKind::owned; });
+  EXPECT_EQ(text_of(decode_value(owned.body)->get<Map>(), "person"), "bob");
+  Result<void> resumer = sim.engine->vote(OpId{"one"}, approval(sim, "one", "bob"));
+  ASSERT_FALSE(resumer.has_value()) << "the gate was open before, and he has a hand in the run now";
+  EXPECT_EQ(resumer.error().code, ErrorCode::refused);
+  EXPECT_FALSE(sim.engine->vote(OpId{"one"}, approval(sim, "one", "ann")).has_value()) << "she started it";
+  EXPECT_TRUE(sim.engine->vote(OpId{"one"}, approval(sim, "one", "cy")).has_value());
+}
+
+TEST(Resume, LetsWhoApprovedAndSoCarriedTheRunOnApproveTheNextGate) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(two_gates)) << sim.diagnostics;
+  ASSERT_EQ(sim.run()->exit_code, 75);
+  Event vote;
+  vote.kind = EventKind::vote;
+  vote.op = OpId{"one"};
+  vote.attempt = 1;
+  vote.at = sim.clock.now();
+  vote.body = encode_value(Map{{"person", "bob"},
+                               {"verdict", "approve"},
+                               {"reason", ""},
+                               {"digest", sim.op("one")->gate.digest},
+                               {"how", "command"},
+                               {"opening", 1}});
+  ASSERT_TRUE(sim.journal->say(sim.run_id, vote).has_value());
+  sim.starter = "bob";
+  Result<Ending> ending = sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  ASSERT_EQ(ending->exit_code, 75) << ending->reason;
+  EXPECT_EQ(sim.deeds, (Deeds{"a"}));
+  EXPECT_TRUE(sim.engine->vote(OpId{"two"}, approval(sim, "two", "bob")).has_value())
+      << "otherwise two people could never pass two gates";
+}
+
+TEST(Resume, UndoesEverythingForACancelThatCameWithTheLastStep) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: p
+phases:
+  - id: only
+    steps:
+      - {id: a, do: {name: a}, rollback: [{do: {name: undo}}]}
+)")) << sim.diagnostics;
+  sim.script["a"] = [&sim](const StepInput&) -> Result<StepOutput> {
+    sim.executor.post([&sim] { sim.engine->cancel({"ann", "wrong host", true, false}); });
+    return StepOutput{};
+  };
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 130);
+  EXPECT_EQ(sim.deeds, (Deeds{"a", "undo"}));
+}
+
 }  // namespace
 }  // namespace muster

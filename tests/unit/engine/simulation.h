@@ -18,6 +18,7 @@
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/engine.h"
+#include "interpreter/engine/retrying.h"
 #include "interpreter/reader/reader.h"
 #include "tests/world/breaking_journal.h"
 #include "tests/world/fake_variables.h"
@@ -119,6 +120,9 @@ class NoSql final : public Sql, public SqlTrial {
     return none();
   }
   Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override {
+    return fail(ErrorCode::invalid, "no SQL here");
+  }
+  Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&, std::stop_token) override {
     return fail(ErrorCode::invalid, "no SQL here");
   }
   Result<bool> is_locked(const Connection&) override { return fail(ErrorCode::invalid, "no SQL here"); }
@@ -240,6 +244,26 @@ class Simulation final : public Observer {
     engine = std::make_unique<Engine>(parts(), *this);
     Result<void> adopted = engine->adopt(run_id, request());
     if (!adopted) return pass(adopted.error());
+    return engine->go(idle);
+  }
+
+  // A new run that tries the last one again, from a step or from the beginning.
+  Result<Ending> retry(const std::string& from, WhenIdle idle = {false, false}) {
+    StartRequest again = request();
+    again.parent = run_id;
+    if (!from.empty()) {
+      const Node* node = graph->find(OpId{from});
+      if (!node) return fail(ErrorCode::not_found, from);
+      Result<std::vector<Event>> carried = carry_over(*graph, engine->history(), run_id, *node);
+      if (!carried) return pass(carried.error());
+      again.from = from;
+      again.carried = std::move(*carried);
+    }
+    engine.reset();
+    engine = std::make_unique<Engine>(parts(), *this);
+    Result<std::string> id = engine->create(again);
+    if (!id) return pass(id.error());
+    run_id = *id;
     return engine->go(idle);
   }
 

@@ -152,6 +152,12 @@ Result<CheckResult> DiskSql::check(const Connection& connection, CheckKind kind,
   return real_.check(connection, kind, limits, token);
 }
 
+Result<bool> DiskSql::has_marker(const Connection& connection, const SqlMarker& marker, const SqlLimits& limits,
+                                 std::stop_token stop) {
+  MUSTER_ASK_BEFORE("has_marker");
+  return real_.has_marker(connection, marker, limits, std::move(stop));
+}
+
 Result<bool> DiskSql::is_locked(const Connection& connection) {
   MUSTER_ASK_BEFORE("is_locked");
   return real_.is_locked(connection);

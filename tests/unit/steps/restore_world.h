@@ -91,6 +91,7 @@ class DiskSql : public Sql {
  public:
   Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
   Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
+  Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&, std::stop_token) override;
   Result<bool> is_locked(const Connection&) override;
   Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override;
   Result<void> fold(const Connection&, std::stop_token) override;

@@ -43,6 +43,9 @@ class NoPorts final : public Files, public Sql, public SqlTrial, public Scratch 
     return none();
   }
   Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override { return none(); }
+  Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&, std::stop_token) override {
+    return none();
+  }
   Result<bool> is_locked(const Connection&) override { return none(); }
   Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override {
     return none();

@@ -1,0 +1,163 @@
+#include "interpreter/engine/retrying.h"
+
+#include <algorithm>
+#include <set>
+
+#include "interpreter/base/json.h"
+
+namespace muster {
+namespace {
+
+class Carrying {
+ public:
+  Carrying(const StepGraph& graph, const RunHistory& history, const std::string& earlier, const Node& from)
+      : graph_(graph),
+        history_(history),
+        earlier_(earlier),
+        from_(from),
+        again_(graph.nodes().size(), Again::unasked) {}
+
+  Result<std::vector<Event>> events() {
+    for (const Node* at = &from_; at != &graph_.root(); at = &parent_of(*at)) {
+      if (at->place == Place::body) continue;
+      return fail(ErrorCode::invalid, "`" + from_.op.path + "` stands in a rescue, a rollback or `always`",
+                  "a run is tried again from a step of its body");
+    }
+    for (const Node* at = &from_; at != &graph_.root(); at = &parent_of(*at)) {
+      for (NodeId id : at->needs) {
+        if (Result<void> held = check_ground(graph_.at(id)); !held) return pass(held.error());
+      }
+    }
+    std::vector<const Node*> kept;
+    collect(graph_.root(), kept);
+    std::stable_sort(kept.begin(), kept.end(),
+                     [&](const Node* a, const Node* b) { return record(*a)->ended_seq < record(*b)->ended_seq; });
+    std::vector<Event> out;
+    for (const Node* node : kept)
+      if (record(*node)->entered) out.push_back(event(EventKind::evaluated, *node, 0, Map{{"entered", true}}));
+    for (const Node* node : kept) out.push_back(ending(*node));
+    return out;
+  }
+
+ private:
+  enum class Again { unasked, asking, yes, no };
+
+  const Node& parent_of(const Node& node) const { return graph_.at(node.parent); }
+  const OpRecord* record(const Node& node) const { return history_.find(node.op); }
+  bool holds(const Node& outer) const {
+    for (const Node* at = &from_; at != &graph_.root(); at = &parent_of(*at))
+      if (at == &outer) return true;
+    return &outer == &graph_.root();
+  }
+  bool is_above(const Node& node) const { return &node != &from_ && holds(node); }
+
+  bool ended_well(const Node& node) const {
+    const OpRecord* op = record(node);
+    if (!op) return false;
+    switch (op->state) {
+      case StepState::succeeded:
+      case StepState::already_done:
+      case StepState::skipped:
+      case StepState::recovered:
+        return true;
+      case StepState::failed:
+        return op->passed;
+      default:
+        return false;
+    }
+  }
+  // The first node at or beneath this one whose effect does not stand.
+  const Node* undone_in(const Node& node) const {
+    const OpRecord* op = record(node);
+    if (op && (op->rolled_back || op->state == StepState::rolled_back || op->state == StepState::in_doubt))
+      return &node;
+    for (NodeId id : node.body)
+      if (const Node* inner = undone_in(graph_.at(id))) return inner;
+    return nullptr;
+  }
+
+  // Whether it is the step, or comes after it.
+  bool runs_again(const Node& node) {
+    Again& known = again_[node.id.index];
+    if (known == Again::yes || known == Again::no) return known == Again::yes;
+    if (known == Again::asking) return false;
+    known = Again::asking;
+    bool again = &node == &from_;
+    for (NodeId id : node.needs) again = again || runs_again(graph_.at(id)) || is_above(graph_.at(id));
+    if (!again && &node != &graph_.root() && !is_above(parent_of(node))) again = runs_again(parent_of(node));
+    again_[node.id.index] = again ? Again::yes : Again::no;
+    return again;
+  }
+
+  Result<void> check_ground(const Node& node) {
+    if (!ground_.insert(node.id.index).second) return {};
+    for (NodeId id : node.needs)
+      if (Result<void> held = check_ground(graph_.at(id)); !held) return held;
+    const Node* undone = undone_in(node);
+    if (!undone && ended_well(node)) return {};
+    const Node& first = undone ? *undone : node;
+    const OpRecord* op = record(first);
+    std::string state = op ? std::string(name_of(op->state)) : "pending";
+    std::replace(state.begin(), state.end(), '_', ' ');
+    return fail(ErrorCode::refused, "`" + from_.op.path + "` builds on `" + first.op.path + "`, which is " + state,
+                "try again from `" + first.op.path + "`");
+  }
+
+  void collect(const Node& group, std::vector<const Node*>& kept) {
+    for (NodeId id : group.body) {
+      const Node& node = graph_.at(id);
+      if (is_above(node)) {
+        collect(node, kept);
+      } else if (!runs_again(node) && ended_well(node) && !undone_in(node)) {
+        keep(node, kept);
+      }
+    }
+  }
+  void keep(const Node& node, std::vector<const Node*>& kept) {
+    const OpRecord* op = record(node);
+    if (!op || !is_final(op->state)) return;
+    kept.push_back(&node);
+    for (NodeId id : node.body) keep(graph_.at(id), kept);
+  }
+
+  static Event event(EventKind kind, const Node& node, int attempt, Map body) {
+    Event out;
+    out.kind = kind;
+    out.kind_text = std::string(name_of(kind));
+    out.op = node.op;
+    out.attempt = attempt;
+    out.body = encode_value(Value(std::move(body)));
+    return out;
+  }
+  Event ending(const Node& node) const {
+    const OpRecord& op = *record(node);
+    const std::string& origin = op.carried_from.empty() ? earlier_ : op.carried_from;
+    Map body{{"state", std::string(name_of(op.state))}, {"carried_from", origin}};
+    if (op.attempt == 0 && !node.is_group()) {
+      body["reason"] = "as in run " + origin;
+      return event(EventKind::skipped, node, 0, std::move(body));
+    }
+    if (op.result) body["result"] = *op.result;
+    if (op.error) body["error"] = *op.error;
+    if (op.passed) body["passed"] = true;
+    if (!op.effect.empty()) body["effect"] = op.effect;
+    if (!node.is_group()) body["notes"] = List{Value("done in run " + origin)};
+    return event(EventKind::outcome, node, op.attempt, std::move(body));
+  }
+
+  const StepGraph& graph_;
+  const RunHistory& history_;
+  const std::string& earlier_;
+  const Node& from_;
+  std::vector<Again> again_;
+  std::set<uint32_t> ground_;
+};
+
+}  // namespace
+
+Result<std::vector<Event>> carry_over(const StepGraph& graph, const RunHistory& history, const std::string& earlier,
+                                      const Node& from) {
+  return Carrying(graph, history, earlier, from).events();
+}
+
+}  // namespace muster
