@@ -60,6 +60,7 @@ Action shell() {
               field("script", FieldType::script),
               open_to_secrets(map_of("env", FieldType::text)),
               field("cwd", FieldType::path),
+              connection("connection", {"ssh"}),
               open_to_secrets(field("stdin", FieldType::text)),
               list_of("exit_codes", FieldType::integer),
               choice("parse", {"json", "lines", "csv"})};
