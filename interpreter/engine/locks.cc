@@ -117,6 +117,10 @@ Result<void> Engine::Loop::give_run_back() {
     if (!answer) return pass(answer.error());
     if (*answer == CommitAnswer::lost) return taken_over();
     if (*answer == CommitAnswer::stored) return {};
+    if (*answer == CommitAnswer::full) {
+      commit.from_reserve = true;
+      continue;
+    }
     Result<void> taken = take_in_foreign();
     if (!taken) return taken;
   }

@@ -275,6 +275,11 @@ Result<void> Engine::Loop::flush() {
   if (!after_commit_.empty() && boot() >= lease_good_until_) {
     Result<void> kept = keep_lease();
     if (!kept) return kept;
+    if (boot() >= lease_good_until_) {
+      broken_ = true;
+      return fail(ErrorCode::storage,
+                  "the lease of run " + run_ + " is over and cannot be renewed: nothing more is begun");
+    }
   }
   do_all(after_commit_);
   return {};
@@ -306,7 +311,8 @@ Result<void> Engine::Loop::keep_lease() {
   if (held && !*held) return taken_over();
   if (held) {
     lease_good_until_ = Duration{at.us + lease_length.us};
-  } else if (at.us + renewal_margin.us >= lease_good_until_.us) {
+  } else if (held.error().code != ErrorCode::storage && at.us + renewal_margin.us >= lease_good_until_.us) {
+    // (A disk that takes nothing of ours takes nothing of others either: what is under way is waited for.)
     broken_ = true;
     return pass(held.error());
   }

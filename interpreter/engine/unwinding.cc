@@ -102,7 +102,8 @@ Engine::Loop::Status Engine::Loop::settle_begun(const Node& group) {
       if (undo && undo->attempt > 0 && !is_final(undo->state)) take(undo_automatically(*node));
     }
   }
-  settle(group.always);
+  // Otherwise `always` runs yet, and is not stopped.
+  if (history_.cancel->now) settle(group.always);
   return active ? Status::active : blocked ? Status::blocked : Status::ended;
 }
 
