@@ -52,14 +52,15 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
   // answer.
   OpId asking{node.op.path + (done_when.that.empty() ? "!ended" : "!done_when")};
   after_commit_.push_back([this, shared_args, &action, id = node.id, op = asking, limit, stop = run.stop->get_token(),
-                           attempt = std::max(run.done->number, 1)] {
+                           attempt = std::max(run.done->number, 1), opened = secrets_.all()] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt] {
+    parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt, opened] {
       ReadMarks marks;
       NoActions others;
       SilentProgress progress;
       SilentStreams streams;
-      StepInput input{*shared_args, run_, op, attempt, "", limit, stop, marks, others, progress, streams, false};
+      StepInput input{*shared_args, run_,   op,       attempt, "",    limit, stop,
+                      marks,        others, progress, streams, false, opened};
       Look look = parts_.world->look();
       Result<StepOutput> output =
           action.look ? action.look(input, look)
@@ -73,6 +74,8 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
           run_now.stop.reset();
           run_now.deadline.reset();
           if (broken_ || stopping_ || !run_now.done) return;
+          std::vector<OutputRecord> none;
+          redact(end->output, none);
           const DoneWhen& asked = *parts_.graph->at(end->node).step->done_when;
           if (end->output) {
             run_now.done->answer = claims_hold(asked, &end->output->fields);
