@@ -74,6 +74,8 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
           run_now.stop.reset();
           run_now.deadline.reset();
           if (broken_ || stopping_ || !run_now.done) return;
+          std::vector<OutputRecord> none;
+          redact(end->output, none);
           const DoneWhen& asked = *parts_.graph->at(end->node).step->done_when;
           if (end->output) {
             run_now.done->answer = claims_hold(asked, &end->output->fields);

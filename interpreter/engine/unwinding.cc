@@ -102,7 +102,7 @@ Engine::Loop::Status Engine::Loop::settle_begun(const Node& group) {
       if (undo && undo->attempt > 0 && !is_final(undo->state)) take(undo_automatically(*node));
     }
   }
-  // Otherwise `always` runs yet, and is not stopped.
+  // `always` runs on to its end in its own way, unless even that was not wanted.
   if (history_.cancel->now) settle(group.always);
   return active ? Status::active : blocked ? Status::blocked : Status::ended;
 }

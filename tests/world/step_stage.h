@@ -111,6 +111,7 @@ class StepStage {
   std::stop_source stop;
   Duration timeout{0};
   std::string key = "key-1";
+  std::vector<Secret> opened;  // by other steps of the run
   OpId op{"phase/step"};
   int attempt = 1;
   Sql* sql = &no_sql_;
@@ -153,7 +154,8 @@ class StepStage {
   Http& port() { return real_http ? *real_http : http; }
   Look look_port() { return {clock, files_, *sql, port(), processes_}; }
   StepInput input_of(const Map& args) {
-    return {args, run_, op, attempt, key, timeout, stop.get_token(), marks_, actions_, progress_, streams, false};
+    return {args,   run_,     op,        attempt, key,   timeout, stop.get_token(),
+            marks_, actions_, progress_, streams, false, opened};
   }
 
   NoFiles files_;

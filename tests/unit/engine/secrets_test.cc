@@ -167,6 +167,33 @@ TEST(Secrets, AreReadWhenAStepNeedsThemAndHandedToIt) {
   EXPECT_EQ(opened, 1u) << "later steps know what to keep out of what they hear";
 }
 
+TEST(Secrets, ThatSeveralStepsNeedAtOnceAreReadOnce) {
+  Simulation sim;
+  sim.variables.all["TOKEN"] = "hunter22secret";
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: secrets
+secrets:
+  token: {env: TOKEN}
+phases:
+  - id: one
+    parallel: true
+    steps:
+      - do: {name: first, key: "${{ secrets.token }}"}
+      - do: {name: second, key: "${{ secrets.token }}"}
+)")) << sim.diagnostics;
+  std::mutex mutex;
+  std::vector<std::string> seen;
+  for (const char* name : {"first", "second"})
+    sim.script[name] = [&](const StepInput& input) -> Result<StepOutput> {
+      std::lock_guard lock(mutex);
+      seen.push_back(key_of(input));
+      return StepOutput{};
+    };
+  ASSERT_EQ(sim.run()->state, RunState::succeeded);
+  EXPECT_THAT(seen, ElementsAre("hunter22secret", "hunter22secret"));
+  EXPECT_THAT(sim.variables.asked, ElementsAre("TOKEN"));
+}
+
 TEST(Secrets, OfSkippedStepsAreNotRead) {
   Simulation sim;
   ASSERT_TRUE(sim.load(R"(muster: 1

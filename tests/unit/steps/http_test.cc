@@ -158,6 +158,23 @@ TEST(Http, SecretsLeaveInBodiesHeadersAndAuthAndStaySecretOnTheWay) {
             ErrorCode::invalid);
 }
 
+TEST(Http, TakesSecretsOfOtherStepsOutOfAnswersAndErrors) {
+  StepStage stage;
+  stage.opened = {Secret("token", "tok-12345")};
+  stage.http.answer("GET http://svc/a", 200, R"({"token":"tok-12345"})");
+  stage.http.answer("GET http://svc/b", 500, std::string(296, 'x') + "tok-12345");
+  stage.http.answer("GET http://svc/c", fail(ErrorCode::unreachable, "no route to tok-12345"));
+  Result<StepOutput> output = stage.look(http_action(), {{"get", "http://svc/a"}});
+  ASSERT_TRUE(output);
+  EXPECT_EQ(print_json(output->fields.at("value")), R"({"token":"***"})");
+  Result<StepOutput> refused = stage.look(http_action(), {{"get", "http://svc/b"}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().cause, std::string(296, 'x') + "***") << "taken out before it is cut";
+  Result<StepOutput> lost = stage.look(http_action(), {{"get", "http://svc/c"}});
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().message, "no route to ***");
+}
+
 TEST(Http, TakesItsOwnSecretsOutOfAnEcho) {
   StepStage stage;
   HttpResponse echo;

@@ -128,6 +128,17 @@ class Shell : public testing::Test {
   World world{clock, none, none, none, http, processes, none, entropy, variables};
 };
 
+TEST_F(Shell, HandsTheSecretsOfTheWholeRunToWhoeverCapturesItsOutput) {
+  processes.on("env", 0);
+  Map args = argv({"env"});
+  StepInput asked = input(args);
+  asked.opened = {Secret("token", "tok-12345")};
+  Touch touch = world.touch();
+  ASSERT_TRUE(shell_action().act(asked, touch));
+  ASSERT_EQ(processes.calls().back().command.redact.size(), 1u);
+  EXPECT_EQ(processes.calls().back().command.redact[0].name(), "token");
+}
+
 TEST_F(Shell, RunsArgumentsAsTheyAreAndGivesWhatCameOut) {
   processes.on("systemctl stop app; rm", 0, "stopped\n", "warned\n");
   auto output = act(argv({"systemctl", "stop", "app; rm"}));

@@ -147,6 +147,14 @@ TEST_F(SqlAction, ASecretIsBoundAndNotGivenBack) {
   EXPECT_EQ(print_json(output->fields.at("row")), R"({"name":"ada","token":"***"})");
 }
 
+TEST_F(SqlAction, ASecretIsNotInWhatTheDatabaseSaysIsWrong) {
+  Result<StepOutput> output =
+      look({{"query", "SELECT json_extract('{}', :token)"}, {"bind", Map{{"token", Secret("token", "tok-12345")}}}});
+  ASSERT_FALSE(output);
+  EXPECT_NE(output.error().message.find("***"), std::string::npos) << output.error().message;
+  EXPECT_EQ((output.error().message + output.error().cause).find("tok-12345"), std::string::npos);
+}
+
 TEST_F(SqlAction, ThePreviewOfAnExecuteTriesItAndTakesItBack) {
   Result<Preview> tried = preview({{"execute", "UPDATE :\"t\" SET name = :name\nWHERE id > :id"},
                                    {"names", Map{{"t", "users"}}},
