@@ -4,7 +4,7 @@
 // Threads: called on the thread that runs the action; blocks until the journal has synced.
 // Errors: `storage` or `busy` when the journal refused (nothing was run); `in_doubt` when a crash left it open and
 //         `settle` could not tell; otherwise what the body said.
-// Source: docs/machinery.md, "Capabilities".
+// Source: docs/architecture.md, "How the engine works".
 #pragma once
 
 #include <functional>

@@ -5,7 +5,7 @@
 // and
 //         `timeout` are not errors but ways of having ended; `storage` when the helper itself cannot be reached
 //         (maybe).
-// Source: docs/reliability.md D7 and rows B23 to B34; docs/machinery.md, "Children".
+// Source: docs/reliability.md D7 and rows B23 to B34; docs/architecture.md.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 // an authorizer and a commit hook refuse what would end the transaction. One with a rollback journal, where even an
 // open transaction would write to the file, is tried on a copy in Scratch. Units:  copies of at most 256 MB. Errors:
 // see sql.h; `refused` where the copy would be larger, `timeout` where 5 s were not enough. Threads: safe from several
-// threads. Source: docs/machinery.md, "SQL trial".
+// threads. Source: docs/actions/sql.md.
 #pragma once
 
 #include <memory>

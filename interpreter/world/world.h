@@ -1,7 +1,7 @@
 // Everything through which anything touches the world, and what a function may do told by what it is handed:
 // Look reads, Trial tries and takes back by itself, Touch changes. A dry run never constructs a Touch.
 //
-// Source: docs/machinery.md, "Capabilities".
+// Source: docs/architecture.md, "How the engine works".
 #pragma once
 
 #include "interpreter/world/clock.h"

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -207,6 +208,45 @@ TEST(House, EveryHeaderOpensWithItsPurpose) {
       EXPECT_EQ(line.rfind("// ", 0), 0u) << fs::relative(entry.path(), root) << " does not say what it is for";
     }
   }
+}
+
+TEST(House, EveryPageThatIsNamedIsThere) {
+  fs::path root = MUSTER_SOURCE_DIR;
+  const std::regex page("docs/[a-z/-]+\\.md");
+  size_t named = 0;
+  for (const auto& [place, line] : lines_of({"interpreter", "steps", "scripting", "tests", "docs", "playbooks"},
+                                            {".cc", ".h", ".md", ".sh", ".yaml"})) {
+    if (line.find("docs/") == std::string::npos) continue;  // the expression is slow
+    for (std::sregex_iterator it(line.begin(), line.end(), page), end; it != end; ++it, ++named)
+      EXPECT_TRUE(fs::exists(root / it->str())) << place << " names " << it->str();
+  }
+  EXPECT_GT(named, 20u);
+}
+
+TEST(House, EveryTestThatThePageOfPromisesNamesIsThere) {
+  std::set<std::string> there;
+  const std::regex test("TEST(?:_F|_P)?\\(([A-Za-z]+), ([A-Za-z0-9]+)\\)");
+  for (const auto& [place, line] : lines_of({"tests"}, {".cc"})) {
+    std::smatch match;
+    if (line.rfind("TEST", 0) == 0 && std::regex_search(line, match, test))
+      there.insert(match[1].str() + "." + match[2].str());
+  }
+  std::ifstream lists(fs::path(MUSTER_SOURCE_DIR) / "tests/CMakeLists.txt");
+  std::stringstream listed;
+  listed << lists.rdbuf();
+  const std::regex name("`([A-Za-z]+\\.[A-Za-z0-9_]+)`");
+  size_t named = 0;
+  for (const auto& [place, line] : lines_of({"docs"}, {".md"})) {
+    if (place.rfind("docs/reliability.md", 0) != 0) continue;
+    for (std::sregex_iterator it(line.begin(), line.end(), name), end; it != end; ++it, ++named) {
+      std::string test_name = (*it)[1];
+      bool script = test_name.rfind("live.", 0) == 0 || test_name.rfind("crash.", 0) == 0;
+      bool found = script ? listed.str().find(test_name.substr(0, test_name.find('_'))) != std::string::npos
+                          : there.contains(test_name);
+      EXPECT_TRUE(found) << place << " names " << test_name;
+    }
+  }
+  EXPECT_GT(named, 50u);
 }
 
 }  // namespace
