@@ -294,8 +294,6 @@ void Engine::Loop::action_ended(ActionEnd end) {
   // It stopped at a mark that found no room: its intent stays open, and a resume goes on there.
   if (full_ && !end.output && end.output.error().code == ErrorCode::interrupted && !timed_out) return;
   redact(end.output, end.streams);
-  if (node.step && !node.step->sensitive.value_or(false))
-    for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
   // A person settled it while its record was being looked for.
   if (end.after_crash && !record(node).intent_open) return;
   if (end.left == ActionEnd::Left::no_effect)
