@@ -10,9 +10,10 @@ namespace {
 
 // The words that events are made of. A secret that happens to be one of them must not unmake the journal.
 bool is_structure(std::string_view key) {
-  constexpr std::array<std::string_view, 21> words = {
-      "action", "args_digest", "barred", "choice", "code",   "digest", "effect", "entered", "exit_code", "nonce",  "op",
-      "people", "person",      "places", "state",  "status", "step",   "steps",  "undo_of", "verdict",   "without"};
+  constexpr std::array<std::string_view, 25> words = {
+      "carried_from", "done_when", "from",    "settled_by", "action",  "args_digest", "barred", "choice", "code",
+      "digest",       "effect",    "entered", "exit_code",  "nonce",   "op",          "people", "person", "places",
+      "state",        "status",    "step",    "steps",      "undo_of", "verdict",     "without"};
   for (std::string_view word : words)
     if (word == key) return true;
   return false;
@@ -92,7 +93,9 @@ bool Engine::Loop::opens_secrets(const Node& node, Context context) {
     return true;
   }
   bool has_begun = op.attempt > 0 || op.entered || op.gate.opening > 0;
-  if (run.in_flight || run.previewing || op.state == StepState::in_doubt || (context.stop && !has_begun)) return false;
+  if (run.in_flight || run.previewing || (op.state == StepState::in_doubt && !can_ask_again(node)) ||
+      (context.stop && !has_begun))
+    return false;
   if (context.stop && history_.cancel && history_.cancel->now) return false;
   if (op.due_at && now() < *op.due_at) return false;  // the next attempt reads what the last one could not
   // A step that is skipped reads none but those that its `when` asks for.

@@ -1,6 +1,7 @@
 // A run that is killed at any of its commits and resumed ends as if nothing had happened.
 #include <gtest/gtest.h>
 
+#include <future>
 #include <set>
 
 #include "tests/unit/engine/simulation.h"
@@ -297,6 +298,39 @@ phases:
   ASSERT_TRUE(ending.has_value()) << ending.error().message;
   EXPECT_EQ(ending->exit_code, 130);
   EXPECT_EQ(sim.deeds, (Deeds{"a", "undo"}));
+}
+
+TEST(Resume, DoesNotStopTheStepsOfAlwaysBecauseOfTheCancelThatTheyFollow) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: p
+phases:
+  - id: only
+    steps:
+      - {id: a, do: {name: a}}
+always:
+  - {id: last, do: {name: last}}
+)")) << sim.diagnostics;
+  sim.script["a"] = [&sim](const StepInput&) -> Result<StepOutput> {
+    sim.executor.post([&sim] { sim.engine->cancel({"ann", "wrong host", false, false}); });
+    return StepOutput{};
+  };
+  bool was_stopped = true;
+  sim.script["last"] = [&](const StepInput& input) -> Result<StepOutput> {
+    // Other things happen meanwhile, and the loop looks at every step again.
+    for (int i = 0; i < 3; ++i) {
+      std::promise<void> turn;
+      sim.executor.post([&turn] { turn.set_value(); });
+      turn.get_future().wait();
+    }
+    was_stopped = input.stop.stop_requested();
+    return StepOutput{};
+  };
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 130);
+  EXPECT_FALSE(was_stopped);
+  EXPECT_EQ(sim.state("always/last"), "succeeded");
 }
 
 }  // namespace
