@@ -63,8 +63,7 @@ Action shell() {
               connection("connection", {"ssh"}),
               open_to_secrets(field("stdin", FieldType::text)),
               list_of("exit_codes", FieldType::integer),
-              choice("parse", {"json", "lines", "csv"}),
-              connection("connection", {"ssh"})};
+              choice("parse", {"json", "lines", "csv"})};
   a.one_of = {{"argv", "script"}};
   a.results = results({"exit_code", "stdout", "stderr", "value"});
   a.effect = [](const Map&) { return Effect::write; };
