@@ -1,4 +1,6 @@
 // argv, environment, signals: the only file that reads them.
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -32,11 +34,19 @@ std::string variable(const muster::Invocation& invocation, const char* name) {
   return it == invocation.environment.end() ? std::string() : it->second;
 }
 
+// What whoever started us left open is none of the business of the programs that we start.
+void keep_descriptors_to_ourselves() {
+  if (::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0) return;
+  for (int fd = 3; fd < 1024; ++fd)  // a kernel before 5.11
+    if (int flags = ::fcntl(fd, F_GETFD); flags >= 0) ::fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   rlimit no_core{0, 0};  // a core would hold secrets
   ::setrlimit(RLIMIT_CORE, &no_core);
+  keep_descriptors_to_ourselves();
   muster::Invocation invocation;
   for (char** entry = environ; *entry; ++entry) {
     std::string_view variable_text = *entry;

