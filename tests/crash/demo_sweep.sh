@@ -3,11 +3,16 @@
 # link of its log whole. Real files, a real service, a real SIGKILL.
 #
 #   demo_sweep.sh BUILD_DIR SYSCALL [STEP]      STEP 2 takes every second point
+#   demo_sweep.sh BUILD_DIR instant [COUNT]     so often, at moments by lot
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$1
 kind=$2
 stride=${3:-1}
+last=400
+RANDOM=20261121
+kills=0  # wanted
+[ "$kind" != instant ] || { kills=$stride last=$((3 * stride)) stride=1; }
 muster=$build/muster
 service=$build/demo-service
 playbook=$root/playbooks/database-restore/restore-database.muster.yaml
@@ -48,6 +53,11 @@ m() { timeout 60 "$muster" --config "$folder/config.yaml" "$@" </dev/null >>"$fo
 killed_at() {
   local n=$1
   shift
+  if [ "$kind" = instant ]; then
+    timeout --foreground -s KILL "0.$(printf %04d $((10 + (RANDOM + 32768 * RANDOM) % 500)))" \
+      "$muster" --config "$folder/config.yaml" "$@" </dev/null >>"$folder/log" 2>&1
+    return
+  fi
   timeout 60 strace -D -f -qq -o /dev/null -e trace="$kind" -e inject="$kind:signal=SIGKILL:when=$n" \
     "$muster" --config "$folder/config.yaml" "$@" </dev/null >>"$folder/log" 2>&1
 }
@@ -112,9 +122,10 @@ while :; do
     finish "$status"
     check "$kind $n of $stage" $?
   done
-  [ $any -eq 1 ] || break
+  [ $any -eq 1 ] || [ "$kind" = instant ] || break
   n=$((n + stride))
-  [ $n -lt 400 ] || { echo "the sweep never came to its end"; exit 1; }
+  [ "$kind" != instant ] || [ $points -lt "$kills" ] || break
+  [ $n -le $last ] || { echo "the sweep never came to its end"; exit 1; }
 done
 echo "$kind: $points kills, $failures failures"
 # At least one kill, or the sweep has proven nothing.

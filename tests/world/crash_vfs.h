@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +29,7 @@ class CrashVfs {
   enum class Fault { none, power_loss, disk_full, io_error };
   enum class At { write, sync };
   // Which of the unsynced writes a loss of power takes.
-  enum class Loss { all, every_other, second_half_of_the_last };
+  enum class Loss { all, every_other, second_half_of_the_last, some };  // some: by lot, of the plan's number
 
   explicit CrashVfs(std::string name) : name_(std::move(name)), real_(sqlite3_vfs_find(nullptr)) {
     vfs_ = *real_;
@@ -226,10 +227,12 @@ class CrashVfs {
       put(fd.get(), write->before, write->offset);
       EXPECT_EQ(::ftruncate(fd.get(), write->size_before), 0);
     }
+    std::mt19937_64 lots(static_cast<uint64_t>(n_) * 2654435761u + pending.size());
     for (size_t i = 0; i < pending.size(); ++i) {
       const Write& write = pending[i];
       bool last = i + 1 == pending.size();
       bool kept = loss_ == Loss::every_other ? i % 2 == 0 : loss_ == Loss::second_half_of_the_last;
+      if (loss_ == Loss::some) kept = lots() % 2 == 0;
       if (!kept) continue;
       if (write.truncates) {
         EXPECT_EQ(::ftruncate(fd.get(), write.offset), 0);

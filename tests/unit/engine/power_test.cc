@@ -186,8 +186,8 @@ Sweep sweep(CrashVfs::At at, CrashVfs::Loss loss, int64_t stride, bool synchrono
 }
 
 TEST(PowerLossOfARun, AtAnySyncLosesNothingAndRepeatsNothing) {
-  for (CrashVfs::Loss loss :
-       {CrashVfs::Loss::all, CrashVfs::Loss::every_other, CrashVfs::Loss::second_half_of_the_last}) {
+  for (CrashVfs::Loss loss : {CrashVfs::Loss::all, CrashVfs::Loss::every_other, CrashVfs::Loss::second_half_of_the_last,
+                              CrashVfs::Loss::some}) {
     Sweep all = sweep(CrashVfs::At::sync, loss, 1);
     EXPECT_EQ(all.losses, 0);
     EXPECT_GE(all.points, 20);
@@ -199,6 +199,7 @@ TEST(PowerLossOfARun, AtAnyWriteLosesNothingAndRepeatsNothing) {
   EXPECT_EQ(sweep(CrashVfs::At::write, CrashVfs::Loss::all, 3).losses, 0);
   EXPECT_EQ(sweep(CrashVfs::At::write, CrashVfs::Loss::every_other, 5, true, 2).losses, 0);
   EXPECT_EQ(sweep(CrashVfs::At::write, CrashVfs::Loss::second_half_of_the_last, 7, true, 3).losses, 0);
+  EXPECT_EQ(sweep(CrashVfs::At::write, CrashVfs::Loss::some, 4, true, 2).losses, 0);
 }
 
 TEST(PowerLossOfARun, LosesEffectsWhereCommitsAreNotSynced) {
