@@ -47,14 +47,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         env = {"PATH": os.environ["PATH"], "HOME": folder, "MUSTER_STORE": os.path.join(folder, "muster.db")}
         one = playbook(folder, "one", "      - shell: {argv: [\"true\"]}\n")
+        wide = playbook(folder, "wide", "".join("      - {needs: [], shell: {argv: [\"true\"]}}\n" for _ in range(1000)))
         many = playbook(folder, "many", "      - shell: {argv: [\"true\"]}\n" * 1000)
-        sets = playbook(folder, "sets", "".join(f"      - set: {{n: {i}}}\n" for i in range(1000)))
+        sets = playbook(folder, "sets", "".join(f"      - {{id: s{i}, set: {{count: {i}}}}}\n" for i in range(1000)))
         subprocess.run([MUSTER, "-q", "run", one], env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         print(f"{PAIRS} pairs each, medians; {os.cpu_count()} cores")
         paired("start, one `true` step, exit", [MUSTER, "-q", "run", one], ["/bin/true"], env, PAIRS)
         floor = [os.path.join(BUILD, "muster-floor"), os.path.join(folder, "floor.db"), "1000"]
         paired("1,000 shell steps, durable", [MUSTER, "-q", "run", many], floor, env, max(3, PAIRS // 10))
-        paired("1,000 set steps", [MUSTER, "-q", "run", sets], ["/bin/true"], env, max(3, PAIRS // 10))
+        paired("1,000 shell steps, side by side", [MUSTER, "-q", "run", wide], floor, env, max(3, PAIRS // 10))
+        commits = floor + ["commits"]
+        paired("1,000 set steps", [MUSTER, "-q", "run", sets], commits, env, max(3, PAIRS // 10))
 
 
 if __name__ == "__main__":
