@@ -33,6 +33,7 @@ struct Story {
     text =
         "muster: 1\nplaybook: story\ninputs:\n  yes: {type: boolean, default: true}\n  no: {type: boolean, default: "
         "false}\n";
+    if (one_in(4)) text += "locks: [\"story\"]\n";
     text += "phases:\n";
     int number = 0;
     for (size_t phase = 0, phases = 1 + below(3); phase < phases; ++phase) {
@@ -60,6 +61,13 @@ struct Story {
           repeatable.push_back(id);
         }
         if (action == "look") repeatable.push_back(id);
+        if (action != "look" && one_in(6)) {
+          // Yes, no, or unable to tell, the same each time.
+          text += ", done_when: {look: {name: done " + id + "}}";
+          text.back() = ',';
+          text += " that: \"result.name == '" + std::string(one_in(3) ? "done " + id : "another") + "'\"}";
+          checked.push_back("done " + id);
+        }
         if (one_in(6)) text += ", verify: {that: \"result.name == '" + std::string(one_in(3) ? "another" : id) + "'\"}";
         text += "}\n";
         names.push_back(id);
@@ -72,7 +80,7 @@ struct Story {
 
   std::mt19937_64 random;
   std::string text;
-  std::vector<std::string> names, undoable, repeatable;
+  std::vector<std::string> names, undoable, repeatable, checked;
 };
 
 struct Deed {
@@ -94,6 +102,11 @@ class History {
     sre.name.text = "sre";
     sre.members = {Name{{}, "bob"}};
     sim_.configuration.groups.push_back(sre);
+    for (const std::string& key : story_.checked)
+      sim_.script[key] = [this, key](const StepInput& input) -> Result<StepOutput> {
+        if (lot(seed_, key, input.attempt) % 6 == 0) return fail(ErrorCode::unreachable, "no answer");
+        return StepOutput{Map{{"name", key}}, {}};
+      };
     for (const std::string& name : story_.names)
       for (const std::string& key : {name, "undo " + name})
         sim_.script[key] = [this, key](const StepInput& input) { return act(key, input); };
@@ -248,6 +261,8 @@ class History {
       if (intent.kind != EventKind::intent || intent.attempt < 2) continue;
       std::string id = intent.op.path.substr(intent.op.path.rfind('/') + 1);
       if (std::find(story_.repeatable.begin(), story_.repeatable.end(), id) != story_.repeatable.end()) continue;
+      // Its own question may let it run again.
+      if (std::find(story_.checked.begin(), story_.checked.end(), "done " + id) != story_.checked.end()) continue;
       bool leave = false;
       for (size_t k = 0; k < i; ++k) {
         const Event& before = events_[k];
