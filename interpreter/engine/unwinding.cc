@@ -56,8 +56,8 @@ Engine::Loop::Status Engine::Loop::advance_rollback(const Node& group) {
     add(EventKind::rollback_started, group.op, 0, Map{{"steps", std::move(steps)}, {"without", std::move(bare)}});
   }
   bool all_undone = true;
-  const std::vector<std::string> todo = *op.to_roll_back;
-  for (const std::string& path : todo) {
+  const std::vector<std::string> paths = *op.to_roll_back;
+  for (const std::string& path : paths) {
     const Node* node = parts_.graph->find(OpId{path});
     if (!node) continue;
     if (!record(*node).rolled_back) {
@@ -90,8 +90,8 @@ Engine::Loop::Status Engine::Loop::settle_begun(const Node& group) {
   settle(group.rescue);
   const OpRecord& op = record(group);
   if (op.to_roll_back && !op.rollback_ended) {
-    const std::vector<std::string> todo = *op.to_roll_back;
-    for (const std::string& path : todo) {
+    const std::vector<std::string> paths = *op.to_roll_back;
+    for (const std::string& path : paths) {
       const Node* node = parts_.graph->find(OpId{path});
       if (!node || record(*node).rolled_back) continue;
       if (!node->rollback_automatic) {
