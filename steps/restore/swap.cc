@@ -158,6 +158,7 @@ Result<void> Swap::record_identity() {
 }
 
 Result<bool> Swap::fold_old(std::stop_token stop) {
+  bool was_killed_here = false;
   Result<Value> folded = stages_.once(
       "fold_old", Effect::write,
       [&]() -> Result<Value> {
@@ -170,6 +171,10 @@ Result<bool> Swap::fold_old(std::stop_token stop) {
         if (!has_content_beside) return false;
         // Folding what is damaged could destroy what is left of it: then file and sidecars go aside as they are.
         Connection old = sqlite_at(plan_.target);
+        // A journal that was not there before is what the killed folding left; a reader cannot roll it back.
+        bool left_a_journal = was_killed_here && integer_in(*now, "-journal", "size").value_or(0) > 0 &&
+                              std::ranges::find(old_sidecars_, "-journal") == old_sidecars_.end();
+        if (left_a_journal) (void)touch_.sql.fold(old, stop);  // what cannot be rolled back is told by the check
         Result<CheckResult> sound = touch_.sql.check(old, CheckKind::integrity, unhurried, stop);
         if (!sound && sound.error().code == ErrorCode::interrupted) return pass(sound.error());
         if (!sound || !sound->intact) return false;
@@ -183,7 +188,10 @@ Result<bool> Swap::fold_old(std::stop_token stop) {
         if (done.error().code == ErrorCode::interrupted) return pass(done.error());
         return false;
       },
-      Stages::run_again);
+      [&]() -> Result<Settled> {
+        was_killed_here = true;
+        return Stages::run_again();
+      });
   if (!folded) return pass(folded.error());
   return folded->is<bool>() && folded->get<bool>();
 }
