@@ -74,7 +74,7 @@ bool looks_like_a_value(std::string_view text) {
 
 References::References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions,
                        Diagnostics& problems)
-    : playbook_(playbook), outline_(outline), actions_(actions), problems_(problems) {
+    : outline_(outline), actions_(actions), problems_(problems) {
   for (const Input& input : playbook.inputs) inputs_.push_back(input.name.text);
   for (const SecretDeclaration& secret : playbook.secrets) secrets_.push_back(secret.name.text);
 }

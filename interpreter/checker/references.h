@@ -61,7 +61,6 @@ class References {
                    size_t piece = 1);
   void refuse(Span at, std::string code, std::string message, std::string help = {});
 
-  const Playbook& playbook_;
   const Outline& outline_;
   const std::vector<Action>& actions_;
   Diagnostics& problems_;
