@@ -100,7 +100,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
   OpRecord& op = record(node);
   const std::optional<Expression>* when = when_of(node);
   if (when && *when && !op.when) {
-    RunEnvironment names = environment(now());
+    RunEnvironment names = environment(node, now());
     tl::expected<bool, Map> holds = ask(**when, names);
     if (!holds) {
       Map error = holds.error();
@@ -127,7 +127,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
 void Engine::Loop::check_group_timeout(const Node& node) {
   OpRecord& op = record(node);
   if (op.timed_out || !op.started_at) return;
-  std::optional<Duration> limit = duration_of(timeout_of(*parts_.graph, node));
+  std::optional<Duration> limit = duration_of(node, timeout_of(*parts_.graph, node));
   if (!limit) return;
   Duration waited = Duration{history_.waited_at_gates.us - op.waited_before.us};
   Timestamp at = now();
@@ -306,10 +306,10 @@ void Engine::Loop::end_group(const Node& node, StepState state) {
 
 std::optional<Map> Engine::Loop::outputs_of_node(const Node& node, const Map* result, Map& error) {
   Map out;
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   if (result) names.set_result(result);
   for (const Output& output : outputs_of(*parts_.graph, node)) {
-    tl::expected<Value, Diagnostic> value = type_any(output.value, argument_values(names));
+    tl::expected<Value, Diagnostic> value = type_any(output.value, argument_values(node, names));
     if (!value) {
       error = expression_error(value.error());
       error["step"] = node.op.path;

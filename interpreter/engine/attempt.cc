@@ -14,22 +14,22 @@ namespace muster {
 
 std::optional<Retry> Engine::Loop::retry_of(const Node& node) const {
   if (node.step->retry) return node.step->retry;
-  const std::optional<Defaults>& defaults = parts_.graph->playbook().defaults;
+  const std::optional<Defaults>& defaults = parts_.graph->playbook_of(node).defaults;
   if (defaults) return defaults->retry;
   return std::nullopt;
 }
 
 OnFailure on_failure_of(const StepGraph& graph, const Node& node) {
   if (node.step && node.step->on_failure) return *node.step->on_failure;
-  const std::optional<Defaults>& defaults = graph.playbook().defaults;
+  const std::optional<Defaults>& defaults = graph.playbook_of(node).defaults;
   if (node.step && !node.is_group() && defaults && defaults->on_failure) return *defaults->on_failure;
   return OnFailure::fail;
 }
 
 Duration Engine::Loop::timeout_of_attempt(const Node& node) {
-  std::optional<Duration> own = duration_of(node.step->timeout);
-  const std::optional<Defaults>& defaults = parts_.graph->playbook().defaults;
-  if (!own && defaults) own = duration_of(defaults->timeout);
+  std::optional<Duration> own = duration_of(node, node.step->timeout);
+  const std::optional<Defaults>& defaults = parts_.graph->playbook_of(node).defaults;
+  if (!own && defaults) own = duration_of(node, defaults->timeout);
   return own.value_or(Duration{0});
 }
 
@@ -133,7 +133,7 @@ void Engine::Loop::start_attempt(const Node& node, int attempt) {
   const Action& action = action_of(call);
   const Node* gate = gate_above(node);
   // What a gate showed is what runs: `now()` stands still from its opening on.
-  RunEnvironment names = environment(gate ? record(*gate).gate.opened_at : now());
+  RunEnvironment names = environment(node, gate ? record(*gate).gate.opened_at : now());
   tl::expected<Map, Map> args = render_args(node, call, action, names);
   if (!args) {
     attempt_ended(node, attempt, EventKind::outcome, {}, args.error());
@@ -385,19 +385,20 @@ void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, 
   std::optional<Retry> retry = retry_of(node);
   bool again = false;
   Duration delay{0};
-  if (retry && !cancelled && attempt < integer_of(retry->attempts).value_or(1) && may_repeat(node, *error)) {
+  if (retry && !cancelled && attempt < integer_of(node, retry->attempts).value_or(1) && may_repeat(node, *error)) {
     again = true;
     if (retry->when) {
-      RunEnvironment names = environment(now());
+      RunEnvironment names = environment(node, now());
       names.set_error(&*error);
       Map none;
       names.set_result(op.result ? &*op.result : &none);
       tl::expected<bool, Map> wanted = ask(*retry->when, names);
       again = wanted && *wanted;
     }
-    double us = static_cast<double>(duration_of(retry->delay).value_or(Duration::seconds(1)).us);
+    double us = static_cast<double>(duration_of(node, retry->delay).value_or(Duration::seconds(1)).us);
     us *= std::pow(retry->backoff, attempt - 1);
-    if (std::optional<Duration> most = duration_of(retry->max_delay)) us = std::min(us, static_cast<double>(most->us));
+    if (std::optional<Duration> most = duration_of(node, retry->max_delay))
+      us = std::min(us, static_cast<double>(most->us));
     if (retry->jitter > 0) {
       std::string random = parts_.world->entropy.bytes(4);
       uint32_t n = 0;
@@ -432,10 +433,10 @@ void Engine::Loop::failed_for_good(const Node& node, int attempt, EventKind kind
 }
 
 void Engine::Loop::run_set(const Node& node) {
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   Map fields;
   for (const Entry& entry : node.step->set->values) {
-    tl::expected<Value, Diagnostic> value = type_any(entry.value, argument_values(names));
+    tl::expected<Value, Diagnostic> value = type_any(entry.value, argument_values(node, names));
     if (!value) {
       attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, expression_error(value.error()));
       return;
@@ -446,7 +447,7 @@ void Engine::Loop::run_set(const Node& node) {
 }
 
 void Engine::Loop::run_fail(const Node& node) {
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   std::string message = "the playbook says so";
   if (node.step->fail->message) {
     tl::expected<Value, Map> text = value_of(*node.step->fail->message, names);
@@ -462,10 +463,10 @@ void Engine::Loop::run_fail(const Node& node) {
 }
 
 void Engine::Loop::run_audit(const Node& node) {
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   Map fields;
   for (const Entry& entry : node.step->audit->fields) {
-    tl::expected<Value, Diagnostic> value = type_any(entry.value, argument_values(names));
+    tl::expected<Value, Diagnostic> value = type_any(entry.value, argument_values(node, names));
     if (!value) {
       attempt_ended(node, record(node).attempt + 1, EventKind::outcome, {}, expression_error(value.error()));
       return;
@@ -480,7 +481,7 @@ void Engine::Loop::run_audit(const Node& node) {
 Engine::Loop::Status Engine::Loop::run_wait(const Node& node) {
   OpRecord& op = record(node);
   if (op.state != StepState::waiting) {
-    std::optional<Duration> length = duration_of(node.step->wait->duration);
+    std::optional<Duration> length = duration_of(node, node.step->wait->duration);
     add(EventKind::wait_started, node.op, 1, Map{{"due_at", now() + length.value_or(Duration{0})}, {"reason", "wait"}});
   }
   if (op.due_at && now() < *op.due_at) {

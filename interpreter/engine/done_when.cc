@@ -30,13 +30,13 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
   run.done = std::move(question);
   const DoneWhen& done_when = *node.step->done_when;
   if (done_when.probes.empty()) {
-    run.done->answer = claims_hold(done_when, nullptr);
+    run.done->answer = claims_hold(node, nullptr);
     return;
   }
   const ActionCall& call = done_when.probes.front();
   const Action& action = action_of(call);
-  RunEnvironment names = environment(now());
-  tl::expected<Map, Diagnostics> args = type_arguments(call.args, action, argument_values(names));
+  RunEnvironment names = environment(node, now());
+  tl::expected<Map, Diagnostics> args = type_arguments(call.args, action, argument_values(node, names));
   if (!args) {
     run.done->answer = DoneAnswer{Is::unknown, args.error().front().message};
     return;
@@ -78,7 +78,7 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
           redact(end->output, none);
           const DoneWhen& asked = *parts_.graph->at(end->node).step->done_when;
           if (end->output) {
-            run_now.done->answer = claims_hold(asked, &end->output->fields);
+            run_now.done->answer = claims_hold(parts_.graph->at(end->node), &end->output->fields);
             return;
           }
           // Without claims the read's own end is the answer, where it got one: an exit code, a status.
@@ -91,11 +91,11 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
   });
 }
 
-DoneAnswer Engine::Loop::claims_hold(const DoneWhen& done_when, const Map* result) {
-  RunEnvironment names = environment(now());
+DoneAnswer Engine::Loop::claims_hold(const Node& node, const Map* result) {
+  RunEnvironment names = environment(node, now());
   if (result) names.set_result(result);
   DoneAnswer answer{Is::there, ""};
-  for (const Claim& claim : done_when.that) {
+  for (const Claim& claim : node.step->done_when->that) {
     const std::string what = claim.name ? *claim.name : "`" + claim.that.text + "`";
     tl::expected<Evaluation, Diagnostic> said = evaluate(claim.that, names);
     if (!said) return {Is::unknown, what + ": " + said.error().message};

@@ -19,7 +19,7 @@ void Engine::Loop::continue_after_crash(const Node& node) {
   const ActionCall& call = node.step->actions.front();
   const Action& action = action_of(call);
   const Node* gate = gate_above(node);
-  RunEnvironment names = environment(gate ? record(*gate).gate.opened_at : now());
+  RunEnvironment names = environment(node, gate ? record(*gate).gate.opened_at : now());
   tl::expected<Map, Map> args = render_args(node, call, action, names);
   if (!args) {
     in_doubt(node, "its arguments cannot be made again: " + text_of(args.error(), "message"));

@@ -63,7 +63,7 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
   if (root == "playbook") {
     if (path.size() < 2)
       return tl::unexpected(std::string("`playbook` is read by its fields, as in `playbook.version`"));
-    const Playbook& playbook = graph_.playbook();
+    const Playbook& playbook = graph_.playbook_of(node_);
     const std::string& field = path[1];
     if (field == "name") return keep(playbook.playbook ? playbook.playbook->text : "", 2);
     if (field == "version") return keep(playbook.version.value_or(""), 2);
@@ -82,7 +82,7 @@ tl::expected<bool, std::string> RunEnvironment::has_secret(const std::string& na
 tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {
   if (path.size() < 2)
     return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));
-  const Node* node = graph_.find_step(path[1]);
+  const Node* node = graph_.find_step(path[1], node_.scope);
   if (!node) return tl::unexpected("no step is called `" + path[1] + "`");
   const OpRecord* record = history_.find(node->op);
   if (path.size() < 3) {

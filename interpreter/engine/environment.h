@@ -26,8 +26,10 @@ struct RunFacts {
 
 class RunEnvironment final : public Environment {
  public:
-  RunEnvironment(const StepGraph& graph, const RunHistory& history, const Map& inputs, RunFacts facts, Timestamp now)
-      : graph_(graph), history_(history), inputs_(inputs), facts_(std::move(facts)), now_(now) {}
+  // `node`: whose expression is read; it sees the names of its own playbook. `inputs`: that playbook's.
+  RunEnvironment(const StepGraph& graph, const Node& node, const RunHistory& history, const Map& inputs, RunFacts facts,
+                 Timestamp now)
+      : graph_(graph), node_(node), history_(history), inputs_(inputs), facts_(std::move(facts)), now_(now) {}
 
   // `result` and `error`, where they stand.
   void set_result(const Map* result) { result_ = result; }
@@ -45,6 +47,7 @@ class RunEnvironment final : public Environment {
   Found keep(Value value, size_t used) const;
 
   const StepGraph& graph_;
+  const Node& node_;
   const RunHistory& history_;
   const Map& inputs_;
   RunFacts facts_;

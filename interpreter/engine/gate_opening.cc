@@ -64,7 +64,7 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
       if (read->path.size() > 1 && read->path[0] == "steps" && guarded_ids.count(read->path[1]) > 0)
         guarded.known_after = read->path[1];
     if (guarded.known_after.empty()) {
-      RunEnvironment names = environment(at);
+      RunEnvironment names = environment(*node, at);
       if (secrets == SecretsAs::names) names.show_secrets_by_name();
       if (node->step->when && node != &gate) {
         bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(), [&](const Read& read) {
@@ -238,7 +238,7 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
 void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedPreview> previews) {
   const Approval& approval = *approval_of(*parts_.graph, node);
   Timestamp at = now();
-  RunEnvironment names = environment(at);
+  RunEnvironment names = environment(node, at);
   Map shown{{"opening", opening}, {"nonce", to_hex(parts_.world->entropy.bytes(16))}, {"title", label_of(node)}};
   if (approval.message) {
     tl::expected<Value, Map> message = value_of(*approval.message, names);
@@ -250,7 +250,7 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
     }
     shown["message"] = to_text(*message);
   }
-  if (std::optional<Duration> expires = duration_of(approval.expires)) shown["expires_at"] = at + *expires;
+  if (std::optional<Duration> expires = duration_of(node, approval.expires)) shown["expires_at"] = at + *expires;
   shown["require_reason"] = approval.require_reason;
   List places;
   for (const Requirement& requirement : approval.approvers) {

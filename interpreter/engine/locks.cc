@@ -13,7 +13,7 @@ constexpr Duration look_every = Duration::milliseconds(500);
 // The names as the inputs make them; one whose `${{ }}` yields nil is left out.
 tl::expected<std::vector<std::string>, Map> Engine::Loop::lock_names() {
   std::vector<std::string> names;
-  RunEnvironment values = environment(now());
+  RunEnvironment values = environment(parts_.graph->root(), now());
   for (const Lock& lock : parts_.graph->playbook().locks.names) {
     tl::expected<Value, Map> value = value_of(lock.name, values);
     if (!value) return tl::unexpected(value.error());
@@ -77,7 +77,7 @@ Result<Engine::Loop::Locking> Engine::Loop::take_locks() {
 Result<Engine::Loop::Locking> Engine::Loop::wait_for_locks(const Error& busy) {
   const OpRecord& root = record(parts_.graph->root());
   bool begun = root.entered || root.gate.state != GateState::none;
-  std::optional<Duration> patience = duration_of(parts_.graph->playbook().locks.wait);
+  std::optional<Duration> patience = duration_of(parts_.graph->root(), parts_.graph->playbook().locks.wait);
   if (patience && !root.due_at && patience->us > 0)
     add(EventKind::wait_started, root.op, 0,
         Map{{"due_at", now() + *patience}, {"reason", "lock"}, {"message", busy.message}});

@@ -221,7 +221,7 @@ class Engine::Loop {
   Status advance_proof(const Node& node, Context context);  // what follows the action: verify, then done_when
   bool verify_is_open(const Node& node);
   void start_asking(const Node& node, DoneQuestion question);
-  DoneAnswer claims_hold(const DoneWhen& done_when, const Map* result);
+  DoneAnswer claims_hold(const Node& node, const Map* result);
 
   // --- verify.cc
   Status advance_verify(const Node& node, Context context);
@@ -248,15 +248,15 @@ class Engine::Loop {
   const Node* gate_above(const Node& node) const;  // the nearest approved gate that guards it
 
   // --- rendering.cc: templates and arguments with the values of this run
-  RunEnvironment environment(Timestamp at);
+  RunEnvironment environment(const Node& node, Timestamp at);  // as an expression of the node sees it
   tl::expected<Map, Map> render_args(const Node& node, const ActionCall& call, const Action& action,
                                      RunEnvironment& names);
   tl::expected<bool, Map> ask(const Expression& expression, RunEnvironment& names);
   tl::expected<Value, Map> value_of(const Template& text, RunEnvironment& names);
-  std::optional<Duration> duration_of(const std::optional<DurationText>& text);
-  std::optional<int64_t> integer_of(const IntegerText& text);
+  std::optional<Duration> duration_of(const Node& node, const std::optional<DurationText>& text);
+  std::optional<int64_t> integer_of(const Node& node, const IntegerText& text);
   Map expression_error(const Diagnostic& diagnostic) const;
-  ArgumentValues argument_values(RunEnvironment& names);
+  ArgumentValues argument_values(const Node& node, RunEnvironment& names);
   const Action& action_of(const ActionCall& call) const;
 
   Parts parts_;

@@ -5,10 +5,10 @@
 
 namespace muster {
 
-RunEnvironment Engine::Loop::environment(Timestamp at) {
+RunEnvironment Engine::Loop::environment(const Node& node, Timestamp at) {
   auto [state, reason] = ending_now();
   RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
-  RunEnvironment names(*parts_.graph, history_, inputs_, std::move(facts), at);
+  RunEnvironment names(*parts_.graph, node, history_, inputs_, std::move(facts), at);
   names.set_secrets(&secrets_);
   return names;
 }
@@ -18,15 +18,15 @@ Map Engine::Loop::expression_error(const Diagnostic& diagnostic) const {
   return Map{{"code", "expression"}, {"message", diagnostic.message}, {"effect", "none"}, {"diagnostic", drawn}};
 }
 
-ArgumentValues Engine::Loop::argument_values(RunEnvironment& names) {
+ArgumentValues Engine::Loop::argument_values(const Node& node, RunEnvironment& names) {
   ArgumentValues values;
   values.text = [&names](const Template& text, bool is_url) {
     return is_url ? evaluate_url(text, names) : evaluate(text, names);
   };
-  values.connection = [this, &names](const Name& name) -> tl::expected<Value, Diagnostic> {
-    for (const ConnectionDeclaration& declared : parts_.graph->playbook().connections) {
+  values.connection = [this, &node, &names](const Name& name) -> tl::expected<Value, Diagnostic> {
+    for (const ConnectionDeclaration& declared : parts_.graph->playbook_of(node).connections) {
       if (declared.name.text != name.text) continue;
-      tl::expected<Map, Diagnostics> settings = type_connection(declared, argument_values(names));
+      tl::expected<Map, Diagnostics> settings = type_connection(declared, argument_values(node, names));
       if (!settings) return tl::unexpected(settings.error().front());
       return Value(std::move(*settings));
     }
@@ -47,7 +47,7 @@ const Action& Engine::Loop::action_of(const ActionCall& call) const {
 
 tl::expected<Map, Map> Engine::Loop::render_args(const Node& node, const ActionCall& call, const Action& action,
                                                  RunEnvironment& names) {
-  tl::expected<Map, Diagnostics> args = type_arguments(call.args, action, argument_values(names));
+  tl::expected<Map, Diagnostics> args = type_arguments(call.args, action, argument_values(node, names));
   if (!args) return tl::unexpected(expression_error(args.error().front()));
   // What was chosen when the gate above opened is what runs.
   if (const Node* gate = gate_above(node)) {
@@ -77,10 +77,10 @@ tl::expected<Value, Map> Engine::Loop::value_of(const Template& text, RunEnviron
   return std::move(*value);
 }
 
-std::optional<Duration> Engine::Loop::duration_of(const std::optional<DurationText>& text) {
+std::optional<Duration> Engine::Loop::duration_of(const Node& node, const std::optional<DurationText>& text) {
   if (!text) return std::nullopt;
   if (text->known) return text->known;
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   tl::expected<Value, Map> value = value_of(text->text, names);
   if (!value) return std::nullopt;
   if (const Duration* duration = value->find<Duration>()) return *duration;
@@ -90,9 +90,9 @@ std::optional<Duration> Engine::Loop::duration_of(const std::optional<DurationTe
   return std::nullopt;
 }
 
-std::optional<int64_t> Engine::Loop::integer_of(const IntegerText& text) {
+std::optional<int64_t> Engine::Loop::integer_of(const Node& node, const IntegerText& text) {
   if (text.known) return text.known;
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   tl::expected<Value, Map> value = value_of(text.text, names);
   if (!value) return std::nullopt;
   if (const auto* number = value->find<int64_t>()) return *number;

@@ -164,7 +164,7 @@ std::optional<SecretSource> Engine::Loop::secret_source(const std::string& name)
       source.from = SecretSource::From::command;
       texts = declared.command.value_or(std::vector<Template>{});
     }
-    RunEnvironment names = environment(now());
+    RunEnvironment names = environment(parts_.graph->root(), now());
     for (const Template& text : texts) {
       tl::expected<Value, Map> word = value_of(text, names);
       if (!word) {

@@ -144,7 +144,7 @@ Engine::Loop::Status Engine::Loop::undo_automatically(const Node& node) {
         Map{{"reason", "the interpreter was killed while this was being undone"}});
     return Status::blocked;
   }
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   tl::expected<Map, Map> args = render_args(node, call, action, names);
   if (!args) {
     Map error = args.error();

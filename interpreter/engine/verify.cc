@@ -32,7 +32,7 @@ Engine::Loop::Status Engine::Loop::advance_verify(const Node& node, Context cont
     run.polls = 0;
     run.verify_attempt = node.kind == NodeKind::verify ? op.attempt + 1 : op.attempt;
     run.verify_began = now();
-    Duration within = duration_of(verify.within).value_or(Duration{0});
+    Duration within = duration_of(node, verify.within).value_or(Duration{0});
     run.poll_until = Duration{boot().us + within.us};
     run.next_poll = boot();
   }
@@ -56,7 +56,7 @@ void Engine::Loop::poll(const Node& node) {
   }
   const ActionCall& call = verify.probes.front();
   const Action& action = action_of(call);
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   if (record(node).result) names.set_result(&*record(node).result);
   tl::expected<Map, Map> args = render_args(node, call, action, names);
   if (!args) {
@@ -110,7 +110,7 @@ void Engine::Loop::poll_ended(PollEnd end) {
   const Node& node = parts_.graph->at(end.node);
   NodeRun& run = run_of(node);
   const Verify& verify = *node.step->verify;
-  RunEnvironment names = environment(now());
+  RunEnvironment names = environment(node, now());
   Map empty;
   bool answered = end.output.has_value();
   names.set_result(answered ? &end.output->fields : &empty);
@@ -155,7 +155,7 @@ void Engine::Loop::poll_ended(PollEnd end) {
     claims.push_back(std::move(row));
   }
   if (!all_held && !history_.cancel && boot() < *run.poll_until) {
-    Duration every = duration_of(verify.every).value_or(poll_every);
+    Duration every = duration_of(node, verify.every).value_or(poll_every);
     run.next_poll = std::min(Duration{boot().us + every.us}, *run.poll_until);
     return;
   }

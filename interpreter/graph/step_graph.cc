@@ -19,6 +19,7 @@ NodeKind kind_of(const Step& step) {
 }  // namespace
 
 StepGraph::StepGraph(std::shared_ptr<const Playbook> playbook) : playbook_(std::move(playbook)) {
+  scopes_.push_back(Scope{playbook_.get(), NodeId{0}, 0, {}});
   Node root;
   root.kind = NodeKind::playbook;
   root.op = OpId{"playbook"};
@@ -61,7 +62,7 @@ NodeId StepGraph::add(Node node) {
   NodeId id{static_cast<uint32_t>(nodes_.size())};
   node.id = id;
   by_op_.emplace(node.op.path, id);
-  if (node.step && node.step->id) by_step_.emplace(node.step->id->text, id);
+  if (node.step && node.step->id) scopes_[node.scope].steps.emplace(node.step->id->text, id);
   nodes_.push_back(std::move(node));
   return id;
 }
@@ -84,6 +85,7 @@ void StepGraph::add_steps(NodeId parent, const std::vector<Step>& steps, Place p
     node.kind = kind_of(step);
     node.place = place;
     node.parent = parent;
+    node.scope = nodes_[parent.index].scope;
     node.step = &step;
     node.op = base.child(step.id ? step.id->text : std::to_string(i + 1));
     if (!parallel && !step.needs && !out.empty()) node.needs = {out.back()};
@@ -103,7 +105,7 @@ void StepGraph::resolve_needs() {
   for (Node& node : nodes_) {
     if (!node.step || !node.step->needs) continue;
     for (const Name& name : *node.step->needs) {
-      const Node* target = find_step(name.text);
+      const Node* target = find_step(name.text, node.scope);
       assert(target && "the checker refuses needs that lead nowhere");
       node.needs.push_back(target->id);
     }
@@ -115,9 +117,10 @@ const Node* StepGraph::find(const OpId& op) const {
   return it == by_op_.end() ? nullptr : &at(it->second);
 }
 
-const Node* StepGraph::find_step(std::string_view id) const {
-  auto it = by_step_.find(std::string(id));
-  return it == by_step_.end() ? nullptr : &at(it->second);
+const Node* StepGraph::find_step(std::string_view id, uint32_t scope) const {
+  const auto& steps = scopes_[scope].steps;
+  auto it = steps.find(std::string(id));
+  return it == steps.end() ? nullptr : &at(it->second);
 }
 
 const Node* StepGraph::find_phase(std::string_view id) const {

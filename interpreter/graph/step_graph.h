@@ -37,6 +37,7 @@ struct Node {
   Place place = Place::body;
   OpId op;
   NodeId parent;                 // of the playbook: itself
+  uint32_t scope = 0;            // whose names it reads: an index into StepGraph::scopes
   const Step* step = nullptr;    // of all but playbook and phase
   const Phase* phase = nullptr;  // of a phase
   std::vector<NodeId> needs;     // siblings or earlier steps that must have ended
@@ -52,15 +53,26 @@ struct Node {
   [[nodiscard]] bool undoes() const { return rollback_automatic || !rollback.empty(); }
 };
 
+// A playbook's own world of names: inputs, connections, secrets, defaults, ids. Scope 0 is the run's playbook.
+struct Scope {
+  const Playbook* playbook = nullptr;
+  NodeId top;          // the node of the playbook
+  uint32_t outer = 0;  // the scope of whoever calls it
+  std::unordered_map<std::string, NodeId> steps;
+};
+
 class StepGraph {
  public:
   explicit StepGraph(std::shared_ptr<const Playbook> playbook);
   [[nodiscard]] const Playbook& playbook() const { return *playbook_; }
+  [[nodiscard]] const Playbook& playbook_of(const Node& node) const { return *scopes_[node.scope].playbook; }
+  [[nodiscard]] const std::vector<Scope>& scopes() const { return scopes_; }
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
   [[nodiscard]] const Node& at(NodeId id) const { return nodes_[id.index]; }
   [[nodiscard]] const Node& root() const { return nodes_.front(); }
   [[nodiscard]] const Node* find(const OpId& op) const;
-  [[nodiscard]] const Node* find_step(std::string_view id) const;  // by the step's own id
+  // By the step's own id, among the steps of one playbook.
+  [[nodiscard]] const Node* find_step(std::string_view id, uint32_t scope = 0) const;
   [[nodiscard]] const Node* find_phase(std::string_view id) const;
   // Over the version of the graph, the files' digests and every node with its edges: what a run is frozen to.
   [[nodiscard]] std::string digest(const std::vector<std::string>& file_digests) const;
@@ -76,7 +88,7 @@ class StepGraph {
   std::shared_ptr<const Playbook> playbook_;
   std::vector<Node> nodes_;
   std::unordered_map<std::string, NodeId> by_op_;
-  std::unordered_map<std::string, NodeId> by_step_;
+  std::vector<Scope> scopes_;
   std::unordered_map<std::string, NodeId> by_phase_;
 };
 
