@@ -53,7 +53,11 @@ void answer_object(const Invocation& invocation, const Value& object);
 // --- one function per command, each in its file
 int run_command(Invocation&);
 int check_command(Invocation&);
+int plan_command(Invocation&);
 int graph_command(Invocation&);
+int diff_command(Invocation&);
+int history_command(Invocation&);
+int schema_command(Invocation&);
 int gates_command(Invocation&);
 int approve_command(Invocation&);
 int reject_command(Invocation&);

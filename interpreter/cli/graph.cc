@@ -1,4 +1,5 @@
 // `muster graph PLAYBOOK`
+#include "interpreter/cli/graphviz.h"
 #include "interpreter/cli/session.h"
 #include "interpreter/graph/drawing.h"
 
@@ -10,6 +11,12 @@ int graph_command(Invocation& invocation) {
   if (!loaded->graph) return exit_code::invalid;
   std::string format = invocation.options.last("--format");
   const StepGraph& graph = *loaded->graph;
+  if (format == "svg") {
+    Result<std::string> drawing = svg_of(invocation, draw_dot(graph));
+    if (!drawing) return complain(drawing.error());
+    answer(*drawing);
+    return exit_code::ok;
+  }
   answer(format == "dot" ? draw_dot(graph) : format == "mermaid" ? draw_mermaid(graph) : draw_text(graph));
   return exit_code::ok;
 }

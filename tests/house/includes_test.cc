@@ -27,6 +27,10 @@ const std::map<std::string, Rooms> may_include = {
     {"interpreter/action", {"interpreter/world"}},
     {"interpreter/checker", {"interpreter/language", "interpreter/expression", "interpreter/action"}},
     {"interpreter/graph", {"interpreter/language", "interpreter/expression"}},
+    {"interpreter/plan",
+     {"interpreter/checker", "interpreter/graph", "interpreter/action", "interpreter/language",
+      "interpreter/expression"}},
+    {"interpreter/reference", {"interpreter/language", "interpreter/action"}},
     {"interpreter/journal", {}},
     {"interpreter/engine",
      {"interpreter/graph", "interpreter/action", "interpreter/journal", "interpreter/checker", "interpreter/language",
@@ -36,9 +40,9 @@ const std::map<std::string, Rooms> may_include = {
     {"steps", {"interpreter/action", "interpreter/world"}},
     {"scripting", {"interpreter/action", "interpreter/world"}},
     {"interpreter/cli",
-     {"interpreter/engine", "interpreter/report", "interpreter/journal", "interpreter/checker", "interpreter/reader",
-      "interpreter/graph", "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world",
-      "steps", "scripting"}},
+     {"interpreter/engine", "interpreter/report", "interpreter/plan", "interpreter/reference", "interpreter/journal",
+      "interpreter/checker", "interpreter/reader", "interpreter/graph", "interpreter/language",
+      "interpreter/expression", "interpreter/action", "interpreter/world", "steps", "scripting"}},
 };
 
 // Arrow 4: a library's header stands in the files of its owner only.
