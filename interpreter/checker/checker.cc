@@ -7,8 +7,10 @@
 #include "interpreter/checker/calls.h"
 #include "interpreter/checker/names.h"
 #include "interpreter/checker/outline.h"
+#include "interpreter/checker/reachability.h"
 #include "interpreter/checker/references.h"
 #include "interpreter/checker/secrets.h"
+#include "interpreter/checker/types.h"
 #include "interpreter/language/enough.h"
 #include "interpreter/language/fields.h"
 
@@ -72,6 +74,8 @@ class Check {
     ReadScope end;
     end.own_result = true;
     for (const Output& output : playbook_.outputs) references_.check(output.value, end);
+    check_types(playbook_, outline_, actions_, problems_);
+    check_reachability(outline_, problems_);
   }
 
  private:

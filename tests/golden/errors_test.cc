@@ -155,6 +155,17 @@ TEST(ErrorMessages, AreAllDocumented) {
   }
 }
 
+// Twelve mistakes of twelve kinds, one to a place: none hides another, and none is told twice.
+TEST(ErrorMessages, AreTwelveForAFileWithTwelveMistakes) {
+  Outcome outcome = outcome_of("twelve.yaml", contents(errors_folder / "unknown-step-twelve.yaml"), "");
+  std::multiset<std::string> codes;
+  for (const Diagnostic& d : outcome.problems) codes.insert(d.code);
+  EXPECT_EQ(codes, (std::multiset<std::string>{"bad-choice", "bad-choice", "bad-duration", "bad-name", "duplicate-id",
+                                               "expression-syntax", "injection", "unknown-connection", "unknown-field",
+                                               "unknown-key", "unknown-step", "unknown-type"}))
+      << outcome.text;
+}
+
 TEST(Playbooks, OfTheGoldenFolderAreReadAndCheckedWithoutAWord) {
   size_t count = 0;
   for (const fs::directory_entry& entry :

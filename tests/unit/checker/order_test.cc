@@ -64,9 +64,10 @@ TEST(Order, LetsRecoveryReadWhatTheBodyMayHaveDone) {
 }
 
 TEST(Order, LetsARollbackReadTheStepThatItUndoes) {
-  EXPECT_EQ(
-      Checked(with_steps("- id: a\n  change: {}\n  rollback:\n    - change: {text: \"${{ steps.a.value }}\"}")).said(),
-      "");
+  std::string undone = "- id: a\n  change: {}\n  rollback:\n    - change: {text: \"${{ steps.a.value }}\"}";
+  EXPECT_FALSE(Checked(with_steps(undone)).says("not-yet"));
+  EXPECT_TRUE(Checked(with_steps(undone)).says("rollback-blind"));
+  EXPECT_EQ(Checked(with_steps(undone + "\n      when: steps.a.state == \"succeeded\"")).said(), "");
   EXPECT_TRUE(
       Checked(with_steps("- change: {}\n  rollback:\n    - change: {text: \"${{ steps.a.value }}\"}\n" + step_a))
           .says("not-yet"));
