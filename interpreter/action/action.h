@@ -15,6 +15,7 @@
 
 #include "interpreter/action/effect.h"
 #include "interpreter/action/marks.h"
+#include "interpreter/action/scripts.h"
 #include "interpreter/base/field.h"
 #include "interpreter/base/op_id.h"
 #include "interpreter/base/result.h"
@@ -57,7 +58,8 @@ struct StepInput {
   Streams& streams;
   bool after_crash =
       false;  // this attempt had begun before: marks answer from the journal, children are recovered first
-  std::vector<Secret> opened = {};  // every secret that the run has opened so far: kept out of what the world answers
+  std::vector<Secret> opened = {};   // every secret that the run has opened so far: kept out of what the world answers
+  const Scripts* scripts = nullptr;  // for fields of type `function`; the checker knows that theirs are there
 };
 
 struct StepOutput {
@@ -91,6 +93,7 @@ struct Action {
   std::function<Result<StepOutput>(const StepInput&, const StepOutput&, Touch&)> rollback;
   // Its stages are all Marks, so a killed attempt is entered again (after_crash) and goes on where it stopped.
   bool continues_after_crash = false;
+  std::string origin = {};  // the Lua file that defines it; empty: built in
 };
 
 // A connection argument as the port takes it.

@@ -23,6 +23,7 @@ enum class FieldType {
   timestamp,   // RFC 3339
   choice,      // one of `choices`; a literal
   connection,  // the name of a connection; a literal. The action gets {name, kind, ...settings} instead
+  function,    // the name of a script's function, `runs.consecutive_days`; a literal, known to be there
   list,        // of `items`; an item that is one ${{ }} and yields a list is spliced, one that yields nil is left out
   map,         // of `items` by free keys
   object,      // of `fields` by their names
@@ -41,6 +42,7 @@ struct Field {
   bool opens_secrets = false;        // a secret may stand in it
   // Groups of names in `fields` of which exactly one must be given (an object's, or an action's own in Action::one_of).
   std::vector<std::vector<std::string>> one_of;
+  std::string pattern = {};  // a regular expression that its text must match; empty: any text
 };
 
 // A field of an action's result: what `steps.<id>.<name>` may be.

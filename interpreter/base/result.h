@@ -56,6 +56,7 @@ struct Error {
   std::optional<int64_t> status;     // HTTP status, where there was one
   std::optional<int64_t> exit_code;  // exit code of a process, where there was one
   std::string cause;                 // what the library or system said, for people
+  std::string own_code = {};         // what an extension calls it, instead of `code`
 };
 
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "interpreter/base/regex.h"
 #include "interpreter/base/ssh_setting.h"
 #include "interpreter/checker/typing.h"
 #include "interpreter/language/fields.h"
@@ -38,6 +39,8 @@ class Typing {
         return any(argument);
       case FieldType::connection:
         return connection(argument, field);
+      case FieldType::function:
+        return function(argument, field);
       case FieldType::choice:
         return choice(argument, field);
       case FieldType::list:
@@ -199,9 +202,11 @@ class Typing {
       case FieldType::object:
       case FieldType::choice:
       case FieldType::connection:
+      case FieldType::function:
         break;  // structure is written, never computed
       default: {
         auto typed = typed_scalar(std::move(value), field.type, field.name, written);
+        if (typed && !fits(*typed, field, at)) return std::nullopt;
         if (typed) return std::move(*typed);
         refuse(at, std::move(typed.error().code), std::move(typed.error().message), std::move(typed.error().help));
         return std::nullopt;
@@ -212,6 +217,18 @@ class Typing {
                std::string(type_name(value)) + " stands here",
            "");
     return std::nullopt;
+  }
+
+  // Whether text matches the field's pattern.
+  bool fits(const Value& value, const Field& field, Span at) {
+    const std::string* given = value.find<std::string>();
+    if (field.pattern.empty() || !given) return true;
+    tl::expected<Regex, std::string> pattern = Regex::compile(field.pattern);
+    if (!pattern || pattern->search(*given)) return true;  // whoever made the field has compiled it
+    std::string shown = given->size() > 60 ? given->substr(0, 57) + "..." : *given;
+    refuse(at, "wrong-type",
+           quoted(field.name) + " must match " + quoted(field.pattern) + ", and " + quoted(shown) + " does not", "");
+    return false;
   }
 
   static Field item_of(const Field& field) {
@@ -317,6 +334,19 @@ class Typing {
     refuse(argument.at, "bad-choice",
            quoted(field.name) + " must be " + either(field.choices) + ", and " + quoted(name->text) + " stands here",
            near.empty() ? "" : "did you mean " + quoted(near) + "?");
+    return std::nullopt;
+  }
+
+  std::optional<Value> function(const Argument& argument, const Field& field) {
+    auto name = literal(argument, field);
+    if (!name) return std::nullopt;
+    if (!values_.scripts || has_function(values_.scripts, name->text)) return Value(name->text);
+    std::vector<std::string_view> names(values_.scripts->names().begin(), values_.scripts->names().end());
+    std::string_view near = nearest(name->text, names);
+    refuse(argument.at, "unknown-function", "no function is called " + quoted(name->text),
+           !near.empty()   ? "did you mean " + quoted(near) + "?"
+           : names.empty() ? "name its file under `extensions`"
+                           : "the files under `extensions` have " + either({names.begin(), names.end()}));
     return std::nullopt;
   }
 

@@ -19,6 +19,8 @@ struct ArgumentValues {
   std::function<tl::expected<Value, Diagnostic>(const Template&, bool is_url)> text;
   // The resolved connection by its name: {name, kind, settings...}.
   std::function<tl::expected<Value, Diagnostic>(const Name&)> connection;
+  // The functions of the playbook's scripts; nullptr: nobody asks whether one is there.
+  const Scripts* scripts = nullptr;
 };
 
 // A field whose one `${{ }}` yields nil is absent (an error where it is required); lists splice and drop nil.

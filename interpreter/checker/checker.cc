@@ -29,13 +29,14 @@ struct Effects {
 
 class Check {
  public:
-  Check(const Playbook& playbook, const std::vector<Action>& actions, Diagnostics& problems)
+  Check(const Playbook& playbook, const std::vector<Action>& actions, const Scripts& scripts, Diagnostics& problems)
       : playbook_(playbook),
         actions_(actions),
         problems_(problems),
         outline_(playbook),
-        references_(playbook, outline_, actions, problems),
+        references_(playbook, outline_, actions, scripts, problems),
         values_(literal_values(playbook)) {
+    values_.scripts = &scripts;
     for (const Action& action : actions) action_names_.push_back(action.name);
     step_keys_ = keys_of<Step>();
   }
@@ -567,8 +568,9 @@ class Check {
 
 }  // namespace
 
-std::optional<CheckedPlaybook> check(Playbook playbook, const std::vector<Action>& actions, Diagnostics& problems) {
-  Check(playbook, actions, problems).run();
+std::optional<CheckedPlaybook> check(Playbook playbook, const std::vector<Action>& actions, Diagnostics& problems,
+                                     const Scripts* scripts) {
+  Check(playbook, actions, scripts ? *scripts : no_scripts(), problems).run();
   tell_no_more(problems);
   if (has_errors(problems)) return std::nullopt;
   return CheckedPlaybook(std::move(playbook));

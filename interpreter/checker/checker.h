@@ -20,13 +20,13 @@ class CheckedPlaybook {
   const Playbook& playbook() const { return playbook_; }
 
  private:
-  friend std::optional<CheckedPlaybook> check(Playbook, const std::vector<Action>&, Diagnostics&);
+  friend std::optional<CheckedPlaybook> check(Playbook, const std::vector<Action>&, Diagnostics&, const Scripts*);
   explicit CheckedPlaybook(Playbook playbook) : playbook_(std::move(playbook)) {}
   Playbook playbook_;
 };
 
 [[nodiscard]] std::optional<CheckedPlaybook> check(Playbook playbook, const std::vector<Action>& actions,
-                                                   Diagnostics& problems);
+                                                   Diagnostics& problems, const Scripts* scripts = nullptr);
 
 // A declared field of an action, by name; nullptr where there is none.
 [[nodiscard]] const Action* find_action(const std::vector<Action>& actions, std::string_view name);

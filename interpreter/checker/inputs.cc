@@ -6,7 +6,7 @@
 #include "interpreter/base/utf8.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/checker/typing.h"
-#include "interpreter/expression/regex.h"
+#include "interpreter/base/regex.h"
 #include "interpreter/language/fields.h"
 
 namespace muster {

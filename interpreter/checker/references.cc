@@ -73,8 +73,8 @@ bool looks_like_a_value(std::string_view text) {
 }  // namespace
 
 References::References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions,
-                       Diagnostics& problems)
-    : outline_(outline), actions_(actions), problems_(problems) {
+                       const Scripts& scripts, Diagnostics& problems)
+    : outline_(outline), actions_(actions), scripts_(scripts), problems_(problems) {
   for (const Input& input : playbook.inputs) inputs_.push_back(input.name.text);
   for (const SecretDeclaration& secret : playbook.secrets) secrets_.push_back(secret.name.text);
 }
@@ -166,11 +166,7 @@ void References::check(const Read& read, const ReadScope& scope) {
     if (!read.called) refuse(read.at, "not-called", quoted(root) + " is a function", "call it: `" + root + "(...)`");
     return;
   }
-  if (read.called) {
-    std::string name = read.path.size() == 1 ? root : read.path[0] + "." + read.path[1];
-    refuse(read.at, "unknown-function", "no function is called " + quoted(name), did_you_mean(root, helpers));
-    return;
-  }
+  if (read.called) return check_function(read);
   if (root == "inputs") {
     if (read.path.size() < 2 || contains(inputs_, read.path[1])) return;
     std::string help = did_you_mean(read.path[1], inputs_, "inputs.");
@@ -208,6 +204,17 @@ void References::check(const Read& read, const ReadScope& scope) {
     refuse(from_start(read, 1), "unknown-name", "nothing is called " + quoted(root),
            help.empty() ? "text in expressions is quoted" : help);
   }
+}
+
+void References::check_function(const Read& read) {
+  std::string name = read.path.size() == 1 ? read.path[0] : read.path[0] + "." + read.path[1];
+  if (read.path.size() == 2 && has_function(&scripts_, name)) return;
+  std::vector<std::string_view> known = names(scripts_.names());
+  if (read.path.size() == 1) known = helper_names();
+  std::string help = did_you_mean(name, known);
+  if (help.empty() && read.path.size() == 2)
+    help = "functions behind a dot are those of the Lua files under `extensions`";
+  refuse(read.at, "unknown-function", "no function is called " + quoted(name), help);
 }
 
 void References::check_secret(const Read& read) {

@@ -33,7 +33,7 @@ struct ReadScope {
 class References {
  public:
   References(const Playbook& playbook, const Outline& outline, const std::vector<Action>& actions,
-             Diagnostics& problems);
+             const Scripts& scripts, Diagnostics& problems);
 
   void check(const Expression& expression, const ReadScope& scope);
   void check(const Template& text, const ReadScope& scope);
@@ -57,12 +57,14 @@ class References {
   void check_tree(const ExpressionNode& node);
   void check_step(const Read& read, const ReadScope& scope);
   void check_secret(const Read& read);
+  void check_function(const Read& read);
   void check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner,
                    size_t piece = 1);
   void refuse(Span at, std::string code, std::string message, std::string help = {});
 
   const Outline& outline_;
   const std::vector<Action>& actions_;
+  const Scripts& scripts_;
   Diagnostics& problems_;
   std::vector<std::string_view> inputs_, secrets_;
 };

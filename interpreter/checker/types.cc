@@ -62,6 +62,7 @@ Type of_field(FieldType type) {
       return Type::map;
     case FieldType::any:
     case FieldType::connection:
+    case FieldType::function:
     case FieldType::scalar_or_list:
       return Type::unknown;
   }

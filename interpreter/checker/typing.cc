@@ -117,6 +117,8 @@ std::string_view words_for(FieldType type) {
       return "one of the words it knows";
     case FieldType::connection:
       return "the name of a connection";
+    case FieldType::function:
+      return "the name of a function";
     case FieldType::list:
       return "a list";
     case FieldType::map:

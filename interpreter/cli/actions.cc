@@ -41,6 +41,8 @@ std::string type_of(const Field& field) {
       for (const std::string& kind : field.kinds) kinds += (kinds.empty() ? "" : " or ") + kind;
       return kinds.empty() ? "connection" : kinds + " connection";
     }
+    case FieldType::function:
+      return "function of a Lua file";
     case FieldType::list:
       return "list of " + inner;
     case FieldType::map:

@@ -228,7 +228,7 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
       PostedProgress progress(*parts_.executor, observer_, job->op);
       StepInput input{
           job->args, job->run, job->op,  job->attempt, job->idempotency_key, job->timeout, job->stop.get_token(),
-          marks,     others,   progress, streams,      job->after_crash,     job->opened};
+          marks,     others,   progress, streams,      job->after_crash,     job->opened,  parts_.scripts};
       ActionEnd end;
       end.node = id;
       end.op = job->op;

@@ -59,8 +59,8 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
       NoActions others;
       SilentProgress progress;
       SilentStreams streams;
-      StepInput input{*shared_args, run_,   op,       attempt, "",    limit, stop,
-                      marks,        others, progress, streams, false, opened};
+      StepInput input{*shared_args, run_,   op,       attempt, "",    limit,  stop,
+                      marks,        others, progress, streams, false, opened, parts_.scripts};
       Look look = parts_.world->look();
       Result<StepOutput> output =
           action.look ? action.look(input, look)

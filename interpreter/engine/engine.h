@@ -34,6 +34,7 @@ struct Parts {
   Journal* journal = nullptr;
   Executor* executor = nullptr;
   const Configuration* configuration = nullptr;
+  const Scripts* scripts = nullptr;  // the functions of the playbook's Lua files
 };
 
 struct StartRequest {

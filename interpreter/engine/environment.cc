@@ -79,6 +79,14 @@ tl::expected<bool, std::string> RunEnvironment::has_secret(const std::string& na
   return secrets_->has(name);
 }
 
+tl::expected<Value, std::string> RunEnvironment::call(const std::string& function,
+                                                      std::span<const Value> arguments) const {
+  if (!scripts_) return Environment::call(function, arguments);
+  Result<Value> answer = scripts_->call(function, arguments, ScriptContext{now_, {}, {}});
+  if (!answer) return tl::unexpected(answer.error().message);
+  return std::move(*answer);
+}
+
 tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {
   if (path.size() < 2)
     return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "interpreter/action/scripts.h"
 #include "interpreter/engine/secrets.h"
 #include "interpreter/expression/evaluate.h"
 #include "interpreter/graph/step_graph.h"
@@ -34,12 +35,14 @@ class RunEnvironment final : public Environment {
   // `result` and `error`, where they stand.
   void set_result(const Map* result) { result_ = result; }
   void set_error(const Map* error) { error_ = error; }
+  void set_scripts(const Scripts* scripts) { scripts_ = scripts; }
   void set_secrets(const OpenedSecrets* secrets) { secrets_ = secrets; }
   // Each secret is there, and is worth nothing: for what is bound to a digest, where it stands as `***` anyway.
   void show_secrets_by_name() { secrets_by_name_ = true; }
 
   tl::expected<Found, std::string> find(std::span<const std::string> path) const override;
   tl::expected<bool, std::string> has_secret(const std::string& name) const override;
+  tl::expected<Value, std::string> call(const std::string& function, std::span<const Value> arguments) const override;
   Timestamp now() const override { return now_; }
 
  private:
@@ -55,6 +58,7 @@ class RunEnvironment final : public Environment {
   const Map* result_ = nullptr;
   const Map* error_ = nullptr;
   const OpenedSecrets* secrets_ = nullptr;
+  const Scripts* scripts_ = nullptr;
   bool secrets_by_name_ = false;
   mutable std::deque<Value> kept_;  // values made on the way; their addresses stay
 };

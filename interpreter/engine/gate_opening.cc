@@ -211,8 +211,8 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
           previews->push_back({step.op, fail(ErrorCode::expression, step.problem)});
           continue;
         }
-        StepInput input{step.args, run_,     step.op, 1,     "",    Duration::seconds(60), stop, marks,
-                        others,    progress, streams, false, opened};
+        StepInput input{step.args, run_,     step.op, 1,     "",     Duration::seconds(60), stop, marks,
+                        others,    progress, streams, false, opened, parts_.scripts};
         Look look = parts_.world->look();
         Trial trial = parts_.world->trial();
         Result<Preview> preview =

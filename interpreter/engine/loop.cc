@@ -17,7 +17,7 @@ constexpr Duration renewal_margin = Duration::seconds(5);
 }  // namespace
 
 Map error_map(const Error& error, const std::string& step, int attempt) {
-  Map map{{"code", std::string(name_of(error.code))},
+  Map map{{"code", error.own_code.empty() ? std::string(name_of(error.code)) : error.own_code},
           {"message", error.message},
           {"effect", std::string(name_of(error.effect))},
           {"step", step},

@@ -10,6 +10,7 @@ RunEnvironment Engine::Loop::environment(const Node& node, Timestamp at) {
   RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
   RunEnvironment names(*parts_.graph, node, history_, inputs_, std::move(facts), at);
   names.set_secrets(&secrets_);
+  names.set_scripts(parts_.scripts);
   return names;
 }
 

@@ -83,8 +83,8 @@ void Engine::Loop::poll(const Node& node) {
       NoActions others;
       SilentProgress progress;
       SilentStreams streams;
-      StepInput input{*shared_args, run_,   op,       attempt, "",    limit, stop,
-                      marks,        others, progress, streams, false, opened};
+      StepInput input{*shared_args, run_,   op,       attempt, "",    limit,  stop,
+                      marks,        others, progress, streams, false, opened, parts_.scripts};
       Look look = parts_.world->look();
       Result<StepOutput> output =
           action.look ? action.look(input, look)

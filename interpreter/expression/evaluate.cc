@@ -237,7 +237,27 @@ class Evaluator {
     return part(node, *got);
   }
 
+  // A script's function counts against its own limits; what it gives counts here.
+  Got call_script(const ExpressionNode& node) {
+    std::vector<Value> values;
+    for (const NodePtr& child : node.children) {
+      Got got = value(*child);
+      if (!got) return got;
+      Inside inside(**got);
+      if (!spend(inside.cost())) return spent(node);
+      if (inside.unknown) return keep(node, Value(*inside.unknown));
+      if (inside.secret) return raise(*child, std::string(rule_of_secrets()));
+      values.push_back(**got);
+    }
+    tl::expected<Value, std::string> answer = names_.call(node.text, values);
+    if (!answer) return raise(node, answer.error());
+    Got kept = keep(node, std::move(*answer));
+    if (!kept) return kept;
+    return part(node, *kept);
+  }
+
   Got call(const ExpressionNode& node) {
+    if (node.path.size() == 2) return call_script(node);
     const Helper* helper = find_helper(node.text);
     if (!helper) return raise(node, "no helper is called `" + node.text + "`");
     auto count = static_cast<int>(node.children.size());

@@ -29,6 +29,11 @@ class Environment {
   [[nodiscard]] virtual tl::expected<bool, std::string> has_secret(const std::string& name) const {
     return tl::unexpected("no secret is called `" + name + "`");
   }
+  // For `runs.consecutive_days(...)`: a script's function, with arguments that are known and no secrets.
+  [[nodiscard]] virtual tl::expected<Value, std::string> call(const std::string& function,
+                                                              std::span<const Value> /*arguments*/) const {
+    return tl::unexpected("no function is called `" + function + "`");
+  }
   // For `now()`: in a gate it stands still.
   [[nodiscard]] virtual Timestamp now() const = 0;
 };

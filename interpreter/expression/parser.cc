@@ -263,16 +263,20 @@ class Parser {
   }
 
   std::shared_ptr<ExpressionNode> call(const std::shared_ptr<ExpressionNode>& what) {
-    bool is_helper =
-        what->kind == ExpressionNode::Kind::name && what->path.size() == 1 && text_.text[what->text_begin] != '(';
-    if (!is_helper)
-      return refuse(what->text_begin, what->text_end, "only helpers can be called: `len(x)`, `contains(x, y)`, ...");
-    const Helper* helper = find_helper(what->path[0]);
+    // `len(x)` is a helper, `runs.consecutive_days(x)` a function of a script.
+    bool is_named = what->kind == ExpressionNode::Kind::name && what->path.size() <= 2 &&
+                    text_.text[what->text_begin] != '(' && text_.text[what->text_end - 1] != ']';
+    if (!is_named)
+      return refuse(what->text_begin, what->text_end,
+                    "only helpers and functions of scripts can be called: `len(x)`, `runs.longest(x)`, ...");
+    bool is_script = what->path.size() == 2;
+    const Helper* helper = is_script ? nullptr : find_helper(what->path[0]);
     ++at_;
     std::vector<NodePtr> arguments;
     if (!is(")")) {
       while (true) {
         if (is("function")) {
+          if (is_script) return refuse_here("a script's function takes values, no functions");
           if (helper && helper->function_at != static_cast<int>(arguments.size()))
             return refuse_here("`" + what->path[0] + "` takes no function here",
                                "it is called as `" + std::string(helper->form) + "`");
@@ -288,7 +292,9 @@ class Parser {
     uint32_t end = now().end;
     ++at_;
     auto node = make(ExpressionNode::Kind::call, what->text_begin, end);
-    node->text = what->path[0];
+    node->text = is_script ? what->path[0] + "." + what->path[1] : what->path[0];
+    node->path = what->path;
+    node->pieces = what->pieces;
     adopt(*node, std::move(arguments));
     return node;
   }
@@ -423,10 +429,9 @@ class Parser {
     }
     if (node.kind == ExpressionNode::Kind::call) {
       Read read;
-      read.path = {node.text};
-      uint32_t end = node.text_begin + static_cast<uint32_t>(node.text.size());
-      read.at = text_.span(node.text_begin, end);
-      read.pieces = {read.at};
+      read.path = node.path;
+      read.pieces = node.pieces;
+      read.at = {node.at.file, node.pieces.front().begin, node.pieces.back().end};
       read.called = true;
       reads_.push_back(std::move(read));
     }

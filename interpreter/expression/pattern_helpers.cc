@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "interpreter/expression/helper_functions.h"
-#include "interpreter/expression/regex.h"
+#include "interpreter/base/regex.h"
 
 namespace muster::helper {
 namespace {

@@ -50,7 +50,7 @@ struct ExpressionNode {
     name,       // a free name with constant fields: `steps.points.latest`; `pieces` are the places of the names
     parameter,  // a parameter of a function around it
     index,      // children: what, key
-    call,       // `text` is the helper; children: arguments
+    call,       // `text` is the helper or a script's function, `path` its names; children: arguments
     unary,      // children: operand
     binary,     // children: left, right
     table,      // children: values; keys beside them (nullptr: by position)
@@ -62,8 +62,8 @@ struct ExpressionNode {
   Value constant;
   Operator op = Operator::and_;
   std::string text;
-  std::vector<std::string> path;        // of a name
-  std::vector<Span> pieces;             // of a name: the place of each name of `path`
+  std::vector<std::string> path;        // of a name, of what is called
+  std::vector<Span> pieces;             // the place of each name of `path`
   std::vector<std::string> parameters;  // of a function
   std::vector<std::shared_ptr<const ExpressionNode>> children;
   std::vector<std::shared_ptr<const ExpressionNode>> keys;

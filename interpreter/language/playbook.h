@@ -265,6 +265,7 @@ struct Playbook {
   std::vector<Input> inputs;
   std::vector<SecretDeclaration> secrets;
   std::vector<ConnectionDeclaration> connections;
+  std::vector<Name> extensions;  // Lua files, from the playbook's folder
   Locks locks;
   std::optional<Defaults> defaults;
   std::optional<DurationText> timeout;

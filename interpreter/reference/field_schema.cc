@@ -33,6 +33,8 @@ Map typed_schema(const Field& field) {
     }
     case FieldType::connection:
       return Map{{"type", "string"}, {"pattern", "^[a-z][a-z0-9_]*$"}};
+    case FieldType::function:
+      return Map{{"type", "string"}, {"pattern", "^[a-z][a-z0-9_.]*\\.[A-Za-z_][A-Za-z0-9_]*$"}};
     case FieldType::list:
       return any_of({list_of(inner_schema(field)), template_schema()});
     case FieldType::map:

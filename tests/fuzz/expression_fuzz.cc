@@ -4,7 +4,7 @@
 #include <string>
 
 #include "interpreter/expression/evaluate.h"
-#include "interpreter/expression/regex.h"
+#include "interpreter/base/regex.h"
 
 namespace {
 

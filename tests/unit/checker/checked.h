@@ -16,9 +16,10 @@ struct Checked {
   Diagnostics problems;
   std::optional<CheckedPlaybook> playbook;
 
-  explicit Checked(std::string text) {
+  explicit Checked(std::string text, const Scripts* scripts = nullptr) {
     uint32_t file = files.add({"t.yaml", std::move(text), ""});
-    if (auto read = read_playbook(files, file, problems)) playbook = check(std::move(*read), small_actions(), problems);
+    if (auto read = read_playbook(files, file, problems))
+      playbook = check(std::move(*read), small_actions(), problems, scripts);
   }
   [[nodiscard]] std::string said() const { return render_all(problems, files); }
   [[nodiscard]] bool says(std::string_view code) const {

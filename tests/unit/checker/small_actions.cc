@@ -22,7 +22,9 @@ std::vector<Action> small_actions() {
   Action look;
   look.name = "look";
   look.fields = {field("text", FieldType::text), field("count", FieldType::integer),
-                 of(field("list", FieldType::list), FieldType::text)};
+                 of(field("list", FieldType::list), FieldType::text), field("how", FieldType::function),
+                 field("code", FieldType::text)};
+  look.fields.back().pattern = "^srv-[0-9]+$";
   look.results = {{"value", FieldType::any, ""}};
   look.effect = [](const Map&) { return Effect::read; };
 

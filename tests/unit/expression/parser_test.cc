@@ -85,8 +85,11 @@ TEST(Parser, SaysWhatWasExpectedAndWhatStandsThere) {
   EXPECT_EQ(refusal("a.and"), "a field's name behind `.` was expected, and `and` stands here at 2-5");
   EXPECT_EQ(refusal("if a then b end"), "`if` cannot begin a value: only expressions can stand here at 0-2");
   EXPECT_EQ(refusal("x \"y\""), "a helper's arguments stand in parentheses, and `\"y\"` stands here at 2-5");
-  EXPECT_EQ(refusal("a.b(1)"), "only helpers can be called: `len(x)`, `contains(x, y)`, ... at 0-3");
-  EXPECT_EQ(refusal("(len)(a)"), "only helpers can be called: `len(x)`, `contains(x, y)`, ... at 0-5");
+  const std::string only = "only helpers and functions of scripts can be called: `len(x)`, `runs.longest(x)`, ... at ";
+  EXPECT_EQ(refusal("a.b.c(1)"), only + "0-5");
+  EXPECT_EQ(refusal("a[\"b\"](1)"), only + "0-6");
+  EXPECT_EQ(refusal("(len)(a)"), only + "0-5");
+  EXPECT_EQ(refusal("a.b(function(x) return x end)"), "a script's function takes values, no functions at 4-12");
   EXPECT_EQ(refusal("{1, 2}[1]"),
             "only names and what stands in parentheses can be followed by `[` at 6-7 / write `(…)` around what stands "
             "before it");

@@ -1,9 +1,9 @@
-#include "interpreter/expression/regex.h"
+#include "interpreter/base/regex.h"
 
 #include <algorithm>
 #include <array>
 
-#include "interpreter/expression/regex_program.h"
+#include "interpreter/base/regex_program.h"
 
 namespace muster {
 

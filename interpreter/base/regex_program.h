@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "interpreter/expression/regex.h"
+#include "interpreter/base/regex.h"
 
 namespace muster {
 

@@ -1,4 +1,4 @@
-#include "interpreter/expression/regex.h"
+#include "interpreter/base/regex.h"
 
 #include <gtest/gtest.h>
 #include <chrono>

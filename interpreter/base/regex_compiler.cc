@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "interpreter/expression/regex_program.h"
+#include "interpreter/base/regex_program.h"
 
 namespace muster {
 namespace {
