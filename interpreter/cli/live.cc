@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "interpreter/base/json.h"
 #include "interpreter/cli/frame.h"
@@ -23,6 +24,13 @@ Map body_of(const Event& event) {
 std::string with_reason(std::string text, const Map& body) {
   std::string reason = text_of(body, "reason");
   return reason.empty() ? text : text + ": " + safe_line(reason);
+}
+
+std::string clock_step_of(const Map& body) {
+  const Value* by = member(body, "by");
+  const Duration* step = by ? by->find<Duration>() : nullptr;
+  if (!step) return "anew";
+  return (step->us < 0 ? "back by " : "forward by ") + to_text(Duration{std::abs(step->us)});
 }
 
 std::string colour_of(const std::string& state) {
@@ -229,6 +237,11 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
       if (member(body, "timed_out")) line(at + styled("the time of " + what + " was up", "31"));
       if (member(body, "done_when") && op && !is_group && !state.empty() && state != "running")
         tell_ending_of_step(event, body, *op);
+      if (std::string answer = text_of(body, "before_retry"); !answer.empty() && !draws_tree())
+        line(at + "  " +
+             with_reason(what + (answer == "missing" ? "  its `done_when` says that it had no effect"
+                                                     : "  its `done_when` cannot tell whether it had an effect"),
+                         body));
       break;
     case EventKind::skipped:
       if (!draws_tree()) line(at + (is_group ? "" : "  ") + with_reason(what + "  " + state, body));
@@ -286,7 +299,7 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
            ": " + safe_line(text_of(body, "standing")));
       break;
     case EventKind::clock_stepped:
-      line(at + "the clock was set back");
+      line(at + "the clock was set " + clock_step_of(body));
       break;
     default:
       break;

@@ -80,14 +80,27 @@ bool Engine::Loop::needs_hold(const Node& node, bool& never) {
   never = false;
   bool hold = true;
   for (NodeId id : node.needs) {
-    const OpRecord& need = record(parts_.graph->at(id));
-    if (!is_final(need.state)) {
+    const Node& needed = parts_.graph->at(id);
+    const OpRecord& need = record(needed);
+    if (is_final(need.state)) {
+      never = never || counts_as_failed(need);
+    } else if (const OpRecord* group = ended_around(needed)) {
+      // A group that was left out leaves its steps without a word; one that went wrong may have ended before them.
+      never = never || !(group->state == StepState::skipped || group->state == StepState::already_done);
+    } else {
       hold = false;
-    } else if (counts_as_failed(need)) {
-      never = true;
     }
   }
   return hold && !never;
+}
+
+// The nearest group around a node that has ended: nothing in it will start any more.
+const OpRecord* Engine::Loop::ended_around(const Node& node) {
+  for (const Node* at = &node; at != &parts_.graph->root();) {
+    at = &parts_.graph->at(at->parent);
+    if (const OpRecord& group = record(*at); is_final(group.state)) return &group;
+  }
+  return nullptr;
 }
 
 Engine::Loop::Status Engine::Loop::advance(const Node& node, Context context) {

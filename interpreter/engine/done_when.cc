@@ -6,7 +6,6 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/doubt.h"
 #include "interpreter/engine/loop.h"
-#include "interpreter/engine/silent.h"
 
 namespace muster {
 namespace {
@@ -21,7 +20,7 @@ constexpr Duration longest_question = Duration::seconds(30);
 std::optional<DoneAnswer> Engine::Loop::is_done(const Node& node, AskedDone when, int number) {
   NodeRun& run = run_of(node);
   if (!run.done || run.done->when != when || run.done->number != number)
-    start_asking(node, DoneQuestion{when, number, std::nullopt});
+    start_asking(node, DoneQuestion{when, number, std::nullopt, false});
   return run.done->answer;
 }
 
@@ -43,52 +42,25 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
   }
   Duration limit = timeout_of_attempt(node);
   if (limit.us == 0) limit = longest_question;
-  run.in_flight = true;
-  run.timed_out = false;
-  run.stop.emplace();
-  run.deadline = Duration{boot().us + limit.us};
-  auto shared_args = std::make_shared<Map>(std::move(*args));
   // Where there are claims, every answer is theirs to judge, a status 404 as well; else the read's own end is the
   // answer.
   OpId asking{node.op.path + (done_when.that.empty() ? "!ended" : "!done_when")};
-  after_commit_.push_back([this, shared_args, &action, id = node.id, op = asking, limit, stop = run.stop->get_token(),
-                           attempt = std::max(run.done->number, 1), opened = secrets_.all()] {
-    ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt, opened] {
-      ReadMarks marks;
-      NoActions others;
-      SilentProgress progress;
-      SilentStreams streams;
-      StepInput input{*shared_args, run_,   op,       attempt, "",    limit,  stop,
-                      marks,        others, progress, streams, false, opened, parts_.scripts};
-      Look look = parts_.world->look();
-      Result<StepOutput> output =
-          action.look ? action.look(input, look)
-                      : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
-      auto end = std::make_shared<PollEnd>(PollEnd{id, parts_.world->clock.now(), std::move(output)});
-      parts_.executor->post([this, end] {
-        completed_.push_back([this, end] {
-          --in_flight_;
-          NodeRun& run_now = nodes_[end->node.index];
-          run_now.in_flight = false;
-          run_now.stop.reset();
-          run_now.deadline.reset();
-          if (broken_ || stopping_ || !run_now.done) return;
-          std::vector<OutputRecord> none;
-          redact(end->output, none);
-          const DoneWhen& asked = *parts_.graph->at(end->node).step->done_when;
-          if (end->output) {
-            run_now.done->answer = claims_hold(parts_.graph->at(end->node), &end->output->fields);
-            return;
-          }
-          // Without claims the read's own end is the answer, where it got one: an exit code, a status.
-          const Error& error = end->output.error();
-          bool says_no = asked.that.empty() && error.code == ErrorCode::failed && (error.exit_code || error.status);
-          run_now.done->answer = DoneAnswer{says_no ? Is::missing : Is::unknown, error.message};
-        });
-      });
-    });
-  });
+  read_beside(node, {std::move(asking), std::max(run.done->number, 1), &action, std::move(*args), limit},
+              [this, id = node.id](Result<StepOutput> output) { done_when_answered(parts_.graph->at(id), output); });
+}
+
+void Engine::Loop::done_when_answered(const Node& node, const Result<StepOutput>& output) {
+  NodeRun& run = run_of(node);
+  if (!run.done) return;
+  const DoneWhen& asked = *node.step->done_when;
+  if (output) {
+    run.done->answer = claims_hold(node, &output->fields);
+    return;
+  }
+  // Without claims the read's own end is the answer, where it got one: an exit code, a status.
+  const Error& error = output.error();
+  bool says_no = asked.that.empty() && error.code == ErrorCode::failed && (error.exit_code || error.status);
+  run.done->answer = DoneAnswer{says_no ? Is::missing : Is::unknown, error.message};
 }
 
 DoneAnswer Engine::Loop::claims_hold(const Node& node, const Map* result) {
@@ -125,7 +97,14 @@ std::optional<Engine::Loop::Status> Engine::Loop::done_before_retry(const Node& 
   std::optional<DoneAnswer> answer = is_done(node, AskedDone::before_retry, op.attempt);
   if (!answer) return Status::active;
   bool may_run_anyway = node.step->idempotent.value_or(false) || op.effect == "read";
-  if (answer->is == Is::missing || (answer->is == Is::unknown && may_run_anyway)) return std::nullopt;
+  if (answer->is == Is::missing || (answer->is == Is::unknown && may_run_anyway)) {
+    // Told before the next intent: why it was tried again stands in the journal.
+    if (!run_of(node).done->told)
+      add(EventKind::evaluated, node.op, op.attempt,
+          Map{{"before_retry", answer->is == Is::missing ? "missing" : "unknown"}, {"reason", answer->reason}});
+    run_of(node).done->told = true;
+    return std::nullopt;
+  }
   if (answer->is == Is::there) {
     settled(node, op.attempt + 1, by_done_when,
             "attempt " + std::to_string(op.attempt) + " failed, and `done_when` says that its effect is there");

@@ -62,13 +62,17 @@ Result<Engine::Loop::Locking> Engine::Loop::take_locks() {
   // What was decided before, a word from the terminal, comes before what the journal writes now.
   Result<void> flushed = flush();
   if (!flushed) return pass(flushed.error());
-  Result<CommitAnswer> taken = parts_.journal->take_locks(lease_, *names, owner_, now());
+  Result<CommitAnswer> taken = parts_.journal->take_locks(lease_, *names, owner(), now());
   if (!taken && taken.error().code == ErrorCode::busy) return wait_for_locks(taken.error());
   if (!taken) {
     broken_ = true;
     return pass(taken.error());
   }
   if (*taken == CommitAnswer::lost) return taken_over();
+  if (*taken == CommitAnswer::full) {
+    hold_back();
+    return Locking::waiting;
+  }
   Result<void> read = take_in_foreign();
   if (!read) return pass(read.error());
   return take_locks();

@@ -1,6 +1,7 @@
 #include "interpreter/engine/loop.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
@@ -13,6 +14,8 @@ constexpr Duration foreign_look_every = Duration::milliseconds(100);
 constexpr Duration renewal_every = Duration::seconds(4);
 // An owner that cannot renew its lease stops before the lease has run out.
 constexpr Duration renewal_margin = Duration::seconds(5);
+// The two clocks drift apart by microseconds all the time; only a step counts.
+constexpr Duration clock_step = Duration::seconds(2);
 
 }  // namespace
 
@@ -88,7 +91,7 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
     event.at = run.created_at;
     first.push_back(std::move(event));
   }
-  Result<Lease> lease = parts_.journal->create(run, first, owner_);
+  Result<Lease> lease = parts_.journal->create(run, first, owner());
   if (!lease) return pass(lease.error());
   lease_ = *lease;
   int64_t seq = 0;
@@ -100,6 +103,11 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
   }
   history_.last_seq = lease_.next_seq - 1;
   return run_;
+}
+
+const Owner& Engine::Loop::owner() {
+  owner_.boot = boot();
+  return owner_;
 }
 
 Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who) {
@@ -114,7 +122,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
     return {};
   }
   lease_good_until_ = Duration{boot().us + lease_length.us};
-  Result<Lease> lease = parts_.journal->own(run, owner_, who.person, parts_.world->clock.now());
+  Result<Lease> lease = parts_.journal->own(run, owner(), who.person, parts_.world->clock.now());
   if (!lease) return pass(lease.error());
   lease_ = *lease;
   Result<RunRecord> record = parts_.journal->read(run);
@@ -307,7 +315,7 @@ tl::unexpected<Error> Engine::Loop::taken_over() {
 
 Result<void> Engine::Loop::keep_lease() {
   Duration at = boot();
-  Result<bool> held = parts_.journal->renew(lease_, owner_, now());
+  Result<bool> held = parts_.journal->renew(lease_, owner(), now());
   if (held && !*held) return taken_over();
   if (held) {
     lease_good_until_ = Duration{at.us + lease_length.us};
@@ -375,6 +383,7 @@ std::optional<Ending> Engine::Loop::idle_ending(Status root, const WhenIdle& idl
 Result<Ending> Engine::Loop::go(WhenIdle idle) {
   const Node& root = parts_.graph->root();
   next_renewal_ = Duration{boot().us + renewal_every.us};
+  clock_offset_ = Duration{parts_.world->clock.now().us - boot().us};
   while (true) {
     next_wake_.reset();
     take_in_completions();
@@ -429,8 +438,21 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
       next_renewal_ = Duration{at.us + renewal_every.us};
       Result<void> kept = keep_lease();
       if (!kept) return pass(kept.error());
+      look_around();
     }
   }
+}
+
+// What nobody asked for and a person should know: with each renewal of the lease.
+void Engine::Loop::look_around() {
+  Duration offset{parts_.world->clock.now().us - boot().us};
+  Duration by{clock_offset_ ? offset.us - clock_offset_->us : 0};
+  if (std::llabs(by.us) >= clock_step.us) add(EventKind::clock_stepped, parts_.graph->root().op, 0, Map{{"by", by}});
+  if (!clock_offset_ || by.us != 0) clock_offset_ = offset;
+  std::optional<std::string> alarm = parts_.journal->alarm();
+  if (alarm && !alarmed_)
+    add(EventKind::audit, parts_.graph->root().op, 0, Map{{"event", std::move(*alarm)}, {"fields", Map{}}});
+  alarmed_ = alarm.has_value();
 }
 
 Result<void> Engine::Loop::vote(const OpId& gate, Vote vote) {

@@ -38,10 +38,13 @@ struct ActionEnd {
   bool sensitive = false;
 };
 
-struct PollEnd {
-  NodeId node;
-  Timestamp at;
-  Result<StepOutput> output;
+// A read that stands beside a step's own action: a poll of its verify, a question of its `done_when`.
+struct ReadBeside {
+  OpId op;
+  int number = 1;  // which of them
+  const Action* action = nullptr;
+  Map args;
+  Duration limit;
 };
 
 // What `done_when` says: the effect is there, is not, or nobody can tell.
@@ -56,6 +59,7 @@ struct DoneQuestion {
   AskedDone when = AskedDone::before;
   int number = 0;  // of the attempt, or of the gate's opening
   std::optional<DoneAnswer> answer;
+  bool told = false;  // the answer stands in the journal
 };
 
 struct GuardedPreview {
@@ -142,6 +146,8 @@ class Engine::Loop {
   std::optional<Ending> idle_ending(Status root, const WhenIdle& idle);
   Result<void> tell_state(RunState state);  // the row's, where nothing else is to be written
   Result<void> keep_lease();                // renews it, or says that it is lost
+  void look_around();
+  const Owner& owner();  // as of now
   tl::unexpected<Error> taken_over();
   Result<Ending> park(int exit_code, std::string reason);
 
@@ -161,6 +167,7 @@ class Engine::Loop {
   Status advance_body(const Node& node, Context context);
   std::optional<Status> prelude(const Node& node, Context context);  // when, gate; nothing: go on
   bool needs_hold(const Node& node, bool& never);
+  const OpRecord* ended_around(const Node& node);
   void check_group_timeout(const Node& node);
   bool group_failed(const Node& node);
   const OpRecord* failed_child(const Node& node);
@@ -221,12 +228,17 @@ class Engine::Loop {
   Status advance_proof(const Node& node, Context context);  // what follows the action: verify, then done_when
   bool verify_is_open(const Node& node);
   void start_asking(const Node& node, DoneQuestion question);
+  void done_when_answered(const Node& node, const Result<StepOutput>& output);
   DoneAnswer claims_hold(const Node& node, const Map* result);
+
+  // --- reading.cc
+  // Once what was decided is stored; `then` is told on the loop's thread, with secrets taken out of the answer.
+  void read_beside(const Node& node, ReadBeside read, std::function<void(Result<StepOutput>)> then);
 
   // --- verify.cc
   Status advance_verify(const Node& node, Context context);
   void poll(const Node& node);
-  void poll_ended(PollEnd end);
+  void poll_ended(const Node& node, Result<StepOutput> output);
 
   // --- gate_opening.cc
   std::optional<Status> advance_gate(const Node& node, Context context);
@@ -280,6 +292,8 @@ class Engine::Loop {
   Duration next_renewal_;
   Duration lease_good_until_;  // boot time; nobody else can have the run before
   Duration next_lock_look_;
+  std::optional<Duration> clock_offset_;     // of the wall clock from the boot clock, when last looked at
+  bool alarmed_ = false;                     // what the journal is alarmed about was told
   RunState told_state_ = RunState::running;  // what the run's row says
   bool waits_for_person_ = false;
   bool locks_settled_ = false;

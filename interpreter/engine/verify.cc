@@ -2,7 +2,6 @@
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/loop.h"
-#include "interpreter/engine/silent.h"
 
 namespace muster {
 namespace {
@@ -51,7 +50,7 @@ void Engine::Loop::poll(const Node& node) {
   if (verify.probes.empty()) {
     StepOutput own;
     if (record(node).result) own.fields = *record(node).result;
-    poll_ended({node.id, now(), std::move(own)});
+    poll_ended(node, std::move(own));
     return;
   }
   const ActionCall& call = verify.probes.front();
@@ -67,53 +66,20 @@ void Engine::Loop::poll(const Node& node) {
                   std::move(error));
     return;
   }
-  run.in_flight = true;
-  run.timed_out = false;
-  run.stop.emplace();
   // One poll may not outlast what is left for all of them; a lone one has the step's own time.
   Duration limit = timeout_of_attempt(node);
   if (limit.us == 0) limit = Duration{std::max<int64_t>(run.poll_until->us - boot().us, Duration::seconds(30).us)};
-  run.deadline = Duration{boot().us + limit.us};
-  auto shared_args = std::make_shared<Map>(std::move(*args));
-  after_commit_.push_back([this, shared_args, &action, id = node.id, op = node.op.verify(), limit,
-                           stop = run.stop->get_token(), attempt = run.polls, opened = secrets_.all()] {
-    ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, shared_args, &action, id, op, limit, stop, attempt, opened] {
-      ReadMarks marks;
-      NoActions others;
-      SilentProgress progress;
-      SilentStreams streams;
-      StepInput input{*shared_args, run_,   op,       attempt, "",    limit,  stop,
-                      marks,        others, progress, streams, false, opened, parts_.scripts};
-      Look look = parts_.world->look();
-      Result<StepOutput> output =
-          action.look ? action.look(input, look)
-                      : Result<StepOutput>(fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read"));
-      auto end = std::make_shared<PollEnd>(PollEnd{id, parts_.world->clock.now(), std::move(output)});
-      parts_.executor->post([this, end] {
-        completed_.push_back([this, end] {
-          --in_flight_;
-          NodeRun& run_now = nodes_[end->node.index];
-          run_now.in_flight = false;
-          run_now.stop.reset();
-          run_now.deadline.reset();
-          if (!broken_ && !stopping_) poll_ended(std::move(*end));
-        });
-      });
-    });
-  });
+  read_beside(node, {node.op.verify(), run.polls, &action, std::move(*args), limit},
+              [this, id = node.id](Result<StepOutput> output) { poll_ended(parts_.graph->at(id), std::move(output)); });
 }
 
-void Engine::Loop::poll_ended(PollEnd end) {
-  std::vector<OutputRecord> none;
-  redact(end.output, none);
-  const Node& node = parts_.graph->at(end.node);
+void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
   NodeRun& run = run_of(node);
   const Verify& verify = *node.step->verify;
   RunEnvironment names = environment(node, now());
   Map empty;
-  bool answered = end.output.has_value();
-  names.set_result(answered ? &end.output->fields : &empty);
+  bool answered = output.has_value();
+  names.set_result(answered ? &output->fields : &empty);
   List claims;
   bool all_held = answered;
   std::string first_failure;
@@ -124,7 +90,7 @@ void Engine::Loop::poll_ended(PollEnd end) {
     if (claim.severity) row["severity"] = claim.severity->text;
     bool held = false;
     if (!answered) {
-      row["reason"] = end.output.error().message;
+      row["reason"] = output.error().message;
     } else {
       tl::expected<Evaluation, Diagnostic> answer = evaluate(claim.that, names);
       if (!answer) {
@@ -161,19 +127,19 @@ void Engine::Loop::poll_ended(PollEnd end) {
   }
   run.polling = false;
   Map body{{"claims", claims}, {"polls", run.polls}, {"started_at", run.verify_began}};
-  if (node.kind == NodeKind::verify && answered) body["result"] = end.output->fields;
+  if (node.kind == NodeKind::verify && answered) body["result"] = output->fields;
   if (all_held) {
     attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::nullopt);
     return;
   }
-  Map error{{"code", "verify_failed"},
-            {"message",
-             answered ? "claim does not hold: " + first_failure : "nothing to verify: " + end.output.error().message},
-            {"effect", node.kind == NodeKind::verify ? "none" : "done"},
-            {"claims", std::move(claims)}};
+  Map error{
+      {"code", "verify_failed"},
+      {"message", answered ? "claim does not hold: " + first_failure : "nothing to verify: " + output.error().message},
+      {"effect", node.kind == NodeKind::verify ? "none" : "done"},
+      {"claims", std::move(claims)}};
   if (!answered) {
-    error["code"] = std::string(name_of(end.output.error().code));
-    if (!end.output.error().hint.empty()) error["hint"] = end.output.error().hint;
+    error["code"] = std::string(name_of(output.error().code));
+    if (!output.error().hint.empty()) error["hint"] = output.error().hint;
   }
   if (!diagnostic.empty()) error["diagnostic"] = diagnostic;
   attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::move(error));

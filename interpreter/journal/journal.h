@@ -96,6 +96,9 @@ struct Owner {
   std::string boot_id;
   int64_t pid = 0;
   int64_t started = 0;  // the process' start time in clock ticks since boot
+  // The boot clock at the `now` that it comes with. On one boot leases are judged by it, so that a step of the wall
+  // clock ends none; 0: not known, and the wall clock tells.
+  Duration boot{0};
 };
 
 struct NewRun {
@@ -223,7 +226,7 @@ class Journal {
   // All of the names or none, in one transaction under the fence; those that the run holds already count as taken. The
   // events (`lock_taken`, `lock_taken_over`) are in the journal when it answers `stored`: read them. A lock is taken
   // over only from a running run whose owner is gone; that run is then fenced off, whatever becomes of its owner.
-  // `busy` names the holder. A run that ends gives its locks back with the commit that ends it.
+  // `busy` names the holder, `full` took none. A run that ends gives its locks back with the commit that ends it.
   [[nodiscard]] virtual Result<CommitAnswer> take_locks(const Lease& lease, const std::vector<std::string>& names,
                                                         const Owner& owner, Timestamp now) = 0;
   // Takes a lock away by a person's word, recorded with the run that held it. `busy` while a process carries that run
@@ -243,6 +246,8 @@ class Journal {
   // Every chain and the ledger with its signatures; or one run's.
   [[nodiscard]] virtual Result<VerifyReport> verify(const std::string& run = {}) = 0;
   [[nodiscard]] virtual std::string instance() const = 0;  // the store's identity
+  // What a person should look at soon, though everything still works: a log that grows. Nothing: all is well.
+  [[nodiscard]] virtual std::optional<std::string> alarm() { return std::nullopt; }
   // Told of each head that was signed at a gate, a takeover or an end, after it was stored.
   virtual void on_head(std::function<void(const SignedHead&)>) {}
 };

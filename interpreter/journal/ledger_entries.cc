@@ -21,7 +21,9 @@ Result<SignedHead> add_ledger_entry(SqliteStore& store, const SigningKey& key, L
   std::string before = ledger_start(store.instance());
   {
     StoreStatement last = store.prepare("SELECT n, hash FROM ledger ORDER BY n DESC LIMIT 1");
-    if (last.step() == SQLITE_ROW) {
+    int code = last.step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return pass(store.error("reading the ledger"));
+    if (code == SQLITE_ROW) {
       entry.n = last.number(0);
       before = last.text(1);
     }

@@ -33,6 +33,18 @@ int64_t start_time(int64_t pid) {
   return at == std::string::npos ? 0 : std::strtoll(stat.c_str() + at + 1, nullptr, 10);
 }
 
+constexpr std::string_view offset_mark = "muster-clock-1\n";
+constexpr size_t offset_bytes = 64;
+
+// One read or write of a fixed length: half a note cannot be met with.
+std::optional<Duration> read_offset(int fd) {
+  char bytes[offset_bytes];
+  if (::pread(fd, bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) return std::nullopt;
+  std::string_view text(bytes, sizeof bytes);
+  if (text.substr(0, offset_mark.size()) != offset_mark) return std::nullopt;
+  return Duration{std::strtoll(std::string(text.substr(offset_mark.size())).c_str(), nullptr, 10)};
+}
+
 std::string lock_path(const std::string& store, const std::string& id) {
   std::string name = id;
   for (char& c : name)
@@ -81,6 +93,26 @@ bool OwnerLock::is_shared() const {
   while (::flock(fd_.get(), LOCK_SH) != 0 && errno == EINTR) {
   }
   return !alone;
+}
+
+std::optional<Duration> OwnerLock::clock_offset() const { return read_offset(fd_.get()); }
+
+void OwnerLock::note_clock_offset(std::optional<Duration> offset) {
+  if (!offset) {
+    [[maybe_unused]] int cut = ::ftruncate(fd_.get(), 0);
+    return;
+  }
+  std::string text = std::string(offset_mark) + std::to_string(offset->us) + "\n";
+  text.resize(offset_bytes, '\n');
+  // It is an aid: where it cannot be written, the wall clock tells.
+  if (::pwrite(fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    [[maybe_unused]] int cut = ::ftruncate(fd_.get(), 0);
+  }
+}
+
+std::optional<Duration> clock_offset_of(const std::string& store, const std::string& owner_id) {
+  UniqueFd fd(::open(lock_path(store, owner_id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  return fd ? read_offset(fd.get()) : std::nullopt;
 }
 
 bool is_dead(const std::string& store, const Owner& owner, const Owner& ours) {

@@ -24,6 +24,9 @@ class OwnerLock {
   ~OwnerLock();
   // Whether another journal of this process holds it too. Only under the store's lock: for a moment it is not held.
   [[nodiscard]] bool is_shared() const;
+  // What the wall clock was ahead of the boot clock when this owner's leases were last written. Only inside a write.
+  [[nodiscard]] std::optional<Duration> clock_offset() const;
+  void note_clock_offset(std::optional<Duration> offset);
   void owns_nothing() { owns_nothing_ = true; }
   void owns_something() { owns_nothing_ = false; }
 
@@ -36,6 +39,8 @@ class OwnerLock {
 // Certainly gone: another boot; a free flock; or no lock file, and no such process any more. A held flock is alive even
 // where its process cannot be seen: it may live in another container.
 [[nodiscard]] bool is_dead(const std::string& store, const Owner& owner, const Owner& ours);
+// The offset that an owner noted; nothing: it did not, or is gone.
+[[nodiscard]] std::optional<Duration> clock_offset_of(const std::string& store, const std::string& owner_id);
 // Takes away what a dead owner left.
 void remove_owner_lock(const std::string& store, const std::string& owner_id);
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "interpreter/base/json.h"
 #include "interpreter/journal/chain.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr int64_t log_limit_pages = 1024;  // 4 MB
 // A log this short is read faster than it is checkpointed: a short run leaves its own to the next.
+// The two clocks drift apart by microseconds all the time; only a step counts.
+constexpr Duration clock_step = Duration::seconds(1);
 constexpr int64_t log_worth_emptying_pages = 64;
 
 tl::unexpected<Error> no_run(const std::string& run) {
@@ -39,7 +42,7 @@ Result<Lease> SqliteJournal::create(const NewRun& run, std::vector<Event> first,
   if (!ready) return pass(ready.error());
   Lease lease{run.id, 1, 1, first_link(run)};
   std::vector<Event> events = chained(lease, std::move(first));
-  Result<void> done = store_->write([&]() -> Result<void> {
+  Result<void> done = write_lease(owner, run.created_at, [&]() -> Result<void> {
     StoreStatement row = store_->prepare(
         "INSERT INTO run(id, playbook, version, graph_digest, inputs, starter, parent, created_at, owner, epoch, "
         "next_seq, head, state, "
@@ -81,7 +84,7 @@ Result<Lease> SqliteJournal::own(const std::string& run, const Owner& owner, con
   signed_.reset();
   Lease lease;
   std::string state, gone;
-  Result<void> done = store_->write([&]() -> Result<void> {
+  Result<void> done = write_lease(owner, now, [&]() -> Result<void> {
     std::string before;
     Timestamp expires;
     {
@@ -159,7 +162,9 @@ Result<CommitAnswer> SqliteJournal::commit_once(Lease& lease, const Commit& comm
       if (fence.step() != SQLITE_DONE) return pass(store_->error("moving the run's head"));
     }
     if (store_->changed_rows() != 1) {
-      answer = fence_answer(lease);
+      Result<CommitAnswer> fenced = fence_answer(lease);
+      if (!fenced) return pass(fenced.error());
+      answer = *fenced;
       return fail(ErrorCode::busy, "fenced");  // only rolls back: the answer tells
     }
     Result<void> written = insert_events(lease.run, events);
@@ -219,7 +224,7 @@ Result<void> SqliteJournal::say(const std::string& run, const Event& event) {
 
 Result<bool> SqliteJournal::renew(const Lease& lease, const Owner& owner, Timestamp now) {
   bool held = false;
-  Result<void> done = store_->write([&]() -> Result<void> {
+  Result<void> done = write_lease(owner, now, [&]() -> Result<void> {
     StoreStatement row = store_->prepare("UPDATE run SET expires_at = ? WHERE id = ? AND epoch = ? AND owner = ?");
     row.bind(1, (now + lease_length).us).bind(2, lease.run).bind(3, lease.epoch).bind(4, owner.id);
     if (row.step() != SQLITE_DONE) return pass(store_->error("renewing the lease"));
@@ -257,9 +262,11 @@ Result<void> SqliteJournal::insert_events(const std::string& run, const std::vec
   return {};
 }
 
-CommitAnswer SqliteJournal::fence_answer(const Lease& lease) {
+Result<CommitAnswer> SqliteJournal::fence_answer(const Lease& lease) {
   StoreStatement row = store_->prepare("SELECT epoch FROM run WHERE id = ?");
-  bool mine = row.bind(1, lease.run).step() == SQLITE_ROW && row.number(0) == lease.epoch;
+  int code = row.bind(1, lease.run).step();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return pass(store_->error("reading the run"));
+  bool mine = code == SQLITE_ROW && row.number(0) == lease.epoch;
   return mine ? CommitAnswer::stale : CommitAnswer::lost;
 }
 
@@ -375,7 +382,7 @@ Result<bool> SqliteJournal::forget_owner(const std::string& id) {
 
 Result<void> SqliteJournal::must_be_free(const std::string& run, const std::string& holder, Timestamp expires,
                                          const Owner& ours, Timestamp now) {
-  if (expires < now) return {};
+  if (has_lapsed(holder, expires, ours, now)) return {};
   OwnerStanding standing = standing_of(holder, ours);
   if (holder == ours.id) {
     // This process, through this journal or one that is gone; or through another that may still be running it.
@@ -399,6 +406,59 @@ SqliteJournal::OwnerStanding SqliteJournal::standing_of(const std::string& id, c
   std::string pid = std::to_string(other.pid);
   return {is_dead(store_->path(), other, ours),
           "process " + pid + " on " + other.host + " (`" + other.host + ":" + pid + "`)"};
+}
+
+// By the boot clock where the holder runs on this boot of this host and told its clocks; else by the wall clock.
+bool SqliteJournal::has_lapsed(const std::string& holder, Timestamp expires, const Owner& ours, Timestamp now) {
+  if (ours.boot.us > 0) {
+    std::string host, boot_id;
+    {
+      StoreStatement row = store_->prepare("SELECT host, boot_id FROM owner WHERE id = ?");
+      if (row.bind(1, holder).step() == SQLITE_ROW) {
+        host = row.text(0);
+        boot_id = row.text(1);
+      }
+    }
+    std::optional<Duration> offset;
+    if (host == ours.host && boot_id == ours.boot_id) offset = clock_offset_of(store_->path(), holder);
+    if (offset) return expires.us - offset->us < ours.boot.us;
+  }
+  return expires < now;
+}
+
+// A write that sets the end of a lease. Where the wall clock has stepped since the owner's last one, its other leases
+// step with it, so that what is left of them stays.
+Result<void> SqliteJournal::write_lease(const Owner& owner, Timestamp now, const std::function<Result<void>()>& body) {
+  auto lock = owners_.find(owner.id);
+  if (owner.boot.us == 0 || lock == owners_.end()) return store_->write(body);
+  std::optional<Duration> noted;
+  bool wrote = false;
+  Result<void> done = store_->write([&]() -> Result<void> {
+    noted = lock->second.clock_offset();
+    Duration offset{now.us - owner.boot.us};
+    Duration by{noted ? offset.us - noted->us : 0};
+    if (noted && std::llabs(by.us) < clock_step.us) return body();
+    wrote = true;
+    lock->second.note_clock_offset(offset);
+    Result<void> moved = noted ? move_leases(owner, by) : Result<void>();
+    return moved ? body() : moved;
+  });
+  if (!done && wrote) lock->second.note_clock_offset(noted);
+  return done;
+}
+
+Result<void> SqliteJournal::move_leases(const Owner& owner, Duration by) {
+  StoreStatement rows = store_->prepare("UPDATE run SET expires_at = expires_at + ? WHERE owner = ?");
+  if (rows.bind(1, by.us).bind(2, owner.id).step() != SQLITE_DONE) return pass(store_->error("moving the leases"));
+  return {};
+}
+
+std::optional<std::string> SqliteJournal::alarm() {
+  int64_t pages = store_->wal_pages();
+  if (pages < store_->log_alarm_pages()) return std::nullopt;
+  return "the store's log `" + store_->path() + "-wal` has grown to " + std::to_string(pages >> 8) +
+         " MB, because a program has been reading an old state of it for long; `fuser " + store_->path() +
+         "-shm` tells which";
 }
 
 void SqliteJournal::hold(const std::string& run, const Owner& owner, std::string state) {

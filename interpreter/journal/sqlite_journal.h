@@ -42,6 +42,7 @@ class SqliteJournal final : public Journal {
   Result<bool> changed() override;
   Result<VerifyReport> verify(const std::string& run) override;
   std::string instance() const override { return store_->instance(); }
+  std::optional<std::string> alarm() override;
   void on_head(std::function<void(const SignedHead&)> tell) override { on_head_ = std::move(tell); }
 
  private:
@@ -67,10 +68,13 @@ class SqliteJournal final : public Journal {
     std::string who;
   };
   OwnerStanding standing_of(const std::string& owner, const Owner& ours);
+  bool has_lapsed(const std::string& holder, Timestamp expires, const Owner& ours, Timestamp now);
+  Result<void> write_lease(const Owner& owner, Timestamp now, const std::function<Result<void>()>& body);
+  Result<void> move_leases(const Owner& owner, Duration by);
   Result<std::optional<LockRow>> lock_row(const std::string& name, const Owner& ours, Timestamp now);
   void judge(LockRow& lock, Timestamp expires, const Owner& ours, Timestamp now);
   Result<void> take_from(const LockRow& lock, Map why, Timestamp now);
-  CommitAnswer fence_answer(const Lease& lease);
+  Result<CommitAnswer> fence_answer(const Lease& lease);
   void note_head(const Lease& after);
 
   void hand_out_head();

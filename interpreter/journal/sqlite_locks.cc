@@ -46,7 +46,7 @@ tl::unexpected<Error> held_by(const LockRow& lock) {
 // them with its owner.
 void SqliteJournal::judge(LockRow& lock, Timestamp expires, const Owner& ours, Timestamp now) {
   OwnerStanding owner = lock.owner.empty() ? OwnerStanding{} : standing_of(lock.owner, ours);
-  bool expired = !lock.owner.empty() && expires < now;
+  bool expired = !lock.owner.empty() && has_lapsed(lock.owner, expires, ours, now);
   bool alive = !lock.owner.empty() && !owner.gone && !expired;
   if (has_ended(lock.state)) {
     lock.stale = true;
@@ -147,8 +147,9 @@ Result<CommitAnswer> SqliteJournal::take_locks(const Lease& lease, const std::ve
     Lease next = lease;
     {
       StoreStatement row = store_->prepare("SELECT epoch, next_seq, head FROM run WHERE id = ?");
-      bool there = row.bind(1, lease.run).step() == SQLITE_ROW;
-      if (!there || row.number(0) != lease.epoch)
+      int code = row.bind(1, lease.run).step();
+      if (code != SQLITE_ROW && code != SQLITE_DONE) return pass(store_->error("reading the run"));
+      if (code == SQLITE_DONE || row.number(0) != lease.epoch)
         answer = CommitAnswer::lost;
       else if (row.number(1) != lease.next_seq)
         answer = CommitAnswer::stale;
@@ -189,6 +190,8 @@ Result<CommitAnswer> SqliteJournal::take_locks(const Lease& lease, const std::ve
   });
   if (answer == CommitAnswer::lost) let_go(lease.run);
   if (answer != CommitAnswer::stored) return answer;
+  // Names are no word of what has happened: the reserve is not for them.
+  if (!done && store_->was_full()) return CommitAnswer::full;
   if (!done) return pass(done.error());
   tidy_log(false);
   return CommitAnswer::stored;

@@ -86,8 +86,9 @@ Result<RunRecord> SqliteJournal::read(const std::string& run, int64_t since) {
   std::optional<HeadNote> note = since == 0 ? store_->noted() : std::nullopt;
   Result<void> done = store_->read([&]() -> Result<void> {
     if (note && note->run == run) {
-      if (std::optional<std::string> missing = store_->missing_since(note))
-        return fail(ErrorCode::corrupt, *missing, "put the `-wal` file of `" + store_->path() + "` back");
+      Result<std::optional<std::string>> missing = store_->missing_since(note);
+      if (!missing) return pass(missing.error());
+      if (*missing) return fail(ErrorCode::corrupt, **missing, "put the `-wal` file of `" + store_->path() + "` back");
     }
     Result<RunRow> row = row_of(run);
     if (!row) return pass(row.error());
@@ -191,9 +192,11 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
         report.findings.push_back({id, 0, "this run is missing: the ledger knows it"});
       }
     }
-    if (note && (run.empty() || run == note->run))
-      if (std::optional<std::string> missing = store_->missing_since(note))
-        report.findings.push_back({note->run, note->seq, *missing});
+    if (note && (run.empty() || run == note->run)) {
+      Result<std::optional<std::string>> missing = store_->missing_since(note);
+      if (!missing) return pass(missing.error());
+      if (*missing) report.findings.push_back({note->run, note->seq, **missing});
+    }
     if (!run.empty()) return {};
     Result<void> files = verify_files(report);
     if (!files) return files;

@@ -28,7 +28,8 @@ StoreStatement::~StoreStatement() {
   sqlite3_clear_bindings(raw_);
 }
 StoreStatement& StoreStatement::bind(int at, std::string_view text) {
-  sqlite3_bind_text64(raw_, at, text.data() ? text.data() : "", text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  int code = sqlite3_bind_text64(raw_, at, text.data() ? text.data() : "", text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  if (code != SQLITE_OK && unbound_ == SQLITE_OK) unbound_ = code;
   return *this;
 }
 StoreStatement& StoreStatement::bind(int at, int64_t number) {
@@ -40,7 +41,10 @@ StoreStatement& StoreStatement::bind(int at, std::optional<Timestamp> time) {
   sqlite3_bind_null(raw_, at);
   return *this;
 }
-int StoreStatement::step() { return raw_ ? sqlite3_step(raw_) : SQLITE_ERROR; }
+int StoreStatement::step() {
+  if (!raw_) return SQLITE_ERROR;
+  return unbound_ == SQLITE_OK ? sqlite3_step(raw_) : unbound_;
+}
 std::string StoreStatement::text(int column) const {
   const void* bytes = sqlite3_column_blob(raw_, column);
   return std::string(static_cast<const char*>(bytes),
@@ -56,10 +60,13 @@ SqliteStore::~SqliteStore() {
 
 Error SqliteStore::error(const std::string& doing) const {
   int code = error_code();
+  // SQLite forgets that a value could not be bound when the next one could.
+  if (code == SQLITE_OK) code = SQLITE_NOMEM;
+  bool said = db_ && error_code() != SQLITE_OK;
   Error error;
   error.code = ErrorCode::storage;
   error.message =
-      "the store `" + path_ + "` failed (" + doing + "): " + (db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+      "the store `" + path_ + "` failed (" + doing + "): " + (said ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
   error.cause = sqlite3_errstr(code);
   if (has_no_room()) {
     error.message = "the disk of the store `" + path_ + "` is full (" + doing + ")";
@@ -116,24 +123,33 @@ StoreStatement SqliteStore::prepare(const char* sql) {
   return StoreStatement(raw);
 }
 
-bool SqliteStore::was_pruned(const std::string& run, int64_t seq) {
+Result<bool> SqliteStore::was_pruned(const std::string& run, int64_t seq) {
   StoreStatement entry = prepare("SELECT 1 FROM ledger WHERE kind = 'pruned' AND run = ? AND run_seq >= ? LIMIT 1");
-  return entry.bind(1, run).bind(2, seq).step() == SQLITE_ROW;
+  int code = entry.bind(1, run).bind(2, seq).step();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return pass(error("reading the ledger"));
+  return code == SQLITE_ROW;
 }
 
-std::optional<std::string> SqliteStore::missing_since(const std::optional<HeadNote>& note) {
-  if (!note) return std::nullopt;
+Result<std::optional<std::string>> SqliteStore::missing_since(const std::optional<HeadNote>& note) {
+  if (!note) return std::optional<std::string>();
   int64_t next = 1;
   {
     StoreStatement row = prepare("SELECT next_seq FROM run WHERE id = ?");
-    if (row.bind(1, note->run).step() == SQLITE_ROW) next = row.number(0);
+    int code = row.bind(1, note->run).step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return pass(error("reading the run"));
+    if (code == SQLITE_ROW) next = row.number(0);
   }
   std::string found;
   if (note->seq < next) {
     StoreStatement event = prepare("SELECT hash FROM event WHERE run = ? AND seq = ?");
-    if (event.bind(1, note->run).bind(2, note->seq).step() == SQLITE_ROW) found = event.text(0);
+    int code = event.bind(1, note->run).bind(2, note->seq).step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return pass(error("reading an event"));
+    if (code == SQLITE_ROW) found = event.text(0);
   }
-  if (found == note->hash || (next == 1 && was_pruned(note->run, note->seq))) return std::nullopt;
+  if (found == note->hash) return std::optional<std::string>();
+  Result<bool> pruned = next == 1 ? was_pruned(note->run, note->seq) : Result<bool>(false);
+  if (!pruned) return pass(pruned.error());
+  if (*pruned) return std::optional<std::string>();
   if (note->seq < next)
     return "event " + std::to_string(note->seq) + " of run " + note->run + " is not the one that was written last";
   int64_t lost = note->seq - next + 1;
@@ -149,8 +165,11 @@ Result<void> SqliteStore::transact(const std::function<Result<void>()>& body) {
   }
   Result<void> done;
   if (!note_checked_) {
-    if (std::optional<std::string> missing = missing_since(lock_.noted())) {
-      done = fail(ErrorCode::corrupt, *missing + " (`" + path_ + "`)",
+    Result<std::optional<std::string>> missing = missing_since(lock_.noted());
+    if (!missing) {
+      done = pass(missing.error());
+    } else if (*missing) {
+      done = fail(ErrorCode::corrupt, **missing + " (`" + path_ + "`)",
                   "put its `-wal` file back; of a copy that was restored on purpose, remove `" + path_ + ".lock`");
     } else {
       note_checked_ = true;

@@ -34,6 +34,7 @@ struct OpenOptions {
   bool synchronous = true;                     // false: a test's control that must lose data
   std::chrono::milliseconds patience{10'000};  // with whoever else writes
   int64_t reserve = reserve_size;              // bytes
+  int64_t log_alarm_pages = 16'384;            // 64 MB: nothing but a reader lets the log grow so far
   const StoreVersions* versions = &store_versions();
 };
 
@@ -47,19 +48,21 @@ enum class LogAfter { kept, emptied };
 class StoreStatement {
  public:
   explicit StoreStatement(sqlite3_stmt* raw) : raw_(raw) {}
-  StoreStatement(StoreStatement&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+  StoreStatement(StoreStatement&& other) noexcept
+      : raw_(std::exchange(other.raw_, nullptr)), unbound_(other.unbound_) {}
   StoreStatement& operator=(StoreStatement&&) = delete;
   ~StoreStatement();
   StoreStatement& bind(int at, std::string_view text);
   StoreStatement& bind(int at, int64_t number);
   StoreStatement& bind(int at, std::optional<Timestamp> time);  // nothing: NULL
-  int step();                                                   // SQLite's code
+  int step();  // SQLite's code; what could not be bound, for want of memory, is not stepped without it
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] int64_t number(int column) const;
   [[nodiscard]] bool is_null(int column) const;
 
  private:
   sqlite3_stmt* raw_;
+  int unbound_ = 0;  // SQLite's code for the first value that could not be bound
 };
 
 class SqliteStore {
@@ -83,13 +86,14 @@ class SqliteStore {
   [[nodiscard]] std::optional<HeadNote> noted() const { return lock_.noted(); }
   // Why the store is older than the last note; nothing: it is not. Inside write() or read(), with a note read before
   // it.
-  [[nodiscard]] std::optional<std::string> missing_since(const std::optional<HeadNote>& note);
+  [[nodiscard]] Result<std::optional<std::string>> missing_since(const std::optional<HeadNote>& note);
   // One state of it, page by page, into an empty database.
   [[nodiscard]] Result<void> copy_to(sqlite3* copy);
   // From now on the store is another one, with this key; the ledger's entry says so.
   [[nodiscard]] Result<SignedHead> adopt(const SigningKey& key, Timestamp now);
   void checkpoint(LogAfter after);  // a busy one is left to the next
   [[nodiscard]] int64_t wal_pages() const { return wal_pages_; }
+  [[nodiscard]] int64_t log_alarm_pages() const { return log_alarm_pages_; }
   [[nodiscard]] Error error(const std::string& doing) const;  // from SQLite's last error
   [[nodiscard]] int error_code() const;                       // extended
   [[nodiscard]] int64_t changed_rows() const;                 // of the last statement
@@ -99,11 +103,15 @@ class SqliteStore {
 
  private:
   SqliteStore(std::string path, StoreLock lock, const OpenOptions& options)
-      : path_(std::move(path)), lock_(std::move(lock)), reserve_(path_, options.reserve), patience_(options.patience) {}
+      : path_(std::move(path)),
+        lock_(std::move(lock)),
+        reserve_(path_, options.reserve),
+        patience_(options.patience),
+        log_alarm_pages_(options.log_alarm_pages) {}
   [[nodiscard]] Result<void> connect(const OpenOptions& options);
   [[nodiscard]] Result<void> recognise(const OpenOptions& options);
   [[nodiscard]] bool has_no_room() const;
-  [[nodiscard]] bool was_pruned(const std::string& run, int64_t seq);
+  [[nodiscard]] Result<bool> was_pruned(const std::string& run, int64_t seq);
   [[nodiscard]] Result<void> transact(const std::function<Result<void>()>& body);
 
   std::string path_, instance_, public_key_;
@@ -111,6 +119,7 @@ class SqliteStore {
   StoreLock lock_;
   StoreReserve reserve_;
   std::chrono::milliseconds patience_;
+  int64_t log_alarm_pages_;
   std::vector<std::pair<const char*, sqlite3_stmt*>> statements_;
   std::optional<HeadNote> next_note_;
   bool note_checked_ = false;

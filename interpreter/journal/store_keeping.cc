@@ -70,7 +70,9 @@ Result<std::optional<SignedHead>> prune_run(SqliteStore& store, const SigningKey
   Result<void> done = store.write([&]() -> Result<void> {
     {
       StoreStatement child = store.prepare("SELECT 1 FROM run WHERE parent = ? LIMIT 1");
-      if (child.bind(1, run.told.id).step() == SQLITE_ROW) return {};
+      int code = child.bind(1, run.told.id).step();
+      if (code == SQLITE_ROW) return {};
+      if (code != SQLITE_DONE) return pass(store.error("looking for runs that try it again"));
     }
     Result<void> removed = remove_run(store, run.told.id);
     if (!removed) return removed;

@@ -147,7 +147,7 @@ std::optional<std::string> told(const Event& event, const Map& body) {
       return "audit: " + text_of(body, "event") + (fields.empty() ? "" : " " + print_json(Value(std::move(fields))));
     }
     case EventKind::clock_stepped:
-      return "the clock was set back";
+      return "the wall clock was set: " + text_of(body, "by");
     case EventKind::lock_taken_over:
       return "took over the lock `" + text_of(body, "name") + "` from run " + text_of(body, "from") + ": " +
              text_of(body, "standing");

@@ -22,6 +22,7 @@ tl::unexpected<Error> unusable(const std::string& what, int number) {
   error.code = ErrorCode::storage;
   error.message = what + ": " + system_word(number);
   error.cause = system_word(number);
+  error.hint = hint_of_limit(number);
   return pass(std::move(error));
 }
 
@@ -66,7 +67,7 @@ Result<std::unique_ptr<ChildrenHelper>> ChildrenHelper::start(const std::string&
   posix_spawnattr_destroy(&attributes);
   if (code != 0) {
     Error error = unusable("the helper for children, `" + program + "`, cannot be started", code).value();
-    error.hint = "it is installed beside muster";
+    if (error.hint.empty()) error.hint = "it is installed beside muster";
     return pass(std::move(error));
   }
   return std::unique_ptr<ChildrenHelper>(new ChildrenHelper(pid, std::move(ours)));
@@ -105,7 +106,7 @@ Result<children::Ended> ChildrenHelper::wait_for(uint64_t id) {
       ended_.erase(found);
       return ended;
     }
-    if (!unfit_.empty()) return fail(ErrorCode::storage, "the helper for children cannot work: " + unfit_);
+    if (unfit_ != 0) return unusable("the helper for children cannot work", unfit_);
     if (gone_)
       return fail(ErrorCode::in_doubt, "the helper for children was killed while the command ran", {},
                   Certainty::maybe);
@@ -137,7 +138,7 @@ void ChildrenHelper::receive() {
   while (inbox_.next(word, body)) {
     children::Ended ended;
     if (word == children::Word::ended && children::decode(body, ended)) ended_[ended.id] = std::move(ended);
-    if (word == children::Word::unfit) unfit_ = children::Reader(body).text();
+    if (word == children::Word::unfit) unfit_ = static_cast<int>(children::Reader(body).number());
   }
 }
 
@@ -149,7 +150,7 @@ void ChildrenHelper::forget(uint64_t id) {
 
 bool ChildrenHelper::is_gone() {
   std::lock_guard lock(mutex_);
-  return gone_ || !unfit_.empty();
+  return gone_ || unfit_ != 0;
 }
 
 bool ChildrenHelper::send(children::Word word, const std::string& body) {

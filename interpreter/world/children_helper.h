@@ -52,7 +52,7 @@ class ChildrenHelper {
   uint64_t last_id_ = 0;
   bool reading_ = false;  // somebody reads the socket, without the mutex
   bool gone_ = false;
-  std::string unfit_;  // why it could not work
+  int unfit_ = 0;  // why it could not work: an errno
 };
 
 }  // namespace muster

@@ -98,6 +98,7 @@ tl::unexpected<Error> not_started(const std::string& program, const children::En
     error.message += "the interpreter was killed before";
   } else {
     error.message += std::string(stages[static_cast<size_t>(ended.stage)]) + word;
+    error.hint = hint_of_limit(static_cast<int>(ended.code));
     if (ended.code == ENOEXEC) error.hint = "a script needs a first line like `#!/bin/sh`";
   }
   error.cause = std::move(word);

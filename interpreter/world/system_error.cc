@@ -40,6 +40,21 @@ std::string system_word(int number) {
   return words ? words : "error " + std::to_string(number);
 }
 
+std::string hint_of_limit(int number) {
+  switch (number) {
+    case EAGAIN:
+      return "no more processes may be started: `ulimit -u`, or `pids.max` of the cgroup";
+    case EMFILE:
+      return "no more files may be open: `ulimit -n`";
+    case ENFILE:
+      return "no more files may be open on this host: `sysctl fs.file-max`";
+    case ENOMEM:
+      return "there is not enough memory";
+    default:
+      return {};
+  }
+}
+
 tl::unexpected<Error> system_error(int number, std::string_view doing, std::string_view path, Certainty effect) {
   Error error;
   error.code = code_of(number);

@@ -17,5 +17,7 @@ namespace muster {
                                                  Certainty effect = Certainty::no_effect);
 // The system's word for an errno, in English whatever the locale.
 [[nodiscard]] std::string system_word(int number);
+// Which limit to raise, of what only a limit refuses; else nothing.
+[[nodiscard]] std::string hint_of_limit(int number);
 
 }  // namespace muster

@@ -64,7 +64,10 @@ class BreakingJournal final : public Journal {
   }
   Result<CommitAnswer> take_locks(const Lease& lease, const std::vector<std::string>& names, const Owner& owner,
                                   Timestamp now) override {
-    return write([&] { return inner_->take_locks(lease, names, owner, now); });
+    return write([&]() -> Result<CommitAnswer> {
+      if (!has_room()) return CommitAnswer::full;
+      return inner_->take_locks(lease, names, owner, now);
+    });
   }
   Result<void> break_lock(const std::string& name, const std::string& person, const std::string& reason,
                           const Owner& ours, Timestamp now) override {

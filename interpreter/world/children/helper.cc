@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -50,9 +49,7 @@ bool Helper::prepare() {
 
 int Helper::run() {
   if (!prepare()) {
-    Writer why;
-    why.text(std::strerror(errno));
-    tell(interpreter_, Word::unfit, why.take());
+    tell(interpreter_, Word::unfit, encode(static_cast<uint64_t>(errno)));
     return 1;
   }
   auto is_needed = [&] {

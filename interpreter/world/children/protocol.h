@@ -23,7 +23,7 @@ enum class Word : uint64_t {
   ended,      // from the helper: Ended
   running,    // from the helper: an id
   unknown,    // from the helper
-  unfit,      // from the helper: a text; it cannot work and has started nothing
+  unfit,      // from the helper: an errno; it cannot work and has started nothing
 };
 
 struct Start {

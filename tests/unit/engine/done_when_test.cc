@@ -191,6 +191,82 @@ phases:
   EXPECT_EQ(sim.deeds, (Deeds{"there", "one", "make", "there", "undo"}));
 }
 
+TEST_F(DoneWhenRun, OfAGroupThatIsLeftOutKeepsNobodyWaitingWhoNeedsAStepInIt) {
+  for (const char* condition : {"done_when: {look: {name: there}, that: result.value}", "when: \"false\""}) {
+    SCOPED_TRACE(condition);
+    there = true;
+    sim.deeds.clear();
+    ASSERT_TRUE(sim.load(std::string(R"(muster: 1
+playbook: p
+phases:
+  - id: first
+    steps:
+      - id: g
+        )") + condition + R"(
+        steps:
+          - {id: inner, do: {name: inner}}
+          - id: deep
+            steps: [{id: innermost, do: {name: innermost}}]
+  - id: second
+    steps:
+      - {id: after, do: {name: after}, needs: [inner, innermost]}
+)")) << sim.diagnostics;
+    Result<Ending> ending = sim.run();
+    ASSERT_TRUE(ending.has_value()) << ending.error().message;
+    EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+    EXPECT_EQ(sim.deeds.back(), "after");
+  }
+}
+
+TEST_F(DoneWhenRun, OfAStepThatWasNotReachedInARescuedGroupKeepsBackWhoNeedsIt) {
+  sim.script["broken"] = [](const StepInput&) -> Result<StepOutput> { return fail(ErrorCode::failed, "broken"); };
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: p
+phases:
+  - id: first
+    steps:
+      - id: g
+        steps:
+          - {id: broken, do: {name: broken}}
+          - {id: inner, do: {name: inner}}
+        rescue:
+          - {do: {name: rescue}}
+  - id: second
+    steps:
+      - {id: after, do: {name: after}, needs: [inner]}
+)")) << sim.diagnostics;
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 1) << ending->reason;
+  EXPECT_EQ(sim.deeds, (Deeds{"broken", "rescue"}));
+  EXPECT_EQ(sim.state("second/after"), "not_reached");
+}
+
+TEST_F(DoneWhenRun, LeavesWhatItSaidBeforeAnotherAttemptInTheJournal) {
+  ASSERT_TRUE(load("        retry: {attempts: 3, delay: 1s}\n")) << sim.diagnostics;
+  sim.script["make"] = [this](const StepInput& input) -> Result<StepOutput> {
+    if (input.attempt < 3) return fail(ErrorCode::timeout, "nobody answered in time", {}, Certainty::maybe);
+    there = true;
+    return StepOutput{};
+  };
+  EXPECT_EQ(sim.run()->exit_code, 0);
+  std::vector<std::string> said;
+  Result<RunRecord> record = sim.journal->read(sim.run_id);
+  ASSERT_TRUE(record.has_value()) << record.error().message;
+  for (const Event& event : record->events)
+    if (event.kind == EventKind::evaluated && event.body.find("before_retry") != std::string::npos) {
+      said.push_back(std::to_string(event.attempt) + " " + event.body);
+    }
+  ASSERT_EQ(said.size(), 2u) << "once for each attempt that followed";
+  EXPECT_NE(said[0].find("1 "), std::string::npos);
+  EXPECT_NE(said[0].find("\"missing\""), std::string::npos) << said[0];
+  EXPECT_NE(said[0].find("does not hold"), std::string::npos) << said[0];
+  Result<RunHistory> history = replay(record->events);
+  ASSERT_TRUE(history.has_value());
+  EXPECT_EQ(history->find(OpId{"only/made"})->state, StepState::succeeded);
+  EXPECT_FALSE(history->find(OpId{"only/made"})->refuted);
+}
+
 TEST_F(DoneWhenRun, IsAskedAgainByAResumeThatFindsOnlyTheOutcome) {
   ASSERT_TRUE(load("      - {id: next, do: {name: next}, idempotent: true}\n")) << sim.diagnostics;
   sim.script["there"] = [this](const StepInput&) -> Result<StepOutput> {

@@ -272,6 +272,26 @@ TEST(Locks, OfAResumedRunAreStillItsOwn) {
             1);
 }
 
+// No room for the names: the run is put down like at any other commit, and begins once there is some.
+TEST(Locks, ThatTheDiskHasNoRoomForParkTheRunUntilThereIs) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(playbook("[host, database]"))) << sim.diagnostics;
+  sim.journal->full_after(0);
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 75);
+  EXPECT_EQ(ending->state, RunState::waiting);
+  EXPECT_NE(ending->reason.find("the disk of the store is full"), std::string::npos) << ending->reason;
+  EXPECT_TRUE(sim.deeds.empty());
+  EXPECT_TRUE(held(sim).empty());
+  EXPECT_TRUE(sim.journal->read(sim.run_id)->row.owner.empty()) << "it was given back";
+  sim.journal->full_after(-1);
+  ending = sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(sim.deeds, (Deeds{"a", "always"}));
+}
+
 // A process that slept between its commit and what it starts must look again who has the run.
 TEST(Ownership, IsAskedForAgainBeforeAnEffectThatComesAfterTheLease) {
   Simulation sim;
@@ -290,6 +310,52 @@ TEST(Ownership, IsAskedForAgainBeforeAnEffectThatComesAfterTheLease) {
   EXPECT_EQ(ending.error().code, ErrorCode::busy);
   EXPECT_TRUE(slept);
   EXPECT_TRUE(sim.deeds.empty());
+}
+
+// The wall clock jumps; the boot clock tells that no time has passed.
+TEST(Clock, ThatIsSetForwardEndsNoLeaseOfALivingOwnerAndIsRecorded) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(playbook("[host]", "      - {id: a, wait: {for: 30m}}\n"))) << sim.diagnostics;
+  int ticks = 0;
+  std::vector<ErrorCode> tries;
+  sim.executor.on_tick = [&] {
+    if (++ticks == 20) {
+      sim.clock.set_back(Duration::seconds(-600));
+      Owner other = this_owner();
+      other.id = "other";
+      other.boot = sim.clock.boot();
+      std::unique_ptr<Journal> second = open_journal(sim.folder.path() + "/muster.db", false).value();
+      Result<Lease> lease = second->own(sim.engine->run(), other, "bob", sim.clock.now());
+      tries.push_back(lease ? ErrorCode::not_found : lease.error().code);
+      EXPECT_FALSE(second->locks(other, sim.clock.now())->at(0).stale);
+    }
+  };
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(tries, std::vector<ErrorCode>{ErrorCode::busy});
+  EXPECT_EQ(std::count(sim.events.begin(), sim.events.end(), "clock_stepped playbook"), 1);
+}
+
+TEST(Clock, ThatIsSetBackKeepsNoRunOfAnOwnerThatIsNotHeardOf) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(playbook("[]", "      - {id: a, wait: {for: 30m}}\n"))) << sim.diagnostics;
+  int ticks = 0;
+  bool taken = false;
+  sim.executor.on_tick = [&] {
+    if (++ticks != 20) return;
+    sim.clock.advance(Duration::seconds(16));  // as when this process was stopped
+    sim.clock.set_back(Duration::seconds(3600));
+    Owner other = this_owner();
+    other.id = "other";
+    other.boot = sim.clock.boot();
+    std::unique_ptr<Journal> second = open_journal(sim.folder.path() + "/muster.db", false).value();
+    taken = second->own(sim.engine->run(), other, "bob", sim.clock.now()).has_value();
+  };
+  Result<Ending> ending = sim.run();
+  EXPECT_TRUE(taken);
+  ASSERT_FALSE(ending.has_value());
+  EXPECT_EQ(ending.error().code, ErrorCode::busy);
 }
 
 }  // namespace

@@ -248,5 +248,36 @@ TEST(TheLog, StaysBoundedInALongRunAndAfterAReaderThatHeldItUp) {
   EXPECT_EQ(log_size(), 0) << "the last to leave empties it";
 }
 
+// What a reader of an old state costs is told once it is much.
+TEST(TheLog, RaisesAnAlarmWhenAReaderLetsItGrowPastItsLimit) {
+  QuickDirectory folder;
+  std::string path = folder.path() + "/muster.db";
+  OpenOptions options;
+  options.log_alarm_pages = 2048;
+  std::unique_ptr<Journal> journal = open_store(path, options);
+  Result<Lease> lease = journal->create(new_run(run_id), first_events(), owner_named("ann"));
+  ASSERT_TRUE(lease.has_value()) << message_of(lease);
+  auto write = [&](int from, int to) {
+    for (int i = from; i < to; ++i)
+      ASSERT_EQ(journal->commit(*lease, turn(i)).value_or(CommitAnswer::lost), CommitAnswer::stored);
+  };
+  write(1, 1500);
+  EXPECT_FALSE(journal->alarm()) << "however long a run is";
+  {
+    sqlite3* raw = nullptr;
+    ASSERT_EQ(sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
+    Handle<sqlite3, &sqlite3_close_v2> reader(raw);
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    ASSERT_EQ(sqlite3_exec(raw, "BEGIN; SELECT count(*) FROM event", nullptr, nullptr, nullptr), SQLITE_OK);
+    write(1500, 2400);
+    std::optional<std::string> alarm = journal->alarm();
+    ASSERT_TRUE(alarm.has_value());
+    EXPECT_NE(alarm->find(path + "-wal` has grown to "), std::string::npos) << *alarm;
+    EXPECT_NE(alarm->find("fuser"), std::string::npos) << *alarm;
+  }
+  write(2400, 4500);
+  EXPECT_FALSE(journal->alarm()) << "the reader has gone, and the log began anew";
+}
+
 }  // namespace
 }  // namespace muster::journal_world

@@ -219,6 +219,34 @@ TEST_F(Ownership, HasOneWinnerInEachOfTwoHundredRacesOfProcesses) {
         << "race " << i;
 }
 
+// The wall clock of the whole host is set; on this boot the other clock tells how long nobody was heard of.
+TEST_F(Ownership, EndsByTheBootClockWhateverTheWallClockIsSetTo) {
+  std::unique_ptr<Journal> journal = open_store(path), second = open_store(path);
+  Owner ann = owner_named("ann"), bob = owner_named("bob");
+  ann.boot = Duration::seconds(1000);
+  Result<Lease> lease = journal->create(new_run(run), first_events(), ann);
+  ASSERT_TRUE(lease.has_value()) << message_of(lease);
+  const std::string also = "b1b2c3d4e5f60718";
+  ASSERT_TRUE(journal->create(new_run(also), first_events(), ann).has_value());
+  auto takes = [&](const std::string& which, int boot, Timestamp wall) {
+    bob.boot = Duration::seconds(boot);
+    Result<Lease> taken = second->own(which, bob, "bob", wall);
+    if (taken) EXPECT_TRUE(second->commit(*taken, release()).has_value());
+    return taken.has_value();
+  };
+  const Timestamp later = start + Duration::seconds(365 * 86'400);
+  EXPECT_FALSE(takes(run, 1014, later)) << "fourteen seconds have passed";
+  // It renews the one, and the step is on record with it: what is left of its other lease stays the same.
+  ann.boot = Duration::seconds(1010);
+  ASSERT_TRUE(journal->renew(*lease, ann, later).value_or(false));
+  EXPECT_FALSE(takes(run, 1024, later + Duration::seconds(14)));
+  EXPECT_FALSE(takes(also, 1014, later + Duration::seconds(4)));
+  EXPECT_TRUE(takes(also, 1016, later + Duration::seconds(6)));
+  // Set back, it ends no later for that.
+  EXPECT_FALSE(takes(run, 1024, start));
+  EXPECT_TRUE(takes(run, 1026, start));
+}
+
 // One run that two processes resume at the same moment, a thousand times: one goes on, the other is told who has it.
 TEST_F(Ownership, OfOneRunIsNeverHeldByTwoProcessesThatResumeItAThousandTimes) {
   constexpr int times = 1000;
