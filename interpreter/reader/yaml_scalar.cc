@@ -261,4 +261,21 @@ ScalarPlace place_scalar(std::string_view source, uint32_t begin, std::string_vi
   return alignment.plain();
 }
 
+std::string with_whole_escapes(std::string_view text) {
+  if (text.find('\x85') == std::string_view::npos && text.find('\xA0') == std::string_view::npos) return {};
+  std::string out;
+  bool is_mended = false;
+  for (size_t i = 0; i < text.size();) {
+    auto lead = static_cast<unsigned char>(text[i]);
+    if (lead == 0x85 || lead == 0xA0) {  // where a character begins these two come from escapes only
+      out += '\xC2';
+      is_mended = true;
+    }
+    size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+    out += text.substr(i, length);
+    i += length;
+  }
+  return is_mended ? out : std::string();
+}
+
 }  // namespace muster

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,10 @@ struct ScalarPlace {
 
 // Whether the quote that opens at `begin` is closed. The library takes a text that goes on to the end of the file.
 [[nodiscard]] bool is_closed_quote(std::string_view source, uint32_t begin);
+
+// The library writes `\N` and `\_` of double-quoted text as one byte, which is no UTF-8: here they are whole. Empty:
+// there was nothing to mend.
+[[nodiscard]] std::string with_whole_escapes(std::string_view text);
 
 // The first byte of a node's content behind its anchor and tag.
 [[nodiscard]] uint32_t skip_properties(std::string_view source, uint32_t at);

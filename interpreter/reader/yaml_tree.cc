@@ -95,10 +95,13 @@ class YamlEvents final : public YAML::EventHandler {
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& value) override {
+                const std::string& written) override {
     uint32_t at = check_properties(mark, tag, anchor);
     YamlNode& node = make(YamlNode::Kind::scalar, at);
     node.refused = at != position(mark) && tagged_;
+    std::string mended;
+    if (tree_.source_[std::min<size_t>(at, tree_.source_.size() - 1)] == '"') mended = with_whole_escapes(written);
+    const std::string& value = mended.empty() ? written : mended;
     ScalarPlace place = place_scalar(tree_.source_, at, value);
     bool quoted = place.style == YamlNode::Style::single_quoted || place.style == YamlNode::Style::double_quoted;
     if (quoted && !place.exact && !is_closed_quote(tree_.source_, at)) {

@@ -115,6 +115,13 @@ TEST(YamlTree, PlacesTextInDoubleQuotesBehindEscapes) {
   EXPECT_EQ(p.place("a", "end"), p.source().find("end\""));
 }
 
+TEST(YamlTree, KeepsEscapesOfWideCharactersWhole) {
+  Parsed parsed("a: \"1 \\N 2 \\_ 3 \\x85 4 \u00e0 5\"\n");
+  EXPECT_EQ(parsed.tree->text(parsed.value("a")), "1 \xC2\x85 2 \xC2\xA0 3 \xC2\x85 4 \xC3\xA0 5");
+  EXPECT_EQ(parsed.behind("a", "2"), "2");
+  EXPECT_EQ(parsed.behind("a", "5"), "5");
+}
+
 TEST(YamlTree, PlacesTextInLiteralScalars) {
   Parsed p("a: |2-\n    indented\n  plain\n\n  last\nb: |\n\n   first\n  # no comment\nc: x\n");
   EXPECT_EQ(p.tree->text(p.value("a")), "  indented\nplain\n\nlast");
