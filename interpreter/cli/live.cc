@@ -21,7 +21,7 @@ Map body_of(const Event& event) {
   return decoded && decoded->is<Map>() ? *decoded->find<Map>() : Map{};
 }
 
-std::string with_reason(std::string text, const Map& body) {
+std::string with_reason(const std::string& text, const Map& body) {
   std::string reason = text_of(body, "reason");
   return reason.empty() ? text : text + ": " + safe_line(reason);
 }

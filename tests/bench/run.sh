@@ -4,4 +4,11 @@
 #   tests/bench/run.sh [PAIRS]      default: 41
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-exec python3 "$root/tests/bench/processes.py" "$root/build/release" "${1:-41}"
+# Reading, checking and planning beside the YAML library's events alone: at most 1.5 times, and in proportion.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for steps in 10000 100000; do
+  python3 "$root/tests/bench/steps.py" $steps > "$folder/steps.muster.yaml"
+  echo "$steps steps: $("$root/build/release/muster-reading" "$folder/steps.muster.yaml" 5)"
+done
+python3 "$root/tests/bench/processes.py" "$root/build/release" "${1:-41}"
