@@ -4,11 +4,13 @@
 #include <set>
 #include <unordered_map>
 
+#include "interpreter/checker/called_playbooks.h"
 #include "interpreter/checker/calls.h"
 #include "interpreter/checker/names.h"
 #include "interpreter/checker/outline.h"
 #include "interpreter/checker/reachability.h"
 #include "interpreter/checker/references.h"
+#include "interpreter/checker/requirements.h"
 #include "interpreter/checker/secrets.h"
 #include "interpreter/checker/types.h"
 #include "interpreter/language/enough.h"
@@ -27,12 +29,18 @@ struct Effects {
   bool any_step = false;
 };
 
+// What was found of playbooks that are called: each is checked once.
+using CheckedCalls = std::unordered_map<const Playbook*, Effects>;
+
 class Check {
  public:
-  Check(const Playbook& playbook, const std::vector<Action>& actions, const Scripts& scripts, Diagnostics& problems)
+  Check(const Playbook& playbook, const std::vector<Action>& actions, const Scripts& scripts, Diagnostics& problems,
+        CheckedCalls& called)
       : playbook_(playbook),
         actions_(actions),
+        scripts_(scripts),
         problems_(problems),
+        called_(called),
         outline_(playbook),
         references_(playbook, outline_, actions, scripts, problems),
         values_(literal_values(playbook)) {
@@ -41,7 +49,8 @@ class Check {
     step_keys_ = keys_of<Step>();
   }
 
-  void run() {
+  // `gated`: a gate stands in front of whoever calls it.
+  Effects run(bool gated) {
     check_declarations(playbook_, problems_);
     ReadScope top;
     top.before_the_run = true;
@@ -51,6 +60,15 @@ class Check {
     }
     for (const ConnectionDeclaration& connection : playbook_.connections) check_connection(connection, top);
     check_locks(top);
+    if (playbook_.required) {
+      for (const Template& command : playbook_.required->commands) references_.check(command, top);
+      for (const Template& file : playbook_.required->files) references_.check(file, top);
+      check_requires(*playbook_.required, problems_);
+    }
+    if (playbook_.max_parallel) {
+      references_.check(*playbook_.max_parallel, top);
+      at_least_one(*playbook_.max_parallel, "max_parallel");
+    }
     references_.check(playbook_.timeout, top);
     check_objectives(playbook_.objectives, top);
     if (playbook_.defaults) {
@@ -66,7 +84,7 @@ class Check {
              "write `phases:`, then `- id: ...` with `steps:` in it");
     for (const Phase& phase : playbook_.phases) {
       if (is_enough(problems_)) break;
-      merge(all, check_phase(phase, playbook_.approval.has_value()));
+      merge(all, check_phase(phase, gated || playbook_.approval.has_value()));
     }
     (void)check_steps(playbook_.rescue, in_recovery(), true);
     if (playbook_.rollback) check_rollback(*playbook_.rollback, {}, true);
@@ -77,6 +95,7 @@ class Check {
     for (const Output& output : playbook_.outputs) references_.check(output.value, end);
     check_types(playbook_, outline_, actions_, problems_);
     check_reachability(outline_, problems_);
+    return all;
   }
 
  private:
@@ -320,6 +339,8 @@ class Check {
       effects.writes = inside.writes;
       effects.any_step = inside.any_step;
     }
+    if (step.call) merge(effects, check_called(*step.call, before, gated || own_gate));
+    if (step.choose) merge(effects, check_choose(*step.choose, before, within, gated || own_gate));
     for (const ActionCall& call : step.actions) {
       const Action* action = find_action(actions_, call.action.text);
       if (!action) {
@@ -383,11 +404,72 @@ class Check {
     return effects;
   }
 
+  Effects check_called(const Call& call, const ReadScope& before, bool gated) {
+    references_.check(call.with, before);
+    if (!call.called) {
+      if (!has_errors(problems_))
+        refuse(call.at, "call-not-found", "the called playbook was not read", "check the file that calls it");
+      return {true, true};
+    }
+    check_with(call, problems_);
+    auto known = called_.find(call.called.get());
+    if (known != called_.end()) return known->second;
+    return called_[call.called.get()] = Check(*call.called, actions_, scripts_, problems_, called_).run(gated);
+  }
+
+  Effects check_choose(const Choose& choose, const ReadScope& before, Within within, bool gated) {
+    references_.check(choose.by, before);
+    if (choose.options.empty()) refuse(choose.at, "no-steps", "there is nothing to choose from", "list `options`");
+    Effects effects;
+    bool always_taken = false;
+    for (size_t i = 0; i < choose.options.size(); ++i) {
+      const Step& option = choose.options[i].step;
+      if (!option.group) {
+        refuse(place_of(option), "no-steps", "this option has no steps", "give it `steps`");
+        continue;
+      }
+      if (always_taken && !choose.by && !choose.fallback)
+        warn(place_of(option), "never-chosen",
+             path_of(option) + " is never chosen: " + path_of(choose.options[i - 1].step) + " has no `when`",
+             "put the option without `when` last");
+      always_taken = always_taken || !option.when;
+      Within inside = within;
+      inside.error = inside.error || (choose.fallback && i > 0);
+      merge(effects, check_option(option, inside, within, gated));
+    }
+    return effects;
+  }
+
+  // `asking`: how its `when` is read; `within`: its steps.
+  Effects check_option(const Step& option, Within asking, Within within, bool gated) {
+    const uint32_t node = outline_.node_of(option);
+    ReadScope scope;
+    scope.node = node;
+    scope.error = asking.error;
+    references_.check(option.when, scope);
+    scope.error = within.error;
+    references_.check(option.title, scope);
+    references_.check(option.timeout, scope);
+    const bool own_gate = option.approval.has_value();
+    Effects effects = check_group(*option.group, node, within, gated || own_gate);
+    if (own_gate) check_gate(*option.approval, scope, effects, "the option");
+    if (option.rollback && option.rollback->automatic)
+      refuse(option.rollback->at, "no-rollback", "`auto` takes an action that can undo itself, and an option has none",
+             "list the steps that undo it");
+    if (option.rollback) check_rollback(*option.rollback, within, gated || own_gate);
+    scope.own_result = true;
+    check_outputs(option.outputs, scope);
+    return effects;
+  }
+
   void check_body_count(const Step& step) {
     std::vector<std::pair<std::string, Span>> bodies;
     for (const ActionCall& call : step.actions)
       if (find_action(actions_, call.action.text)) bodies.emplace_back(call.action.text, call.action.at);
-    if (step.group) bodies.emplace_back("steps", place_of(step));
+    if (step.call) bodies.emplace_back("call", step.call->at);
+    if (step.choose) bodies.emplace_back("choose", step.choose->at);
+    if (step.group && (!step.group->steps.empty() || (!step.call && !step.choose)))
+      bodies.emplace_back("steps", place_of(step));
     if (step.set) bodies.emplace_back("set", step.set->at);
     if (step.fail) bodies.emplace_back("fail", step.fail->at);
     if (step.wait) bodies.emplace_back("wait", step.wait->at);
@@ -406,7 +488,7 @@ class Check {
 
   void check_unknown_action(const ActionCall& call, const Step& step) {
     const std::string& name = call.action.text;
-    bool has_other = step.group || step.set || step.fail || step.wait || step.audit;
+    bool has_other = step.call || step.choose || step.group || step.set || step.fail || step.wait || step.audit;
     for (const ActionCall& other : step.actions) has_other = has_other || find_action(actions_, other.action.text);
     std::vector<std::string_view> all = action_names_;
     all.insert(all.end(), step_keys_.begin(), step_keys_.end());
@@ -558,7 +640,9 @@ class Check {
 
   const Playbook& playbook_;
   const std::vector<Action>& actions_;
+  const Scripts& scripts_;
   Diagnostics& problems_;
+  CheckedCalls& called_;
   Outline outline_;
   References references_;
   ArgumentValues values_;
@@ -570,7 +654,9 @@ class Check {
 
 std::optional<CheckedPlaybook> check(Playbook playbook, const std::vector<Action>& actions, Diagnostics& problems,
                                      const Scripts* scripts) {
-  Check(playbook, actions, scripts ? *scripts : no_scripts(), problems).run();
+  CheckedCalls called;
+  (void)Check(playbook, actions, scripts ? *scripts : no_scripts(), problems, called).run(false);
+  check_locks_of_calls(playbook, problems);
   tell_no_more(problems);
   if (has_errors(problems)) return std::nullopt;
   return CheckedPlaybook(std::move(playbook));

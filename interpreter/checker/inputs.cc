@@ -276,6 +276,14 @@ void check_input(const Input& input, Diagnostics& problems) {
   }
 }
 
+std::optional<std::string> wrong_input(const Input& input, const Argument& value) {
+  std::optional<Value> written = written_value(value);
+  if (!written) return std::nullopt;
+  auto typed = typed_input(*written, input);
+  if (typed) return std::nullopt;
+  return typed.error();
+}
+
 std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagnostics& problems) {
   Map bound;
   bool good = true;

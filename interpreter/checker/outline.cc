@@ -15,6 +15,7 @@ Outline::Outline(const Playbook& playbook) {
     node.parent = root;
     node.list_index = list;
     node.place = static_cast<uint32_t>(lists_[list].size());
+    if (playbook.parallel) node.chain = node.place;
     uint32_t index = add(std::move(node));  // phases are barriers: one chain
     lists_[list].push_back(index);
     add_group(index, phase.group);
@@ -61,7 +62,26 @@ void Outline::add_steps(uint32_t parent, const std::vector<Step>& steps, ListOf 
     uint32_t index = add(std::move(node));
     lists_[list_index].push_back(index);
     if (step.group) add_group(index, *step.group);
+    if (step.choose) add_options(index, *step.choose);
     if (step.rollback) add_steps(index, step.rollback->steps, ListOf::rollback, false);
+    nodes_[index].last = static_cast<uint32_t>(nodes_.size() - 1);
+  }
+}
+
+// Options do not wait for each other: one of them runs, or one after another has failed.
+void Outline::add_options(uint32_t parent, const Choose& choose) {
+  uint32_t list_index = static_cast<uint32_t>(lists_.size());
+  lists_.emplace_back();
+  for (const Option& option : choose.options) {
+    OutlineNode node;
+    node.step = &option.step;
+    node.parent = parent;
+    node.list_index = list_index;
+    node.place = node.chain = static_cast<uint32_t>(lists_[list_index].size());
+    uint32_t index = add(std::move(node));
+    lists_[list_index].push_back(index);
+    if (option.step.group) add_group(index, *option.step.group);
+    if (option.step.rollback) add_steps(index, option.step.rollback->steps, ListOf::rollback, false);
     nodes_[index].last = static_cast<uint32_t>(nodes_.size() - 1);
   }
 }
@@ -156,7 +176,7 @@ std::vector<uint32_t> Outline::cycle() const {
       return list;
     }
     if (at != 0) list.push_back(nodes_[at].list == ListOf::rollback ? node.parent * 2 + 1 : node.parent * 2);
-    if (node.place > 0 && (!node.step || (!node.step->needs && node.chain != node.place)))
+    if (node.place > 0 && node.chain != node.place && (!node.step || !node.step->needs))
       list.push_back(lists_[node.list_index][node.place - 1] * 2 + 1);
     for (uint32_t need : node.needs) list.push_back(need * 2 + 1);
     return list;

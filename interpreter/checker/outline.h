@@ -54,6 +54,7 @@ class Outline {
   uint32_t add(OutlineNode node);
   void add_steps(uint32_t parent, const std::vector<Step>& steps, ListOf list, bool parallel);
   void add_group(uint32_t node, const Group& group);
+  void add_options(uint32_t parent, const Choose& choose);
   void resolve_needs();
   [[nodiscard]] std::optional<uint32_t> place_in(uint32_t list_index, uint32_t parent, uint32_t node) const;
 

@@ -64,7 +64,7 @@ class OwnExpressions {
     } else if constexpr (std::is_same_v<M, Entry> || std::is_same_v<M, Output>) {
       see(member.value);
     } else if constexpr (std::is_same_v<M, std::vector<Step>> || std::is_same_v<M, std::vector<Phase>> ||
-                         std::is_same_v<M, Rollback>) {
+                         std::is_same_v<M, std::vector<Option>> || std::is_same_v<M, Rollback>) {
       // Steps of their own.
     } else if constexpr (requires(M m) { describe(m, *this); }) {
       in(member);

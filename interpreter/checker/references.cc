@@ -193,8 +193,10 @@ void References::check(const Read& read, const ReadScope& scope) {
              !help.empty() || list.empty() ? help : "it has " + list);
     }
   } else if (root == "error") {
-    if (scope.error) return check_field(read, names(error_fields), "error");
-    refuse(read.at, "name-not-here", "`error` can be read in `rescue`, `always` and `retry.when` only", "");
+    if (scope.error || in_recovery(scope.node)) return check_field(read, names(error_fields), "error");
+    refuse(read.at, "name-not-here",
+           "`error` can be read in `rescue`, `always`, `retry.when` and the `when` of an option behind a first one",
+           "");
   } else {
     std::vector<std::string_view> known = names(root_names);
     known.insert(known.end(), helpers.begin(), helpers.end());
@@ -215,6 +217,13 @@ void References::check_function(const Read& read) {
   if (help.empty() && read.path.size() == 2)
     help = "functions behind a dot are those of the Lua files under `extensions`";
   refuse(read.at, "unknown-function", "no function is called " + quoted(name), help);
+}
+
+// Whether a failure has brought it there, or may have.
+bool References::in_recovery(uint32_t node) const {
+  for (; node != 0; node = outline_.nodes()[node].parent)
+    if (outline_.nodes()[node].list == ListOf::rescue || outline_.nodes()[node].list == ListOf::always) return true;
+  return false;
 }
 
 void References::check_secret(const Read& read) {
@@ -292,6 +301,15 @@ ResultShape References::shape_of(const Step& step) const {
     shape = shape_of(step.actions[0]);
   } else if (step.actions.size() > 1) {
     shape.known = false;
+  } else if (step.call) {
+    shape.known = step.call->called != nullptr;
+    if (shape.known)
+      for (const Output& output : step.call->called->outputs) shape.fields.push_back(output.name.text);
+  } else if (step.choose) {
+    shape.fields.push_back("chosen");
+    for (const Option& option : step.choose->options)
+      for (const Output& output : option.step.outputs)
+        if (!contains(shape.fields, output.name.text)) shape.fields.push_back(output.name.text);
   } else if (step.set) {
     for (const Entry& entry : step.set->values) shape.fields.push_back(entry.key.text);
   } else if (!step.group && step.verify && step.verify->probes.size() == 1) {

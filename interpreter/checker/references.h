@@ -58,6 +58,7 @@ class References {
   void check_step(const Read& read, const ReadScope& scope);
   void check_secret(const Read& read);
   void check_function(const Read& read);
+  [[nodiscard]] bool in_recovery(uint32_t node) const;
   void check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner,
                    size_t piece = 1);
   void refuse(Span at, std::string code, std::string message, std::string help = {});

@@ -7,6 +7,7 @@
 #include "interpreter/base/digest.h"
 #include "interpreter/cli/command.h"
 #include "interpreter/reader/reader.h"
+#include "interpreter/reader/calls.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -58,7 +59,7 @@ Result<Verdict> judge(const std::string& path, const std::vector<Action>& action
   Verdict out;
   std::string digest = sha256_hex(*bytes);
   out.files.add({path, std::move(*bytes), digest});
-  std::optional<Playbook> playbook = read_playbook(out.files, 0, out.problems);
+  std::optional<Playbook> playbook = read_with_calls(out.files, 0, sources_beside(path), out.problems);
   if (playbook) (void)check(std::move(*playbook), actions, out.problems).has_value();
   return out;
 }

@@ -8,6 +8,7 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/reader/reader.h"
+#include "interpreter/reader/calls.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -26,8 +27,8 @@ std::string home(const Invocation& invocation, const char* xdg, const char* fall
   return (home_folder.empty() ? "." : home_folder) + "/" + fallback;
 }
 
-std::shared_ptr<const StepGraph> graph_of(SourceFiles& files, Diagnostics& problems) {
-  std::optional<Playbook> playbook = read_playbook(files, 0, problems);
+std::shared_ptr<const StepGraph> graph_of(SourceFiles& files, const OpenSource& open, Diagnostics& problems) {
+  std::optional<Playbook> playbook = read_with_calls(files, 0, open, problems);
   std::optional<CheckedPlaybook> checked;
   if (playbook) checked = check(std::move(*playbook), builtin_actions(), problems);
   if (!checked || has_errors(problems)) return nullptr;
@@ -134,7 +135,7 @@ Result<Loaded> load_playbook(const Invocation& invocation, const std::string& pa
   std::string digest = sha256_hex(*bytes);
   loaded.files.add({path, std::move(*bytes), digest});
   Diagnostics problems;
-  loaded.graph = graph_of(loaded.files, problems);
+  loaded.graph = graph_of(loaded.files, sources_beside(path), problems);
   if (!problems.empty()) tell(render_all(problems, loaded.files, invocation.terminal.colour));
   return loaded;
 }
@@ -159,7 +160,7 @@ Result<OpenRun> open_run(Journal& journal, const std::string& id) {
     out.loaded.files.add({text_of(*file, "path"), std::move(*bytes), digest});
   }
   Diagnostics problems;
-  out.loaded.graph = graph_of(out.loaded.files, problems);
+  out.loaded.graph = graph_of(out.loaded.files, no_more_sources(), problems);
   return out;
 }
 

@@ -5,9 +5,6 @@
 
 namespace muster {
 
-namespace {
-
-// A child that keeps its group from succeeding.
 bool counts_as_failed(const OpRecord& record) {
   switch (record.state) {
     case StepState::failed:
@@ -20,8 +17,6 @@ bool counts_as_failed(const OpRecord& record) {
       return false;
   }
 }
-
-}  // namespace
 
 std::pair<RunState, std::string> Engine::Loop::ending_now() {
   const Node& root = parts_.graph->root();
@@ -55,6 +50,10 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
 }
 
 const OpRecord* Engine::Loop::failed_child(const Node& node) {
+  if (node.kind == NodeKind::choose) {
+    const Node* option = chosen_option(node);
+    return option && counts_as_failed(record(*option)) ? &record(*option) : nullptr;
+  }
   const OpRecord* first = nullptr;
   for (NodeId id : node.body) {
     const OpRecord& child = record(parts_.graph->at(id));
@@ -71,9 +70,28 @@ const OpRecord* Engine::Loop::failed_child(const Node& node) {
 bool Engine::Loop::group_failed(const Node& node) {
   const OpRecord& own = record(node);
   if (own.timed_out || own.refuted) return true;
+  if (node.kind == NodeKind::choose) return failed_child(node) != nullptr;
   for (NodeId id : node.body)
     if (counts_as_failed(record(parts_.graph->at(id)))) return true;
   return false;
+}
+
+bool Engine::Loop::is_complete(const Node& group) {
+  if (group.kind == NodeKind::choose) {
+    const Node* option = chosen_option(group);
+    return option && has_ended(*option);
+  }
+  return std::all_of(group.body.begin(), group.body.end(), [&](NodeId id) { return has_ended(parts_.graph->at(id)); });
+}
+
+int64_t Engine::Loop::most_at_once(const Node& group) {
+  const std::optional<IntegerText>* limit = nullptr;
+  if (group.step && group.step->group) limit = &group.step->group->max_parallel;
+  if (group.phase) limit = &group.phase->group.max_parallel;
+  if (group.kind == NodeKind::playbook || group.kind == NodeKind::called)
+    limit = &parts_.graph->playbook_of(group).max_parallel;
+  if (!limit || !*limit) return 0;
+  return std::max<int64_t>(integer_of(group, **limit).value_or(1), 1);
 }
 
 bool Engine::Loop::needs_hold(const Node& node, bool& never) {
@@ -158,15 +176,23 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
   bool active = false;
   bool blocked = false;
   bool stop = context.stop || group_failed(node);
+  auto has_begun = [&](const Node& child) {
+    const OpRecord& op = record(child);
+    return op.state != StepState::pending || op.attempt > 0 || run_of(child).in_flight || run_of(child).previewing;
+  };
+  const int64_t limit = most_at_once(node);
+  int64_t at_once = 0;  // who waits at a gate takes nobody's place
+  for (size_t i = run.first_open; limit > 0 && i < node.body.size(); ++i) {
+    const Node& child = parts_.graph->at(node.body[i]);
+    if (!has_ended(child) && has_begun(child) && record(child).gate.state != GateState::open) ++at_once;
+  }
   for (size_t i = run.first_open; i < node.body.size(); ++i) {
     const Node& child = parts_.graph->at(node.body[i]);
     if (has_ended(child)) {
       if (i == run.first_open) ++run.first_open;
       continue;
     }
-    OpRecord& op = record(child);
-    bool begun =
-        op.state != StepState::pending || op.attempt > 0 || run_of(child).in_flight || run_of(child).previewing;
+    bool begun = has_begun(child);
     if (!begun) {
       bool never = false;
       if (!needs_hold(child, never)) {
@@ -175,7 +201,7 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
               Map{{"state", "not_reached"}, {"reason", "a step that it needs failed"}});
           continue;
         }
-        if (!stop && child.needs.empty() == false && node.kind != NodeKind::playbook && !child.step->needs) {
+        if (!stop && child.needs.empty() == false && child.step && !child.step->needs) {
           // Its turn comes after the one above it: nothing below can be ready through file order alone.
           bool explicit_below = false;
           for (size_t j = i + 1; j < node.body.size() && !explicit_below; ++j)
@@ -185,12 +211,14 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
         }
         continue;
       }
-      if (stop) continue;
+      if (stop || (limit > 0 && at_once >= limit)) continue;
+      ++at_once;
     }
     Status status = advance(child, Context{stop, context.ending});
     if (has_ended(child)) {
       if (i == run.first_open) ++run.first_open;
       stop = context.stop || group_failed(node);
+      --at_once;
       continue;
     }
     active = active || status == Status::active;
@@ -225,7 +253,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
       std::optional<Status> before = prelude(node, context);
       if (before) return *before;
     }
-    if (!has_ended(node) && !rejected_) add(EventKind::evaluated, node.op, 0, Map{{"entered", true}});
+    if (!has_ended(node) && !rejected_ && !enter(node)) return Status::ended;
     if (is_root && rejected_) {
       // The playbook's own gate said no: there is nothing to undo, only to end.
       Status always = advance_list(node.always, Context{false, true});
@@ -237,11 +265,10 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
   check_group_timeout(node);
   Context inside = context;
   inside.stop = context.stop || op.timed_out;
-  Status body = advance_body(node, inside);
+  Status body = node.kind == NodeKind::choose ? advance_choice(node, inside) : advance_body(node, inside);
   if (body != Status::ended) return body;
 
-  bool complete = true;  // every child has its state
-  for (NodeId id : node.body) complete = complete && has_ended(parts_.graph->at(id));
+  const bool complete = is_complete(node);
   // Who cancels and wants all undone means it, though the last step may have ended in the meantime.
   bool undo_all = is_root && history_.cancel && history_.cancel->rollback;
   bool failed = group_failed(node) || !complete || undo_all;
@@ -251,6 +278,8 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
   bool now_only = history_.cancel && history_.cancel->now && !context.ending;
   StepState state = StepState::succeeded;
   if (failed) {
+    // Asked again: a gate within may have said no just now.
+    by_person = !context.ending && (history_.cancel.has_value() || rejected_);
     bool run_over = by_person || run_timed_out() || told_to_end;
     state = (history_.cancel && !context.ending) ? StepState::cancelled : StepState::failed;
     bool rescued = false;
@@ -285,14 +314,17 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
 
 void Engine::Loop::end_group(const Node& node, StepState state) {
   Map body;
+  if (node.kind == NodeKind::choose) pass_over_options(node);
   if (state == StepState::succeeded || state == StepState::recovered) {
     Map error;
-    std::optional<Map> outputs = outputs_of_node(node, nullptr, error);
+    Map within = result_within(node);
+    std::optional<Map> outputs = outputs_of_node(node, &within, error);
     if (!outputs) {
       state = StepState::failed;
       body["error"] = std::move(error);
-    } else if (!outputs->empty()) {
-      body["result"] = std::move(*outputs);
+    } else {
+      for (auto& [name, value] : *outputs) within[name] = std::move(value);
+      if (!within.empty()) body["result"] = std::move(within);
     }
   } else {
     const OpRecord* child = failed_child(node);

@@ -46,6 +46,7 @@ struct StartRequest {
   bool detached = false;            // started with --detach: whoever carries it on parks at the next gate, too
   std::string from = {};            // the step at which it begins again; empty: at the beginning
   std::vector<Event> carried = {};  // what stays done before that step: see retrying.h
+  bool break_glass = false;         // it begins outside of its window, too
 };
 
 // Watches a run: the terminal. Called on the loop's thread; must not block.

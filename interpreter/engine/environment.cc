@@ -29,20 +29,22 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
   const std::string& root = path[0];
   if (root == "steps") return step(path);
   if (root == "inputs") {
-    if (path.size() < 2) return keep(Value(inputs_), 1);
-    const Value* value = member(inputs_, path[1]);
+    if (!inputs_) return tl::unexpected("the inputs of the called playbook are not known: " + inputs_unknown_);
+    if (path.size() < 2) return keep(Value(*inputs_), 1);
+    const Value* value = member(*inputs_, path[1]);
     if (!value) return keep(Value(), 2);  // an optional input that was not given
     return Found{value, 2};
   }
   if (root == "secrets") {
     if (path.size() < 2 || !secrets_) return tl::unexpected(std::string("`secrets` is read by a secret's name"));
     if (secrets_by_name_) return keep(Value(Secret(path[1], "")), 2);
-    tl::expected<const Value*, std::string> secret = secrets_->find(path[1]);
+    tl::expected<const Value*, std::string> secret = secrets_->find(secret_prefix_ + path[1]);
     if (!secret) return tl::unexpected(secret.error());
     return Found{*secret, 2};
   }
   if (root == "result" || root == "error") {
     const Map* map = root == "result" ? result_ : error_;
+    if (!map && root == "error" && may_lack_error_) return keep(Value(), path.size());
     if (!map) return tl::unexpected("`" + root + "` has no value here");
     if (path.size() < 2) return keep(Value(*map), 1);
     const Value* value = member(*map, path[1]);
@@ -76,7 +78,7 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
 
 tl::expected<bool, std::string> RunEnvironment::has_secret(const std::string& name) const {
   if (!secrets_) return Environment::has_secret(name);
-  return secrets_->has(name);
+  return secrets_->has(secret_prefix_ + name);
 }
 
 tl::expected<Value, std::string> RunEnvironment::call(const std::string& function,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -30,13 +31,29 @@ class RunEnvironment final : public Environment {
   // `node`: whose expression is read; it sees the names of its own playbook. `inputs`: that playbook's.
   RunEnvironment(const StepGraph& graph, const Node& node, const RunHistory& history, const Map& inputs, RunFacts facts,
                  Timestamp now)
-      : graph_(graph), node_(node), history_(history), inputs_(inputs), facts_(std::move(facts)), now_(now) {}
+      : graph_(graph), node_(node), history_(history), inputs_(&inputs), facts_(std::move(facts)), now_(now) {}
 
   // `result` and `error`, where they stand.
   void set_result(const Map* result) { result_ = result; }
   void set_error(const Map* error) { error_ = error; }
   void set_scripts(const Scripts* scripts) { scripts_ = scripts; }
-  void set_secrets(const OpenedSecrets* secrets) { secrets_ = secrets; }
+  // Where a failure may have been and was not: `error` is nil.
+  void set_no_error() { may_lack_error_ = true; }
+  // A called playbook that was not entered: its inputs as they would be now, or why they are not known.
+  void keep_inputs(Map inputs) {
+    own_inputs_ = std::make_shared<const Map>(std::move(inputs));
+    inputs_ = own_inputs_.get();
+  }
+  void set_inputs(const Map* inputs) { inputs_ = inputs; }
+  void set_inputs_unknown(std::string why) {
+    inputs_ = nullptr;
+    inputs_unknown_ = std::move(why);
+  }
+  // `prefix`: what stands before the names of this playbook's secrets.
+  void set_secrets(const OpenedSecrets* secrets, std::string prefix) {
+    secrets_ = secrets;
+    secret_prefix_ = std::move(prefix);
+  }
   // Each secret is there, and is worth nothing: for what is bound to a digest, where it stands as `***` anyway.
   void show_secrets_by_name() { secrets_by_name_ = true; }
 
@@ -52,13 +69,17 @@ class RunEnvironment final : public Environment {
   const StepGraph& graph_;
   const Node& node_;
   const RunHistory& history_;
-  const Map& inputs_;
+  const Map* inputs_;
+  std::shared_ptr<const Map> own_inputs_;
+  std::string inputs_unknown_;
   RunFacts facts_;
   Timestamp now_;
   const Map* result_ = nullptr;
   const Map* error_ = nullptr;
+  bool may_lack_error_ = false;
   const OpenedSecrets* secrets_ = nullptr;
   const Scripts* scripts_ = nullptr;
+  std::string secret_prefix_;
   bool secrets_by_name_ = false;
   mutable std::deque<Value> kept_;  // values made on the way; their addresses stay
 };

@@ -29,6 +29,34 @@ void collect_reads(const Argument& argument, std::vector<const Read*>& out) {
   }
 }
 
+using GuardedId = std::pair<uint32_t, std::string>;  // scope and id
+
+// Which guarded step a value has to wait for.
+struct WaitsFor {
+  const StepGraph& graph;
+  const RunHistory& history;
+  const std::set<GuardedId>& ids;
+
+  // Empty: none. Inputs of a called playbook are what its caller gives.
+  std::string step(const Read& read, const Node& reader) const {
+    if (read.path.size() < 2) return {};
+    if (read.path[0] == "steps") return ids.count({reader.scope, read.path[1]}) > 0 ? read.path[1] : std::string();
+    if (read.path[0] != "inputs" || reader.scope == 0) return {};
+    const Node& called = graph.at(graph.scopes()[reader.scope].top);
+    const OpRecord* op = history.find(called.op);
+    if (op && op->inputs) return {};
+    const Node& call = graph.at(called.parent);
+    for (const Entry& entry : call.step->call->with) {
+      if (entry.key.text != read.path[1]) continue;
+      std::vector<const Read*> reads;
+      collect_reads(entry.value, reads);
+      for (const Read* outer : reads)
+        if (std::string found = step(*outer, call); !found.empty()) return found;
+    }
+    return {};
+  }
+};
+
 }  // namespace
 
 const Node* Engine::Loop::gate_above(const Node& node) const {
@@ -44,9 +72,10 @@ const Node* Engine::Loop::gate_above(const Node& node) const {
 std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Timestamp at, SecretsAs secrets) {
   std::vector<const Node*> actions;
   collect_actions(*parts_.graph, gate, actions);
-  std::set<std::string> guarded_ids;
+  std::set<GuardedId> guarded_ids;
   for (const Node* node : actions)
-    if (node->step->id) guarded_ids.insert(node->step->id->text);
+    if (node->step->id) guarded_ids.emplace(node->scope, node->step->id->text);
+  const WaitsFor waits_for{*parts_.graph, history_, guarded_ids};
   std::vector<Guarded> out;
   for (const Node* node : actions) {
     Guarded guarded;
@@ -61,15 +90,13 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
     std::vector<const Read*> reads;
     collect_reads(call.args, reads);
     for (const Read* read : reads)
-      if (read->path.size() > 1 && read->path[0] == "steps" && guarded_ids.count(read->path[1]) > 0)
-        guarded.known_after = read->path[1];
+      if (std::string step = waits_for.step(*read, *node); !step.empty()) guarded.known_after = std::move(step);
     if (guarded.known_after.empty()) {
       RunEnvironment names = environment(*node, at);
       if (secrets == SecretsAs::names) names.show_secrets_by_name();
       if (node->step->when && node != &gate) {
-        bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(), [&](const Read& read) {
-          return read.path.size() > 1 && read.path[0] == "steps" && guarded_ids.count(read.path[1]) > 0;
-        });
+        bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(),
+                                 [&](const Read& read) { return !waits_for.step(read, *node).empty(); });
         if (!waits) {
           tl::expected<bool, Map> holds = ask(*node->step->when, names);
           guarded.skipped = holds && !*holds;

@@ -13,15 +13,17 @@ constexpr Duration look_every = Duration::milliseconds(500);
 // The names as the inputs make them; one whose `${{ }}` yields nil is left out.
 tl::expected<std::vector<std::string>, Map> Engine::Loop::lock_names() {
   std::vector<std::string> names;
-  RunEnvironment values = environment(parts_.graph->root(), now());
-  for (const Lock& lock : parts_.graph->playbook().locks.names) {
-    tl::expected<Value, Map> value = value_of(lock.name, values);
-    if (!value) return tl::unexpected(value.error());
-    if (value->is_null()) continue;
-    std::string name = to_text(*value);
-    if (name.empty())
-      return tl::unexpected(Map{{"code", "invalid"}, {"message", "a lock's name is empty"}, {"effect", "none"}});
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  for (const Scope& scope : parts_.graph->scopes()) {
+    RunEnvironment values = environment(parts_.graph->at(scope.top), now());
+    for (const Lock& lock : scope.playbook->locks.names) {
+      tl::expected<Value, Map> value = value_of(lock.name, values);
+      if (!value) return tl::unexpected(value.error());
+      if (value->is_null()) continue;
+      std::string name = to_text(*value);
+      if (name.empty())
+        return tl::unexpected(Map{{"code", "invalid"}, {"message", "a lock's name is empty"}, {"effect", "none"}});
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    }
   }
   return names;
 }
@@ -33,7 +35,10 @@ Result<Engine::Loop::Locking> Engine::Loop::take_locks() {
   bool begun = root.entered || root.gate.state != GateState::none;
   bool nothing_more_runs = history_.cancel && history_.cancel->now;
   if (locks_settled_ || history_.ended || has_ended(parts_.graph->root())) return Locking::held;
-  if (parts_.graph->playbook().locks.names.empty() || (begun && nothing_more_runs)) {
+  const std::vector<Scope>& scopes = parts_.graph->scopes();
+  bool wants_none =
+      std::all_of(scopes.begin(), scopes.end(), [](const Scope& scope) { return scope.playbook->locks.names.empty(); });
+  if (wants_none || (begun && nothing_more_runs)) {
     locks_settled_ = true;
     return Locking::held;
   }
@@ -81,7 +86,9 @@ Result<Engine::Loop::Locking> Engine::Loop::take_locks() {
 Result<Engine::Loop::Locking> Engine::Loop::wait_for_locks(const Error& busy) {
   const OpRecord& root = record(parts_.graph->root());
   bool begun = root.entered || root.gate.state != GateState::none;
-  std::optional<Duration> patience = duration_of(parts_.graph->root(), parts_.graph->playbook().locks.wait);
+  std::optional<Duration> patience;  // the longest that any of the playbooks has
+  for (const Scope& scope : parts_.graph->scopes())
+    patience = std::max(patience, duration_of(parts_.graph->at(scope.top), scope.playbook->locks.wait));
   if (patience && !root.due_at && patience->us > 0)
     add(EventKind::wait_started, root.op, 0,
         Map{{"due_at", now() + *patience}, {"reason", "lock"}, {"message", busy.message}});

@@ -50,6 +50,8 @@ Engine::Loop::~Loop() {
 
 Result<std::string> Engine::Loop::create(const StartRequest& request) {
   inputs_ = request.inputs;
+  break_glass_ = request.break_glass;
+  muster_version_ = request.version;
   const Playbook& playbook = parts_.graph->playbook();
   NewRun run;
   run.id = to_hex(parts_.world->entropy.bytes(8));
@@ -83,6 +85,7 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
                                   {"parent", request.parent},
                                   {"from", request.from},
                                   {"detached", request.detached},
+                                  {"break_glass", request.break_glass},
                                   {"self_approval_allowed", parts_.configuration->self_approval_allowed()}});
   run_ = run.id;
   lease_good_until_ = Duration{boot().us + lease_length.us};
@@ -112,6 +115,7 @@ const Owner& Engine::Loop::owner() {
 
 Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who) {
   run_ = run;
+  muster_version_ = who.version;
   // Whoever comes to a run that has ended only hears how: nothing is written behind the last event.
   Result<RunRecord> before = parts_.journal->read(run);
   if (!before) return pass(before.error());
@@ -145,6 +149,8 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
   Result<Value> inputs = decode_value(record->row.inputs);
   if (!inputs || !inputs->is<Map>()) return fail(ErrorCode::corrupt, "the inputs of run " + run + " cannot be read");
   inputs_ = *inputs->find<Map>();
+  const Value* break_glass = member(history_.created, "break_glass");
+  break_glass_ = break_glass && break_glass->is<bool>() && break_glass->get<bool>();
   for (const OpRecord* op : history_.in_order()) {
     if (op->gate.state == GateState::rejected || op->gate.state == GateState::expired) {
       rejected_ = true;
@@ -388,7 +394,7 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     next_wake_.reset();
     take_in_completions();
     Status status = Status::active;
-    if (!stopping_ && !broken_ && !full_) {
+    if (!stopping_ && !broken_ && !full_ && requirements_are_settled() && !history_.ended) {
       Result<Locking> locks = take_locks();
       if (!locks) return pass(locks.error());
       if (*locks == Locking::held && !history_.ended) {

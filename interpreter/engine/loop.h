@@ -151,6 +151,10 @@ class Engine::Loop {
   tl::unexpected<Error> taken_over();
   Result<Ending> park(int exit_code, std::string reason);
 
+  // --- requirements.cc: what must hold before the first step
+  bool requirements_are_settled();  // true: they hold, or the run has ended for them
+  void requirements_were_looked_at(std::vector<std::string> unmet);
+
   // --- locks.cc: names that are taken before the first step, and given back at the end
   enum class Locking { held, waiting };
   Result<Locking> take_locks();
@@ -159,6 +163,24 @@ class Engine::Loop {
   Result<Locking> go_without_locks(RunState state, int exit_code, Map error);
   Result<void> give_run_back();  // to whoever resumes it later
   void give_locks_back();
+
+  // --- calls.cc: playbooks within
+  const Node* called_above(const Node& node) const;  // the called playbook that it belongs to; nullptr: the run's own
+  tl::expected<Map, Map> inputs_of_call(const Node& called, Timestamp at);
+  bool enter(const Node& group);  // false: it has failed instead
+  std::string secret_prefix(const Node& node) const;
+  // Nothing: no failure has led there. nullptr: one could have, and did not.
+  std::optional<const Map*> failure_above(const Node& node);
+  Map result_within(const Node& node);  // of a call or a choice: what its result is made of
+
+  // --- choosing.cc: one of several ways
+  Status advance_choice(const Node& node, Context context);
+  const Node* chosen_option(const Node& node);  // the last one
+  bool choose_next(const Node& node, const OpRecord* failed);
+  bool choose(const Node& node, const Node& option);
+  bool cannot_choose(const Node& node, Map error);
+  bool may_fall_back(const Node& node, const Node& option, Context context);
+  void pass_over_options(const Node& node);
 
   // --- advance.cc: groups, order, conditions
   Status advance(const Node& node, Context context);
@@ -170,6 +192,8 @@ class Engine::Loop {
   const OpRecord* ended_around(const Node& node);
   void check_group_timeout(const Node& node);
   bool group_failed(const Node& node);
+  bool is_complete(const Node& group);      // every child that has a turn has its state
+  int64_t most_at_once(const Node& group);  // 0: as many as may be
   const OpRecord* failed_child(const Node& node);
   void end_group(const Node& node, StepState state);
   void end_run();
@@ -208,8 +232,8 @@ class Engine::Loop {
 
   // --- secrets.cc
   bool opens_secrets(const Node& node, Context context);  // true: they are being read, and the node waits
-  std::vector<std::string> secrets_needed_by(const Node& node);
-  std::optional<SecretSource> secret_source(const std::string& name);
+  std::vector<SecretRead> secrets_needed_by(const Node& node);
+  std::optional<SecretSource> secret_source(const Node& reader, const std::string& name);
   void redact(Result<StepOutput>& output, std::vector<OutputRecord>& streams) const;
 
   // --- doubt.cc: an intent whose outcome is not known
@@ -296,6 +320,10 @@ class Engine::Loop {
   bool alarmed_ = false;                     // what the journal is alarmed about was told
   RunState told_state_ = RunState::running;  // what the run's row says
   bool waits_for_person_ = false;
+  bool requirements_settled_ = false;
+  bool requirements_asked_ = false;
+  bool break_glass_ = false;
+  std::string muster_version_;
   bool locks_settled_ = false;
   int in_flight_ = 0;
   bool changed_ = false;   // an event was added in this pass
@@ -306,6 +334,9 @@ class Engine::Loop {
   bool rejected_ = false;  // a gate said no, or expired
   std::string rejected_reason_;
 };
+
+// A child that keeps its group from succeeding.
+[[nodiscard]] bool counts_as_failed(const OpRecord& record);
 
 // A failure as `error` shows it.
 [[nodiscard]] Map error_map(const Error& error, const std::string& step, int attempt);

@@ -9,8 +9,22 @@ RunEnvironment Engine::Loop::environment(const Node& node, Timestamp at) {
   auto [state, reason] = ending_now();
   RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
   RunEnvironment names(*parts_.graph, node, history_, inputs_, std::move(facts), at);
-  names.set_secrets(&secrets_);
   names.set_scripts(parts_.scripts);
+  names.set_secrets(&secrets_, secret_prefix(node));
+  if (const Node* called = called_above(node)) {
+    const OpRecord* op = history_.find(called->op);
+    if (op && op->inputs) {
+      names.set_inputs(&*op->inputs);
+    } else if (tl::expected<Map, Map> inputs = inputs_of_call(*called, at)) {
+      names.keep_inputs(std::move(*inputs));
+    } else {
+      names.set_inputs_unknown(text_of(inputs.error(), "message"));
+    }
+  }
+  if (std::optional<const Map*> failure = failure_above(node)) {
+    names.set_no_error();
+    names.set_error(*failure);
+  }
   return names;
 }
 

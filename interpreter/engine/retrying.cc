@@ -34,7 +34,13 @@ class Carrying {
                      [&](const Node* a, const Node* b) { return record(*a)->ended_seq < record(*b)->ended_seq; });
     std::vector<Event> out;
     for (const Node* node : kept)
-      if (record(*node)->entered) out.push_back(event(EventKind::evaluated, *node, 0, Map{{"entered", true}}));
+      if (record(*node)->entered) {
+        Map entered{{"entered", true}};
+        if (record(*node)->inputs) entered["inputs"] = *record(*node)->inputs;
+        out.push_back(event(EventKind::evaluated, *node, 0, std::move(entered)));
+        for (const std::string& option : record(*node)->chosen)
+          out.push_back(event(EventKind::evaluated, *node, 0, Map{{"chosen", option}}));
+      }
     for (const Node* node : kept) out.push_back(ending(*node));
     return out;
   }

@@ -69,6 +69,7 @@ class SecretReads {
 
   // --- nodes of their own, and what holds none
   void of(Step&) {}
+  void of(Option& option) { of(option.step.when); }  // the choice asks it
   void of(Phase&) {}
   void of(Rollback&) {}
   void of(ConnectionDeclaration&) {}  // read by the calls that name it
@@ -112,10 +113,27 @@ class SecretReads {
   const std::vector<Action>& actions_;
 };
 
-void read_below(const StepGraph& graph, const Node& node, SecretReads& reads) {
-  // The tables of fields.h hand out members to be filled; here they are only looked at.
-  if (node.step) describe(const_cast<Step&>(*node.step), reads);
-  for (NodeId id : node.body) read_below(graph, graph.at(id), reads);
+// The tables of fields.h hand out members to be filled; here they are only looked at.
+void read_of(const StepGraph& graph, const Node& node, const std::vector<Action>& actions,
+             std::vector<SecretRead>& out) {
+  SecretReads reads(graph.playbook_of(node), actions);
+  if (node.step) {
+    describe(const_cast<Step&>(*node.step), reads);
+  } else if (node.phase) {
+    describe(const_cast<Phase&>(*node.phase), reads);
+  } else {
+    describe(const_cast<Playbook&>(graph.playbook_of(node)), reads);
+  }
+  for (std::string& name : reads.names) {
+    auto is_known = [&](const SecretRead& read) { return read.name == name && read.reader->scope == node.scope; };
+    if (std::none_of(out.begin(), out.end(), is_known)) out.push_back({&node, std::move(name)});
+  }
+}
+
+void read_below(const StepGraph& graph, const Node& node, const std::vector<Action>& actions,
+                std::vector<SecretRead>& out) {
+  if (node.step) read_of(graph, node, actions, out);
+  for (NodeId id : node.body) read_below(graph, graph.at(id), actions, out);
 }
 
 }  // namespace
@@ -127,17 +145,11 @@ std::vector<std::string> secrets_read_by(const Expression& expression) {
   return names;
 }
 
-std::vector<std::string> secrets_read_by(const StepGraph& graph, const Node& node, const std::vector<Action>& actions) {
-  SecretReads reads(graph.playbook(), actions);
-  if (node.step) {
-    describe(const_cast<Step&>(*node.step), reads);
-  } else if (node.phase) {
-    describe(const_cast<Phase&>(*node.phase), reads);
-  } else {
-    describe(const_cast<Playbook&>(graph.playbook()), reads);
-  }
-  if (approval_of(graph, node)) read_below(graph, node, reads);
-  return std::move(reads.names);
+std::vector<SecretRead> secrets_read_by(const StepGraph& graph, const Node& node, const std::vector<Action>& actions) {
+  std::vector<SecretRead> reads;
+  read_of(graph, node, actions, reads);
+  if (approval_of(graph, node)) read_below(graph, node, actions, reads);
+  return reads;
 }
 
 }  // namespace muster

@@ -84,8 +84,9 @@ Map OpenedSecrets::body(Map body) const {
 // --- the loop's part
 
 bool Engine::Loop::opens_secrets(const Node& node, Context context) {
-  const Playbook& playbook = parts_.graph->playbook();
-  if (playbook.secrets.empty()) return false;
+  const std::vector<Scope>& scopes = parts_.graph->scopes();
+  if (std::all_of(scopes.begin(), scopes.end(), [](const Scope& scope) { return scope.playbook->secrets.empty(); }))
+    return false;
   NodeRun& run = run_of(node);
   const OpRecord& op = record(node);
   if (run.opening_secrets) {
@@ -104,22 +105,32 @@ bool Engine::Loop::opens_secrets(const Node& node, Context context) {
   int asked = 2 * op.attempt + (only_when ? 1 : 2);
   if (run.secrets_asked == asked) return false;  // what could not be read is told where it is used
   std::vector<SecretSource> wanted;
-  for (const std::string& name : only_when ? secrets_read_by(**when) : secrets_needed_by(node)) {
-    if (secrets_.is_open(name)) continue;
-    if (being_opened_.count(name) > 0) return true;
-    if (std::optional<SecretSource> source = secret_source(name)) wanted.push_back(std::move(*source));
+  std::vector<SecretRead> reads;
+  if (only_when) {
+    for (std::string& name : secrets_read_by(**when)) reads.push_back({&node, std::move(name)});
+  } else {
+    reads = secrets_needed_by(node);
+  }
+  for (const SecretRead& read : reads) {
+    const std::string key = secret_prefix(*read.reader) + read.name;
+    if (secrets_.is_open(key)) continue;
+    if (being_opened_.count(key) > 0) return true;
+    auto is_wanted = [&](const SecretSource& source) { return source.key == key; };
+    if (std::any_of(wanted.begin(), wanted.end(), is_wanted)) continue;
+    if (std::optional<SecretSource> source = secret_source(*read.reader, read.name))
+      wanted.push_back(std::move(*source));
   }
   run.secrets_asked = asked;
   if (wanted.empty()) return false;
   run.opening_secrets = true;
   run.stop.emplace();
-  for (const SecretSource& source : wanted) being_opened_.insert(source.name);
+  for (const SecretSource& source : wanted) being_opened_.insert(source.key);
   after_commit_.push_back([this, wanted, id = node.id, stop = run.stop->get_token()] {
     ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, wanted, id, stop] {
       auto answers = std::make_shared<std::vector<std::pair<std::string, Result<OpenedSecret>>>>();
       for (const SecretSource& source : wanted)
-        answers->emplace_back(source.name, open_secret(source, *parts_.world, stop));
+        answers->emplace_back(source.key, open_secret(source, *parts_.world, stop));
       parts_.executor->post([this, answers, id] {
         completed_.push_back([this, answers, id] {
           --in_flight_;
@@ -136,23 +147,25 @@ bool Engine::Loop::opens_secrets(const Node& node, Context context) {
   return true;
 }
 
-std::vector<std::string> Engine::Loop::secrets_needed_by(const Node& node) {
-  std::vector<std::string> names = secrets_read_by(*parts_.graph, node, *parts_.actions);
+std::vector<SecretRead> Engine::Loop::secrets_needed_by(const Node& node) {
+  std::vector<SecretRead> names = secrets_read_by(*parts_.graph, node, *parts_.actions);
   if (node.kind != NodeKind::playbook) return names;
   // A run that goes on after a kill or a gate knows at once what it knew before, so that nothing slips through.
   for (const Node& other : parts_.graph->nodes()) {
     const OpRecord* op = history_.find(other.op);
     if (!op || (op->attempt == 0 && op->gate.opening == 0)) continue;
-    for (std::string& name : secrets_read_by(*parts_.graph, other, *parts_.actions)) names.push_back(std::move(name));
+    for (SecretRead& read : secrets_read_by(*parts_.graph, other, *parts_.actions)) names.push_back(std::move(read));
   }
   return names;
 }
 
-std::optional<SecretSource> Engine::Loop::secret_source(const std::string& name) {
-  for (const SecretDeclaration& declared : parts_.graph->playbook().secrets) {
+std::optional<SecretSource> Engine::Loop::secret_source(const Node& reader, const std::string& name) {
+  const std::string key = secret_prefix(reader) + name;
+  for (const SecretDeclaration& declared : parts_.graph->playbook_of(reader).secrets) {
     if (declared.name.text != name) continue;
     SecretSource source;
     source.name = name;
+    source.key = key;
     source.encoding = declared.encoding ? declared.encoding->text : "";
     std::vector<Template> texts;
     if (declared.env) {
@@ -164,11 +177,11 @@ std::optional<SecretSource> Engine::Loop::secret_source(const std::string& name)
       source.from = SecretSource::From::command;
       texts = declared.command.value_or(std::vector<Template>{});
     }
-    RunEnvironment names = environment(parts_.graph->root(), now());
+    RunEnvironment names = environment(reader, now());
     for (const Template& text : texts) {
       tl::expected<Value, Map> word = value_of(text, names);
       if (!word) {
-        secrets_.take(name, fail(ErrorCode::expression, text_of(word.error(), "message")));
+        secrets_.take(key, fail(ErrorCode::expression, text_of(word.error(), "message")));
         return std::nullopt;
       }
       source.words.push_back(to_text(*word));

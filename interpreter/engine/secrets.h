@@ -27,6 +27,7 @@ struct SecretSource {
   enum class From { variable, file, command } from = From::variable;
   std::vector<std::string> words;  // the variable, the path, or the program with its arguments
   std::string encoding;            // raw, hex, base64; empty: text
+  std::string key = {};            // the name, behind what tells called playbooks apart
 };
 
 struct OpenedSecret {
@@ -39,8 +40,12 @@ struct OpenedSecret {
 
 // The names of all secrets that a node's own expressions, arguments and connections read; of a node with a gate also
 // those of the steps that the gate shows.
-[[nodiscard]] std::vector<std::string> secrets_read_by(const StepGraph& graph, const Node& node,
-                                                       const std::vector<Action>& actions);
+struct SecretRead {
+  const Node* reader = nullptr;  // whose playbook declares it
+  std::string name;
+};
+[[nodiscard]] std::vector<SecretRead> secrets_read_by(const StepGraph& graph, const Node& node,
+                                                      const std::vector<Action>& actions);
 
 [[nodiscard]] std::vector<std::string> secrets_read_by(const Expression& expression);
 

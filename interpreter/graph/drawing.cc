@@ -28,6 +28,12 @@ std::string what_of(const Node& node) {
       return "wait";
     case NodeKind::audit:
       return "audit";
+    case NodeKind::call:
+      return "call " + (node.step->call->playbook ? node.step->call->playbook->text : "");
+    case NodeKind::choose:
+      return "choose";
+    case NodeKind::option:
+      return "option";
     default:
       return "";
   }

@@ -8,6 +8,8 @@ namespace muster {
 namespace {
 
 NodeKind kind_of(const Step& step) {
+  if (step.call) return NodeKind::call;
+  if (step.choose) return NodeKind::choose;
   if (step.group) return NodeKind::group;
   if (step.set) return NodeKind::set;
   if (step.fail) return NodeKind::fail;
@@ -24,17 +26,28 @@ StepGraph::StepGraph(std::shared_ptr<const Playbook> playbook) : playbook_(std::
   root.kind = NodeKind::playbook;
   root.op = OpId{"playbook"};
   NodeId top = add(std::move(root));
+  add_playbook(top, *playbook_);
+  resolve_needs();
+}
+
+void StepGraph::add_playbook(NodeId top, const Playbook& playbook) {
+  const uint32_t scope = nodes_[top.index].scope;
+  const bool is_root = top.index == 0;
+  // A called playbook's parts stand beneath the step that calls it: `phase/call/phase/step`.
+  const OpId base = is_root ? OpId{} : nodes_[nodes_[top.index].parent.index].op;
+  auto part = [&](const std::string& name) { return is_root ? OpId{name} : base.child(name); };
   std::vector<NodeId> phases;
-  for (size_t i = 0; i < playbook_->phases.size(); ++i) {
-    const Phase& phase = playbook_->phases[i];
+  for (size_t i = 0; i < playbook.phases.size(); ++i) {
+    const Phase& phase = playbook.phases[i];
     Node node;
     node.kind = NodeKind::phase;
     node.phase = &phase;
     node.parent = top;
-    node.op = OpId{phase.id ? phase.id->text : "phase" + std::to_string(i + 1)};
-    if (!phases.empty()) node.needs = {phases.back()};  // phases are barriers
+    node.scope = scope;
+    node.op = part(phase.id ? phase.id->text : "phase" + std::to_string(i + 1));
+    if (!phases.empty() && !playbook.parallel) node.needs = {phases.back()};  // phases are barriers
     NodeId id = add(std::move(node));
-    if (phase.id) by_phase_.emplace(phase.id->text, id);
+    if (phase.id && is_root) by_phase_.emplace(phase.id->text, id);
     phases.push_back(id);
     add_group(id, phase.group, nodes_[id.index].op);
     if (phase.rollback) {
@@ -46,16 +59,49 @@ StepGraph::StepGraph(std::shared_ptr<const Playbook> playbook) : playbook_(std::
   }
   nodes_[top.index].body = std::move(phases);
   std::vector<NodeId> rescue, always, undo;
-  add_steps(top, playbook_->rescue, Place::rescue, OpId{"rescue"}, false, rescue);
-  if (playbook_->rollback) {
-    nodes_[top.index].rollback_automatic = playbook_->rollback->automatic;
-    add_steps(top, playbook_->rollback->steps, Place::rollback, OpId{"rollback"}, false, undo);
+  add_steps(top, playbook.rescue, Place::rescue, part("rescue"), false, rescue);
+  if (playbook.rollback) {
+    nodes_[top.index].rollback_automatic = playbook.rollback->automatic;
+    add_steps(top, playbook.rollback->steps, Place::rollback, part("rollback"), false, undo);
   }
-  add_steps(top, playbook_->always, Place::always, OpId{"always"}, false, always);
+  add_steps(top, playbook.always, Place::always, part("always"), false, always);
   nodes_[top.index].rescue = std::move(rescue);
   nodes_[top.index].rollback = std::move(undo);
   nodes_[top.index].always = std::move(always);
-  resolve_needs();
+}
+
+void StepGraph::add_call(NodeId id, const Call& call) {
+  assert(call.called && "the checker refuses calls of what cannot be read");
+  Node node;
+  node.kind = NodeKind::called;
+  node.parent = id;
+  node.scope = static_cast<uint32_t>(scopes_.size());
+  node.op = nodes_[id.index].op.child("playbook");
+  scopes_.push_back(Scope{call.called.get(), NodeId{static_cast<uint32_t>(nodes_.size())}, nodes_[id.index].scope, {}});
+  NodeId top = add(std::move(node));
+  nodes_[id.index].body = {top};
+  add_playbook(top, *call.called);
+}
+
+void StepGraph::add_options(NodeId id, const Choose& choose) {
+  std::vector<NodeId> options;
+  for (const Option& option : choose.options) {
+    Node node;
+    node.kind = NodeKind::option;
+    node.parent = id;
+    node.scope = nodes_[id.index].scope;
+    node.step = &option.step;
+    node.op = nodes_[id.index].op.child(option.step.id ? option.step.id->text : std::to_string(options.size() + 1));
+    NodeId at = add(std::move(node));
+    options.push_back(at);
+    if (option.step.group) add_group(at, *option.step.group, nodes_[at.index].op);
+    if (!option.step.rollback) continue;
+    nodes_[at.index].rollback_automatic = option.step.rollback->automatic;
+    std::vector<NodeId> undo;
+    add_steps(at, option.step.rollback->steps, Place::rollback, nodes_[at.index].op.rollback(), false, undo);
+    nodes_[at.index].rollback = std::move(undo);
+  }
+  nodes_[id.index].body = std::move(options);
 }
 
 NodeId StepGraph::add(Node node) {
@@ -92,6 +138,8 @@ void StepGraph::add_steps(NodeId parent, const std::vector<Step>& steps, Place p
     NodeId id = add(std::move(node));
     out.push_back(id);
     if (step.group) add_group(id, *step.group, nodes_[id.index].op);
+    if (step.call) add_call(id, *step.call);
+    if (step.choose) add_options(id, *step.choose);
     if (step.rollback) {
       nodes_[id.index].rollback_automatic = step.rollback->automatic;
       std::vector<NodeId> undo;
@@ -143,7 +191,7 @@ std::string StepGraph::digest(const std::vector<std::string>& file_digests) cons
 
 const std::optional<Approval>& approval_of(const StepGraph& graph, const Node& node) {
   if (node.step) return node.step->approval;
-  return node.phase ? node.phase->approval : graph.playbook().approval;
+  return node.phase ? node.phase->approval : graph.playbook_of(node).approval;
 }
 
 const std::optional<Expression>* when_of(const Node& node) {
@@ -153,12 +201,12 @@ const std::optional<Expression>* when_of(const Node& node) {
 
 const std::optional<DurationText>& timeout_of(const StepGraph& graph, const Node& node) {
   if (node.step) return node.step->timeout;
-  return node.phase ? node.phase->timeout : graph.playbook().timeout;
+  return node.phase ? node.phase->timeout : graph.playbook_of(node).timeout;
 }
 
 const std::vector<Output>& outputs_of(const StepGraph& graph, const Node& node) {
   if (node.step) return node.step->outputs;
-  return node.phase ? node.phase->group.outputs : graph.playbook().outputs;
+  return node.phase ? node.phase->group.outputs : graph.playbook_of(node).outputs;
 }
 
 std::string label_of(const Node& node) {

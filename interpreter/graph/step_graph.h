@@ -26,7 +26,8 @@ struct NodeId {
   friend bool operator==(NodeId, NodeId) = default;
 };
 
-enum class NodeKind { playbook, phase, group, action, verify, set, fail, wait, audit };
+// `call` holds one node, `called`: the playbook that it runs. `choose` holds its options.
+enum class NodeKind { playbook, phase, group, action, verify, set, fail, wait, audit, call, called, choose, option };
 
 // Which list of its group a node stands in.
 enum class Place { body, rescue, rollback, always };
@@ -48,7 +49,18 @@ struct Node {
   std::vector<NodeId> always;  // of groups
 
   [[nodiscard]] bool is_group() const {
-    return kind == NodeKind::playbook || kind == NodeKind::phase || kind == NodeKind::group;
+    switch (kind) {
+      case NodeKind::playbook:
+      case NodeKind::phase:
+      case NodeKind::group:
+      case NodeKind::call:
+      case NodeKind::called:
+      case NodeKind::choose:
+      case NodeKind::option:
+        return true;
+      default:
+        return false;
+    }
   }
   [[nodiscard]] bool undoes() const { return rollback_automatic || !rollback.empty(); }
 };
@@ -83,6 +95,9 @@ class StepGraph {
   void add_steps(NodeId parent, const std::vector<Step>& steps, Place place, OpId base, bool parallel,
                  std::vector<NodeId>& out);
   void add_group(NodeId id, const Group& group, OpId base);
+  void add_playbook(NodeId top, const Playbook& playbook);
+  void add_call(NodeId id, const Call& call);
+  void add_options(NodeId id, const Choose& choose);
   void resolve_needs();
 
   std::shared_ptr<const Playbook> playbook_;

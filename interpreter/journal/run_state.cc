@@ -217,6 +217,12 @@ Result<void> RunHistory::apply(const Event& event) {
         apply_verdict(op, event, body);
         op.refuted = op.error.has_value() && !op.outcome_ok;
       }
+      if (flag(body, "refuted")) {
+        op.refuted = true;
+        op.error = map_in(body, "error");
+      }
+      if (std::string chosen = text_of(body, "chosen"); !chosen.empty()) op.chosen.push_back(std::move(chosen));
+      if (std::optional<Map> inputs = map_in(body, "inputs")) op.inputs = std::move(inputs);
       if (flag(body, "entered")) {
         op.entered = true;
         op.state = StepState::running;

@@ -94,7 +94,9 @@ struct OpRecord {
   // Of a group:
   bool entered = false;
   bool timed_out = false;
-  Duration waited_before;  // at gates of this run before it was entered: no timeout counts that
+  Duration waited_before;           // at gates of this run before it was entered: no timeout counts that
+  std::optional<Map> inputs;        // of a called playbook, as it was entered with
+  std::vector<std::string> chosen;  // of a choice: its options, in the order of their turns
   // Of a group that unwinds:
   std::optional<std::vector<std::string>> to_roll_back;  // ops, latest first
   bool rollback_ended = false;

@@ -34,17 +34,20 @@ void describe(Playbook& p, V& visit) {
   visit("inputs", p.inputs, Need::optional, "typed parameters, by name");
   visit("secrets", p.secrets, Need::optional, "values that are never stored or shown, by name");
   visit("connections", p.connections, Need::optional, "databases, services and hosts, by name");
+  visit("requires", p.required, Need::optional, "what must hold before the first step");
   visit("locks", p.locks, Need::optional, "names taken before the first step, all or none");
   visit("defaults", p.defaults, Need::optional, "what holds for steps that do not say");
   visit("timeout", p.timeout, Need::optional, "the longest that the run may take; time at gates does not count");
   visit("objectives", p.objectives, Need::optional, "recovery objectives, measured in every run");
   visit("approval", p.approval, Need::optional, "a gate in front of the whole run");
   visit("phases", p.phases, Need::required, "the body: groups of steps, one after the other");
+  visit("parallel", p.parallel, Need::optional, "true: the phases do not wait for each other");
+  visit("max_parallel", p.max_parallel, Need::optional, "the most phases that run at the same time");
   visit("rescue", p.rescue, Need::optional, "steps that run when a phase has failed; if they succeed the run goes on");
   visit("rollback", p.rollback, Need::optional, "steps that undo the run, instead of those of its phases");
   visit("always", p.always, Need::optional, "steps that run however the run ends");
   visit("outputs", p.outputs, Need::optional, "named results of the run");
-  visit.later({"requires", "extensions", "parallel", "max_parallel"});
+  visit.later({"extensions"});
 }
 
 template <class V>
@@ -86,6 +89,8 @@ void describe(Step& s, V& visit) {
   visit("fail", s.fail, Need::optional, "ends the step as failed, with a message");
   visit("wait", s.wait, Need::optional, "lets time pass");
   visit("audit", s.audit, Need::optional, "writes an entry into the audit log");
+  visit("call", s.call, Need::optional, "runs another playbook as a group of this one");
+  visit("choose", s.choose, Need::optional, "one of several ways, named or the first that fits");
   visit.part(s.group);
   visit.calls(s.actions, "the action that the step runs, with its arguments");
   visit("verify", s.verify, Need::optional, "claims that must hold afterwards");
@@ -95,7 +100,51 @@ void describe(Step& s, V& visit) {
   visit("effect", s.effect, Need::optional, "`read`, `write` or `destructive`, where it cannot be derived");
   visit("sensitive", s.sensitive, Need::optional, "true: its result is neither stored nor shown");
   visit("outputs", s.outputs, Need::optional, "names for parts of the result");
-  visit.later({"foreach", "as", "max_failures", "first_success", "watch", "choose", "call", "manual"});
+  visit.later({"foreach", "as", "max_failures", "first_success", "watch", "manual"});
+}
+
+template <class V>
+void describe(Call& c, V& visit) {
+  visit("playbook", c.playbook, Need::required, "its file, beneath the folder of the playbook that is run");
+  visit("with", c.with, Need::optional, "values for its inputs, by name");
+}
+
+template <class V>
+void describe(Choose& c, V& visit) {
+  visit("by", c.by, Need::optional, "an expression that names an option; without it the first whose `when` holds");
+  visit("fallback", c.fallback, Need::optional, "true: when an option fails it is rolled back, and the next is taken");
+  visit("options", c.options, Need::required, "the ways, each a group of steps with an `id`");
+}
+
+template <class V>
+void describe(Option& o, V& visit) {
+  visit("id", o.step.id, Need::required, "names the option");
+  visit("title", o.step.title, Need::optional, "one line for people");
+  visit("description", o.step.description, Need::optional, "more, for people");
+  visit("when", o.step.when, Need::optional, "an expression; false passes the option over");
+  visit("approval", o.step.approval, Need::optional, "a gate in front of the option, once its turn has come");
+  visit("timeout", o.step.timeout, Need::optional, "the longest that the option may take");
+  visit.part(o.step.group);
+  visit("rollback", o.step.rollback, Need::optional, "steps that undo the option, instead of those of its steps");
+  visit("outputs", o.step.outputs, Need::optional, "named results of the option");
+}
+
+template <class V>
+void describe(Requires& r, V& visit) {
+  visit("commands", r.commands, Need::optional, "programs that must be found");
+  visit("env", r.env, Need::optional, "environment variables that must be set");
+  visit("files", r.files, Need::optional, "files and folders that must be there");
+  visit("muster", r.muster, Need::optional, "versions of muster, as in `>=1.2`");
+  visit("window", r.window, Need::optional, "the hours in which a run may begin");
+  visit.later({"rehearsed_within"});
+}
+
+template <class V>
+void describe(Window& w, V& visit) {
+  visit("days", w.days, Need::optional, "`mon` to `sun`; left out: every day");
+  visit("from", w.from, Need::optional, "its first minute, as in `22:00`; left out: midnight");
+  visit("to", w.to, Need::optional, "the minute at which it is over; before `from`: on the next day");
+  visit("zone", w.zone, Need::optional, "a zone of the tz database, as in `Europe/Berlin`; left out: UTC");
 }
 
 template <class V>

@@ -144,6 +144,24 @@ struct Group {
   std::optional<Objectives> objectives;
 };
 
+// Another playbook, as a group with names of its own.
+struct Playbook;
+struct Call {
+  Span at;
+  std::optional<Name> playbook;            // its file, as seen from the folder of the file that this stands in
+  std::vector<Entry> with;                 // its inputs
+  std::shared_ptr<const Playbook> called;  // where the file could be read
+};
+
+// One of several ways.
+struct Option;
+struct Choose {
+  Span at;
+  std::optional<Expression> by;  // names an option; without it the first whose `when` holds
+  bool fallback = false;         // the next one when one fails
+  std::vector<Option> options;
+};
+
 // Steps that steer are run by the engine, not by an action.
 struct SetValues {
   Span at;
@@ -190,7 +208,14 @@ struct Step {
   std::optional<Fail> fail;
   std::optional<Wait> wait;
   std::optional<Audit> audit;
-  std::shared_ptr<Group> group;  // `steps:`, with rescue, always, parallel beside it
+  std::optional<Call> call;
+  std::optional<Choose> choose;
+  std::shared_ptr<Group> group;  // `steps:`, with rescue, always, parallel beside it; of a call what stands beside it
+};
+
+// A group: of its step's keys those that groups have.
+struct Option {
+  Step step;
 };
 
 struct Phase {
@@ -245,6 +270,24 @@ struct Locks {
   std::optional<DurationText> wait;  // how long for names that are taken; without it a taken one fails the run at once
 };
 
+// Hours in which the run may begin.
+struct Window {
+  Span at;
+  std::vector<Name> days;        // `mon` to `sun`; none: every day
+  std::optional<Name> from, to;  // `22:00`; the end may lie on the next day
+  std::optional<Name> zone;      // as in `Europe/Berlin`; left out: UTC
+};
+
+// What must hold before the first step.
+struct Requires {
+  Span at;
+  std::vector<Template> commands;  // programs that are found
+  std::vector<Name> env;           // variables that are set
+  std::vector<Template> files;     // files or folders that are there
+  std::optional<Name> muster;      // a range of versions: `>=1.2`
+  std::optional<Window> window;
+};
+
 struct Defaults {
   Span at;
   std::optional<DurationText> timeout;
@@ -267,11 +310,14 @@ struct Playbook {
   std::vector<ConnectionDeclaration> connections;
   std::vector<Name> extensions;  // Lua files, from the playbook's folder
   Locks locks;
+  std::optional<Requires> required;  // `requires`, which C++ keeps for itself
   std::optional<Defaults> defaults;
   std::optional<DurationText> timeout;
   std::optional<Objectives> objectives;
   std::optional<Approval> approval;
   std::optional<Rollback> rollback;
+  bool parallel = false;  // phases wait for nothing
+  std::optional<IntegerText> max_parallel;
   std::vector<Step> rescue;
   std::vector<Step> always;
   std::vector<Output> outputs;

@@ -15,6 +15,7 @@ using Keys = std::map<std::string, std::string, std::less<>>;
 
 // What a node is called in both versions.
 std::string identity_of(const Node& node) {
+  if (node.scope != 0) return node.op.path;  // ids of called playbooks are their own
   if (node.phase && node.phase->id) return "phase " + node.phase->id->text;
   if (node.step && node.step->id) return "step " + node.step->id->text;
   return node.op.path;
@@ -34,7 +35,7 @@ class Side {
     Keys keys;
     std::vector<PrintedKey> list = node.step    ? printed_keys(*node.step, version_.files)
                                    : node.phase ? printed_keys(*node.phase, version_.files)
-                                                : printed_keys(graph().playbook(), version_.files);
+                                                : printed_keys(graph().playbook_of(node), version_.files);
     for (PrintedKey& key : list) keys[std::string(key.key)] = std::move(key.text);
     return keys;
   }
@@ -115,6 +116,7 @@ class Comparison {
 
   static std::string described(const Side& side, const Node& node) {
     if (node.phase) return "phase";
+    if (node.kind == NodeKind::called) return "called playbook";
     std::string out = node.step->actions.empty() ? "step" : node.step->actions.front().action.text;
     if (std::optional<Effect> effect = side.effect_of_node(node)) out += ", " + std::string(name_of(*effect));
     return out;

@@ -1,6 +1,7 @@
 #include "interpreter/plan/plan.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <unordered_map>
 
@@ -14,6 +15,10 @@ namespace {
 
 std::string what_of(const Node& node) {
   if (node.phase) return "phase";
+  if (node.kind == NodeKind::called) return "playbook";
+  if (node.kind == NodeKind::call) return "call";
+  if (node.kind == NodeKind::choose) return "choose";
+  if (node.kind == NodeKind::option) return "option";
   const Step& step = *node.step;
   if (!step.actions.empty()) return step.actions.front().action.text;
   if (step.group) return "steps";
@@ -45,7 +50,10 @@ void collect_reads(const Argument& argument, std::vector<std::string>& ids) {
 class Planner {
  public:
   Planner(const StepGraph& graph, const std::vector<Action>& actions, const Map& inputs, const SourceFiles& files)
-      : graph_(graph), actions_(actions), files_(files), outlook_(graph.playbook(), inputs) {
+      : graph_(graph), actions_(actions), files_(files) {
+    outlooks_.resize(graph.scopes().size());
+    outlooks_[0] = std::make_unique<Outlook>(graph.playbook(), inputs);
+    called_inputs_.resize(graph.scopes().size());
     effects_.resize(graph.nodes().size());
   }
 
@@ -93,14 +101,34 @@ class Planner {
     return "printed by a program";
   }
 
+  // What is known of the names that the node sees.
+  Outlook& outlook() { return *outlooks_[scope_]; }
+
+  // A called playbook's inputs, as far as its caller's are known; what only a step will tell stays unknown.
+  void look_into(const Node& called) {
+    const Call& call = *graph_.at(called.parent).step->call;
+    Map known;
+    Map& inputs = called_inputs_[called.scope];
+    for (const Entry& entry : call.with) {
+      Value value = rendered(entry.value);
+      (value.is<Unknown>() ? inputs : known)[entry.key.text] = std::move(value);
+    }
+    Playbook declared;
+    for (const Input& input : call.called->inputs)
+      if (!inputs.contains(input.name.text)) declared.inputs.push_back(input);
+    if (std::optional<Map> bound = bind_inputs(declared, known, plan_.problems))
+      for (auto& [name, value] : *bound) inputs[name] = std::move(value);
+    outlooks_[called.scope] = std::make_unique<Outlook>(*call.called, inputs);
+  }
+
   Value rendered(const Template& text) {
-    tl::expected<Value, Diagnostic> value = outlook_.value_of(text);
+    tl::expected<Value, Diagnostic> value = outlook().value_of(text);
     if (value) return std::move(*value);
     plan_.problems.push_back(std::move(value.error()));
     return Unknown{"cannot be told"};
   }
   Value rendered(const Argument& argument) {
-    tl::expected<Value, Diagnostic> value = type_any(argument, outlook_.argument_values());
+    tl::expected<Value, Diagnostic> value = type_any(argument, outlook().argument_values());
     if (value) return std::move(*value);
     plan_.problems.push_back(std::move(value.error()));
     return Unknown{"cannot be told"};
@@ -176,10 +204,16 @@ class Planner {
     step.list = list;
     step.depth = depth;
     step.effect = effects_[node.id.index];
-    const std::optional<Template>& title = node.phase ? node.phase->title : node.step->title;
-    if (title) step.title = rendered(*title);
+    const uint32_t outer = scope_;
+    if (node.kind == NodeKind::called) {
+      look_into(node);
+      step.title = Value(graph_.playbook_of(node).title.value_or(""));
+    }
+    scope_ = node.scope;
+    if (node.phase && node.phase->title) step.title = rendered(*node.phase->title);
+    if (node.step && node.step->title) step.title = rendered(*node.step->title);
     if (const std::optional<Expression>* when = when_of(node); when && *when) {
-      tl::expected<Value, Diagnostic> value = outlook_.value_of(**when);
+      tl::expected<Value, Diagnostic> value = outlook().value_of(**when);
       if (!value) plan_.problems.push_back(value.error());
       step.when = value ? std::move(*value) : Value(Unknown{"cannot be told"});
       const bool* known = step.when->find<bool>();
@@ -190,7 +224,9 @@ class Planner {
     if (node.step && !skipped) plan_body(*node.step, step);
     static const std::set<std::string_view> elsewhere = {"id",  "title", "description", "approval", "effect",
                                                          "set", "fail",  "wait",        "audit"};
-    std::vector<PrintedKey> keys = node.phase ? printed_keys(*node.phase, files_) : printed_keys(*node.step, files_);
+    std::vector<PrintedKey> keys;
+    if (node.phase) keys = printed_keys(*node.phase, files_);
+    if (node.step) keys = printed_keys(*node.step, files_);
     for (PrintedKey& key : keys)
       if (!elsewhere.contains(key.key) && key.key != step.what)
         step.keys.push_back({std::string(key.key), std::move(key.text)});
@@ -200,6 +236,7 @@ class Planner {
     plan_list(node.rescue, "rescue", depth + 1, skipped);
     plan_list(node.rollback, "rollback", depth + 1, skipped);
     plan_list(node.always, "always", depth + 1, skipped);
+    scope_ = outer;
   }
 
   std::string verify_text(const Step& step) {
@@ -219,7 +256,7 @@ class Planner {
       const Action* action = find_action(actions_, call.action.text);
       if (!action) continue;
       collect_reads(call.args, planned.after);
-      tl::expected<Map, Diagnostics> args = type_arguments(call.args, *action, outlook_.argument_values());
+      tl::expected<Map, Diagnostics> args = type_arguments(call.args, *action, outlook().argument_values());
       if (!args) {
         for (Diagnostic& problem : args.error()) plan_.problems.push_back(std::move(problem));
         continue;
@@ -231,6 +268,11 @@ class Planner {
             planned.arguments.push_back({entry.key.text, std::move(found->second)});
     }
     if (step.set) entries(step.set->values);
+    if (step.call) {
+      if (step.call->playbook) planned.arguments.push_back({"playbook", step.call->playbook->text});
+      entries(step.call->with);
+    }
+    if (step.choose && step.choose->by) planned.arguments.push_back({"by", step.choose->by->text});
     if (step.fail && step.fail->message) planned.arguments.push_back({"message", rendered(*step.fail->message)});
     if (step.fail && step.fail->code) planned.arguments.push_back({"code", step.fail->code->text});
     if (step.wait && step.wait->duration) planned.arguments.push_back({"for", rendered(step.wait->duration->text)});
@@ -243,7 +285,9 @@ class Planner {
   const StepGraph& graph_;
   const std::vector<Action>& actions_;
   const SourceFiles& files_;
-  Outlook outlook_;
+  std::vector<Map> called_inputs_;                  // by scope
+  std::vector<std::unique_ptr<Outlook>> outlooks_;  // by scope
+  uint32_t scope_ = 0;                              // of the node that is planned
   std::vector<std::optional<Effect>> effects_;
   Plan plan_;
 };

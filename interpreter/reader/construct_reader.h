@@ -48,6 +48,11 @@ class ConstructReader {
   bool read(const YamlNode& node, GateRules& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, RetentionRules& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Anchors& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, Call& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, Choose& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, Requires& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, Window& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, Option& out, std::string_view key);
   bool read(const YamlNode& node, Claim& out, std::string_view key);
   bool read(const YamlNode& node, Step& out, std::string_view key);
   bool read(const YamlNode& node, Phase& out, std::string_view key);
@@ -63,6 +68,7 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<Requirement>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Step>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Phase>& out, std::string_view key) { return read_list(node, out, key); }
+  bool read(const YamlNode& node, std::vector<Option>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Lock>& out, std::string_view key) { return read_list(node, out, key); }
   bool read(const YamlNode& node, std::vector<Template>& out, std::string_view key) {
     return read_list(node, out, key);

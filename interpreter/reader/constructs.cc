@@ -150,6 +150,13 @@ bool ConstructReader::read(const YamlNode& node, Step& out, std::string_view) {
   return true;
 }
 
+bool ConstructReader::read(const YamlNode& node, Option& out, std::string_view) {
+  if (node.kind != YamlNode::Kind::map) return wrong_shape(node, "options", "a list of options, each a map");
+  out.step.at = tree_.span(node);
+  read_map(node, out, "an option");
+  return true;
+}
+
 bool ConstructReader::read(const YamlNode& node, Phase& out, std::string_view) {
   if (node.kind != YamlNode::Kind::map) return wrong_shape(node, "phases", "a list of phases, each a map");
   out.at = tree_.span(node);

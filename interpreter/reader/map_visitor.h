@@ -45,6 +45,13 @@ class MapVisitor {
       describe(*group, *this);
       return;
     }
+    // A call and a choice are groups whose steps stand elsewhere.
+    if (taken("call") || taken("choose")) {
+      group = std::make_shared<Group>();
+      (*this)("rescue", group->rescue, Need::optional, "");
+      (*this)("always", group->always, Need::optional, "");
+      (*this)("objectives", group->objectives, Need::optional, "");
+    }
     for (std::string_view key : {"rescue", "always", "parallel", "max_parallel", "objectives"}) {
       const YamlNode* at = nullptr;
       if (!take(key, at)) continue;
@@ -95,6 +102,11 @@ class MapVisitor {
   bool has(std::string_view key) const {
     for (size_t i = 0; i < used_.size(); ++i)
       if (!used_[i] && reader_.tree_.text(*map_.children[2 * i]) == key) return true;
+    return false;
+  }
+  bool taken(std::string_view key) const {
+    for (size_t i = 0; i < used_.size(); ++i)
+      if (used_[i] && reader_.tree_.text(*map_.children[2 * i]) == key) return true;
     return false;
   }
   // The first value under the key; all are taken, since a second one was refused as a duplicate.

@@ -27,6 +27,14 @@ std::string kind_of(const Node& node) {
       return "wait";
     case NodeKind::audit:
       return "audit";
+    case NodeKind::call:
+      return "call";
+    case NodeKind::called:
+      return "playbook";
+    case NodeKind::choose:
+      return "choose";
+    case NodeKind::option:
+      return "option";
   }
   return "";
 }
@@ -217,7 +225,7 @@ std::optional<TimelineStep> automatic_undo(const Node& node, const RunHistory& h
 
 void read_steps(const StepGraph& graph, const RunHistory& history, Timeline& out) {
   for (const Node& node : graph.nodes()) {
-    if (node.kind == NodeKind::playbook) continue;
+    if (node.kind == NodeKind::playbook || node.kind == NodeKind::called) continue;
     const OpRecord* op = history.find(node.op);
     // Undo and rescue steps that were never needed are no part of the story.
     bool spare = node.place == Place::rollback || node.place == Place::rescue;

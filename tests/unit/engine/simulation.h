@@ -19,7 +19,7 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/engine/retrying.h"
-#include "interpreter/reader/reader.h"
+#include "interpreter/reader/calls.h"
 #include "tests/world/breaking_journal.h"
 #include "tests/world/fake_variables.h"
 
@@ -218,7 +218,12 @@ class Simulation final : public Observer {
     SourceFile file{"test.muster.yaml", text, sha256_hex(text)};
     uint32_t index = files.add(std::move(file));
     Diagnostics problems;
-    std::optional<Playbook> playbook = read_playbook(files, index, problems);
+    auto open = [this](const std::string& path) -> tl::expected<std::string, std::string> {
+      auto it = called.find(path);
+      if (it == called.end()) return tl::unexpected(path + ": no such file");
+      return it->second;
+    };
+    std::optional<Playbook> playbook = read_with_calls(files, index, open, problems);
     std::optional<CheckedPlaybook> checked;
     if (playbook) checked = check(std::move(*playbook), actions, problems);
     diagnostics = render_all(problems, files);
@@ -228,7 +233,8 @@ class Simulation final : public Observer {
   }
 
   Parts parts() { return {graph, &files, &actions, &world, journal.get(), &executor, &configuration}; }
-  StartRequest request() const { return {inputs, starter, "host", "test", "", false}; }
+  std::map<std::string, std::string> called;  // playbooks that are called, by path
+  StartRequest request() const { return {inputs, starter, "host", "1.3.0", "", false}; }
 
   Result<Ending> run(WhenIdle idle = {false, false}) {
     engine = std::make_unique<Engine>(parts(), *this);

@@ -1,0 +1,158 @@
+// What playbooks require before the first step: looked at once, off the loop's thread. A run that had begun does not
+// ask again.
+#include <algorithm>
+
+#include "interpreter/base/time_window.h"
+#include "interpreter/base/time_zone.h"
+#include "interpreter/base/version_range.h"
+#include "interpreter/engine/loop.h"
+
+namespace muster {
+namespace {
+
+constexpr uint64_t most_zone_bytes = 1 << 20;
+
+std::string quoted(const std::string& text) { return "`" + text + "`"; }
+
+// What is asked, its text made.
+struct Wanted {
+  std::vector<std::string> commands, env, files, unmet;
+  std::vector<Window> windows;
+};
+
+bool is_program(World& world, const std::string& path) {
+  Result<std::string> target = world.files.canonical(path);  // `/bin/sh` is a link nearly everywhere
+  if (!target) return false;
+  Result<std::optional<FileStatus>> status = world.files.status(*target);
+  return status && *status && (*status)->kind == FileKind::file && ((*status)->mode & 0111) != 0;
+}
+
+bool is_found(World& world, const std::string& command) {
+  if (command.find('/') != std::string::npos) return is_program(world, command);
+  std::string path = world.variables.find("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+  for (size_t at = 0; at <= path.size();) {
+    const size_t colon = std::min(path.find(':', at), path.size());
+    const std::string folder = path.substr(at, colon - at);
+    if (!folder.empty() && folder[0] == '/' && is_program(world, folder + "/" + command)) return true;
+    at = colon + 1;
+  }
+  return false;
+}
+
+std::string words_for(const Window& window, const std::string& zone) {
+  std::string days;
+  for (const Name& day : window.days) days += (days.empty() ? "" : ", ") + day.text;
+  std::string hours;
+  if (window.from || window.to)
+    hours = (window.from ? window.from->text : "00:00") + " to " + (window.to ? window.to->text : "24:00");
+  return days + (days.empty() || hours.empty() ? "" : ", ") + hours + " in " + zone;
+}
+
+// Empty: it is open.
+std::string closed_because(World& world, const Window& window, Timestamp at) {
+  constexpr std::string_view pass_by = "; wait for it, or start with `--break-glass --reason TEXT`";
+  const std::string zone = window.zone ? window.zone->text : "UTC";
+  Timestamp local = at;
+  if (zone != "UTC") {
+    Result<std::string> bytes = world.files.read(std::string(zone_folder) + "/" + zone, most_zone_bytes);
+    std::optional<TimeZone> rules = bytes ? TimeZone::parse(*bytes) : std::nullopt;
+    if (!rules)
+      return "the time zone " + quoted(zone) +
+             " of the window is not known here; install the system's tzdata, or mend " + "the name";
+    local = at + rules->offset_at(at);
+  }
+  TimeWindow hours;
+  for (const Name& day : window.days)
+    if (std::optional<int> weekday = weekday_of(day.text)) hours.days.push_back(*weekday);
+  if (window.from) hours.from = minute_of_day(window.from->text).value_or(hours.from);
+  if (window.to) hours.to = minute_of_day(window.to->text).value_or(hours.to);
+  if (is_open(hours, local)) return {};
+  const std::string clock = to_text(local);
+  const int64_t weekday = (((local.us / 86'400'000'000 + 3) % 7) + 7) % 7;
+  return "it may begin " + words_for(window, zone) + ", and there it is " +
+         std::string(weekday_names()[static_cast<size_t>(weekday)]) + " " + clock.substr(11, 5) + std::string(pass_by);
+}
+
+std::vector<std::string> unmet_of(World& world, Wanted wanted, Timestamp at) {
+  std::vector<std::string> unmet = std::move(wanted.unmet);
+  for (const std::string& command : wanted.commands)
+    if (!is_found(world, command))
+      unmet.push_back("the command " + quoted(command) + " is not found; install it, or add its folder to PATH");
+  for (const std::string& name : wanted.env)
+    if (world.variables.find(name).value_or("").empty())
+      unmet.push_back("the environment variable " + quoted(name) + " is not set; export it");
+  for (const std::string& path : wanted.files) {
+    Result<std::optional<FileStatus>> status = world.files.status(path);
+    if (!status)
+      unmet.push_back(quoted(path) + " cannot be looked at: " + status.error().message);
+    else if (!*status)
+      unmet.push_back(quoted(path) + " is not there; put it there");
+  }
+  for (const Window& window : wanted.windows)
+    if (std::string reason = closed_because(world, window, at); !reason.empty()) unmet.push_back(std::move(reason));
+  return unmet;
+}
+
+}  // namespace
+
+bool Engine::Loop::requirements_are_settled() {
+  if (requirements_settled_) return true;
+  if (requirements_asked_) return false;
+  const OpRecord& root = record(parts_.graph->root());
+  bool begun = root.entered || root.gate.state != GateState::none;
+  auto wanted = std::make_shared<Wanted>();
+  bool any = false;
+  for (const Scope& scope : parts_.graph->scopes()) {
+    const std::optional<Requires>& required = scope.playbook->required;
+    if (!required || begun || history_.cancel || history_.ended) continue;
+    any = true;
+    RunEnvironment names = environment(parts_.graph->at(scope.top), now());
+    auto make = [&](const std::vector<Template>& texts, std::vector<std::string>& out) {
+      for (const Template& text : texts) {
+        tl::expected<Value, Map> value = value_of(text, names);
+        if (!value) {
+          wanted->unmet.push_back(text_of(value.error(), "message"));
+        } else if (!value->is_null()) {
+          out.push_back(to_text(*value));
+        }
+      }
+    };
+    make(required->commands, wanted->commands);
+    make(required->files, wanted->files);
+    for (const Name& name : required->env) wanted->env.push_back(name.text);
+    if (required->window && !break_glass_) wanted->windows.push_back(*required->window);
+    if (!required->muster) continue;
+    std::optional<VersionRange> range = VersionRange::parse(required->muster->text);
+    std::optional<Version> ours = Version::parse(muster_version_);
+    if (!range || !ours || !range->holds(*ours))
+      wanted->unmet.push_back("this is muster " + muster_version_ + ", and the playbook needs " +
+                              quoted(required->muster->text) + "; use such a version");
+  }
+  if (!any) return requirements_settled_ = true;
+  requirements_asked_ = true;
+  after_commit_.push_back([this, wanted, at = now()] {
+    ++in_flight_;  // only what was really started is waited for
+    parts_.executor->start([this, wanted, at] {
+      auto unmet = std::make_shared<std::vector<std::string>>(unmet_of(*parts_.world, std::move(*wanted), at));
+      parts_.executor->post([this, unmet] {
+        completed_.push_back([this, unmet] {
+          --in_flight_;
+          if (!broken_ && !stopping_) requirements_were_looked_at(std::move(*unmet));
+        });
+      });
+    });
+  });
+  return false;
+}
+
+void Engine::Loop::requirements_were_looked_at(std::vector<std::string> unmet) {
+  requirements_settled_ = true;
+  if (unmet.empty() || history_.ended) return;
+  std::string message = unmet.size() == 1 ? "a requirement is not met: " : "requirements are not met: ";
+  for (size_t i = 0; i < unmet.size(); ++i) message += (i == 0 ? "" : "\n  ") + unmet[i];
+  Map error{{"code", "not_started"}, {"message", std::move(message)}, {"effect", "none"}};
+  error["unmet"] = List(unmet.begin(), unmet.end());
+  (void)go_without_locks(RunState::failed, 7, std::move(error));
+}
+
+}  // namespace muster

@@ -1,0 +1,128 @@
+// What must hold before the first step: nothing runs where something is missing, and all of it is named.
+#include <gtest/gtest.h>
+
+#include "tests/unit/engine/simulation.h"
+
+namespace muster {
+namespace {
+
+using simulation::Simulation;
+
+constexpr const char* demanding = R"(
+muster: 1
+playbook: demanding
+requires:
+  commands: [sqlite3]
+  env: [TOKEN]
+  files: [/srv/app.db]
+  muster: ">=2"
+phases:
+  - id: only
+    steps:
+      - {do: {name: a}}
+always:
+  - {do: {name: always}}
+)";
+
+TEST(Requires, NamesEverythingThatIsMissingAndRunsNothing) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(demanding)) << sim.diagnostics;
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 7);
+  EXPECT_EQ(ending->state, RunState::failed);
+  EXPECT_EQ(ending->reason,
+            "requirements are not met: this is muster 1.3.0, and the playbook needs `>=2`; use such a version\n"
+            "  the command `sqlite3` is not found; install it, or add its folder to PATH\n"
+            "  the environment variable `TOKEN` is not set; export it\n"
+            "  `/srv/app.db` is not there; put it there");
+  EXPECT_TRUE(sim.deeds.empty());
+}
+
+constexpr const char* at_night = R"(
+muster: 1
+playbook: careful
+requires:
+  window: {days: [mon, tue, wed], from: "22:00", to: "04:00"}
+phases:
+  - id: only
+    steps:
+      - {do: {name: a}}
+)";
+
+TEST(Requires, KeepsARunWithinItsWindow) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(at_night)) << sim.diagnostics;
+  Result<Ending> ending = sim.run();  // on a Thursday at 10:00
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 7);
+  EXPECT_EQ(ending->reason,
+            "a requirement is not met: it may begin mon, tue, wed, 22:00 to 04:00 in UTC, and there it is thu 10:00; "
+            "wait for it, or start with `--break-glass --reason TEXT`");
+  EXPECT_TRUE(sim.deeds.empty());
+}
+
+TEST(Requires, LetsARunBeginInItsWindowAndEndBehindIt) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(at_night)) << sim.diagnostics;
+  sim.clock.set_back(Duration::seconds(7 * 3600));  // 03:00, the night from Wednesday to Thursday
+  sim.script["a"] = [&](const StepInput&) -> Result<StepOutput> {
+    sim.clock.advance(Duration::seconds(4 * 3600));
+    return StepOutput{};
+  };
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+}
+
+TEST(Requires, AreNotAskedAgainOfARunThatHasBegun) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(R"(
+muster: 1
+playbook: careful
+requires:
+  window: {from: "09:00", to: "11:00"}
+phases:
+  - id: only
+    steps:
+      - {id: a, approval: true, do: {name: a}}
+)")) << sim.diagnostics;
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 75) << ending->reason;
+  sim.clock.advance(Duration::seconds(7200));
+  ending = sim.resume();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 75) << ending->reason;
+}
+
+TEST(Requires, CountForCalledPlaybooksBeforeTheFirstStep) {
+  Simulation sim;
+  sim.called["part.muster.yaml"] = R"(
+muster: 1
+playbook: part
+inputs: {name: {type: string, required: true}}
+requires: {files: ["/srv/${{ inputs.name }}"]}
+phases:
+  - id: only
+    steps:
+      - {do: {name: b}}
+)";
+  ASSERT_TRUE(sim.load(R"(
+muster: 1
+playbook: whole
+phases:
+  - id: only
+    steps:
+      - {do: {name: a}}
+      - {call: {playbook: part.muster.yaml, with: {name: web}}}
+)")) << sim.diagnostics;
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 7);
+  EXPECT_NE(ending->reason.find("`/srv/web` is not there"), std::string::npos) << ending->reason;
+  EXPECT_TRUE(sim.deeds.empty());
+}
+
+}  // namespace
+}  // namespace muster
