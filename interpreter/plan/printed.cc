@@ -162,7 +162,8 @@ class Printer {
   template <class T>
   std::string construct(const T& member) {
     std::string out;
-    for (const PrintedKey& key : keys(member))
+    // The steps of an option are parts of the graph, too.
+    for (const PrintedKey& key : keys(member, std::is_same_v<T, Option>))
       out += (out.empty() ? "" : ", ") + std::string(key.key) + ": " + key.text;
     return "{" + out + "}";
   }

@@ -98,6 +98,16 @@ TEST(Differences, NameWhatChangedInAnyOtherKey) {
             (Told{"changed playbook: inputs", "changed all/a: shell", "changed all/a: retry", "changed all/a: when"}));
 }
 
+TEST(Differences, ToldOfAStepInAnOptionAreToldOnce) {
+  auto choice = [](const std::string& word) {
+    return with_steps(
+        "- id: way\n  choose:\n    options:\n      - id: one\n        steps:\n          - id: said\n"
+        "            shell: {argv: [" +
+        word + "]}");
+  };
+  EXPECT_EQ(changes_of(choice("a"), choice("b")), Told{"changed all/way/one/said: shell"});
+}
+
 TEST(Differences, NameADestructiveStepThatIsNewAndGuardedByNobody) {
   Told told = changes_of(with_steps(two_steps),
                          with_steps(two_steps + "\n- id: c\n  shell: {argv: [c]}\n  effect: destructive"));
