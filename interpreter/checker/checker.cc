@@ -73,7 +73,12 @@ class Check {
     check_objectives(playbook_.objectives, top);
     if (playbook_.defaults) {
       references_.check(playbook_.defaults->timeout, top);
-      if (playbook_.defaults->retry) check_retry(*playbook_.defaults->retry, top, nullptr);
+      if (playbook_.defaults->retry) {
+        check_retry(*playbook_.defaults->retry, top, nullptr);
+        if (!playbook_.defaults->retry->before.empty())
+          refuse(playbook_.defaults->retry->attempts.text.at, "before-not-here",
+                 "`before` belongs to the `retry` of a step", "write it there");
+      }
     }
     check_ids();
     check_needs();
@@ -388,6 +393,9 @@ class Check {
           *step.retry, retry,
           effects.writes && !step.idempotent.value_or(false) && !step.done_when && !step.group ? &step : nullptr);
     }
+    if (step.retry && !step.retry->before.empty()) check_before(step, gated || own_gate);
+    merge(effects, check_steps(step.rescue, in_recovery(), gated || own_gate));
+    effects.any_step = true;
     if (step.approval) check_gate(*step.approval, before, effects, "the step");
     if (step.rollback) {
       if (step.rollback->automatic && !automatic_is_offered)
@@ -561,6 +569,22 @@ class Check {
       warn(retry.attempts.text.at, "retry-unsafe",
            "this step writes: only failures that certainly had no effect are tried again",
            "say `idempotent: true` if it may run twice, or how to tell with `done_when`");
+  }
+
+  void check_before(const Step& step, bool gated) {
+    constexpr int64_t most_attempts = 20;
+    const IntegerText& attempts = step.retry->attempts;
+    if (step.actions.empty() && !step.verify) {
+      refuse(attempts.text.at, "before-not-here", "`before` belongs to the `retry` of an action or a `verify`",
+             "put it on the step that is tried again");
+    } else if (!attempts.known) {
+      refuse(attempts.text.at, "literal-only", "`attempts` must be written out where there is `before`",
+             "write a number, as in `attempts: 3`");
+    } else if (*attempts.known > most_attempts) {
+      refuse(attempts.text.at, "out-of-range",
+             "`attempts` must be at most " + std::to_string(most_attempts) + " where there is `before`");
+    }
+    (void)check_steps(step.retry->before, in_recovery(), gated);
   }
 
   // The one read action of a `verify` or a `done_when`; gives the shape of what it finds.

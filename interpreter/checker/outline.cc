@@ -63,6 +63,8 @@ void Outline::add_steps(uint32_t parent, const std::vector<Step>& steps, ListOf 
     lists_[list_index].push_back(index);
     if (step.group) add_group(index, *step.group);
     if (step.choose) add_options(index, *step.choose);
+    add_steps(index, step.rescue, ListOf::rescue, false);
+    if (step.retry) add_steps(index, step.retry->before, ListOf::before, false);
     if (step.rollback) add_steps(index, step.rollback->steps, ListOf::rollback, false);
     nodes_[index].last = static_cast<uint32_t>(nodes_.size() - 1);
   }

@@ -15,7 +15,7 @@
 namespace muster {
 
 // Which list of its group a node stands in, in the order in which they run.
-enum class ListOf : uint8_t { body, rescue, rollback, always };
+enum class ListOf : uint8_t { body, rescue, rollback, always, before };
 
 struct OutlineNode {
   const Step* step = nullptr;  // neither step nor phase: the playbook

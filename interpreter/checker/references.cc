@@ -222,7 +222,7 @@ void References::check_function(const Read& read) {
 // Whether a failure has brought it there, or may have.
 bool References::in_recovery(uint32_t node) const {
   for (; node != 0; node = outline_.nodes()[node].parent)
-    if (outline_.nodes()[node].list == ListOf::rescue || outline_.nodes()[node].list == ListOf::always) return true;
+    if (ListOf list = outline_.nodes()[node].list; list != ListOf::body && list != ListOf::rollback) return true;
   return false;
 }
 

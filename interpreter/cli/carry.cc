@@ -161,6 +161,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   Engine engine(parts, watching);
   StartRequest request{inputs,     invocation.person, invocation.host, muster_version,
                        how.parent, how.detached,      how.from,        std::move(how.carried)};
+  request.undoes = how.undoes;
   if (run.empty()) {
     Result<std::string> created = engine.create(request);
     if (!created) return complain(created.error());

@@ -16,6 +16,7 @@ struct Carry {
   std::string parent = {};
   std::string from = {};
   std::vector<Event> carried = {};
+  bool undoes = false;  // it undoes that one, and does nothing else
 };
 
 // `run` is empty for a new one, which is made of `inputs`.

@@ -63,6 +63,7 @@ int approve_command(Invocation&);
 int reject_command(Invocation&);
 int resume_command(Invocation&);
 int retry_command(Invocation&);
+int rollback_command(Invocation&);
 int resolve_command(Invocation&);
 int cancel_command(Invocation&);
 int runs_command(Invocation&);

@@ -26,14 +26,17 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
     std::string doubts;
     for (const OpRecord* op : open_doubts(history_)) doubts += (doubts.empty() ? "`" : ", `") + op->op.path + "`";
     if (!doubts.empty()) reason += "; nobody knows what became of " + doubts;
+    if (cancel.now) reason += left_undone();
     return {RunState::cancelled, std::move(reason)};
   }
   if (rejected_) return {RunState::rejected, rejected_reason_};
   const OpRecord& record = this->record(root);
-  bool failed = record.timed_out || group_failed(root);
+  bool failed = record.timed_out || group_failed(root) || undoes_run();
   if (!failed) return {RunState::succeeded, ""};
   const OpRecord* child = failed_child(root);
   std::string reason = record.timed_out ? "the playbook's time was up" : "";
+  if (undoes_run() && reason.empty())
+    reason = "what run " + text_of(history_.created, "parent") + " did was to be undone";
   if (reason.empty() && child && child->error) reason = text_of(*child->error, "message");
   if (reason.empty() && child) reason = "`" + child->op.path + "` " + std::string(name_of(child->state));
   bool undo_ran = false;
@@ -47,6 +50,20 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
   }
   if (undo_failed) return {RunState::failed, reason + "; rollback incomplete"};
   return {undo_ran ? RunState::rolled_back : RunState::failed, reason};
+}
+
+bool Engine::Loop::undoes_run() const {
+  const Value* undoes = member(history_.created, "undoes");
+  return undoes && undoes->is<bool>() && undoes->get<bool>();
+}
+
+// What could have been undone, where nobody wanted it.
+std::string Engine::Loop::left_undone() {
+  std::vector<std::string> without;
+  std::string out;
+  for (const std::string& path : collect_rollback(parts_.graph->root(), without))
+    out += (out.empty() ? "; not undone: `" : ", `") + path + "`";
+  return out;
 }
 
 const OpRecord* Engine::Loop::failed_child(const Node& node) {
@@ -245,7 +262,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
   const bool is_root = node.kind == NodeKind::playbook;
   bool by_person = !context.ending && (history_.cancel.has_value() || rejected_);
   // A person who settles a step may end the run with it: nothing new starts, and no rescue makes up for it.
-  bool told_to_end = !context.ending && !history_.ends_by.empty();
+  bool told_to_end = !context.ending && (!history_.ends_by.empty() || undoes_run());
   if (is_root) context.stop = by_person || op.timed_out || told_to_end;
   if (!op.entered) {
     if (context.stop && !is_root) return Status::ended;
@@ -270,7 +287,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
 
   const bool complete = is_complete(node);
   // Who cancels and wants all undone means it, though the last step may have ended in the meantime.
-  bool undo_all = is_root && history_.cancel && history_.cancel->rollback;
+  bool undo_all = is_root && ((history_.cancel && history_.cancel->rollback) || undoes_run());
   bool failed = group_failed(node) || !complete || undo_all;
   if (!failed) {
     if (std::optional<Status> unproven = done_after_group(node)) return *unproven;

@@ -80,7 +80,9 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
     continue_after_crash(node);
     return has_ended(node) ? Status::ended : (op.state == StepState::in_doubt ? Status::blocked : Status::active);
   }
+  if (is_being_rescued(node)) return advance_rescue(node, context);
   if (context.stop) {
+    if (std::optional<Status> ending = end_before_retry(node, context)) return *ending;
     if (op.state == StepState::pending && op.attempt == 0 && op.gate.state != GateState::open) return Status::ended;
     if (op.outcome_ok && !history_.cancel) return advance_proof(node, context);
     Map body{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}};
@@ -110,6 +112,7 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
     }
   }
   if (std::optional<Status> done = done_before_retry(node)) return *done;
+  if (std::optional<Status> before = before_retry(node, context)) return *before;
   switch (node.kind) {
     case NodeKind::set:
       run_set(node);
@@ -421,6 +424,11 @@ void Engine::Loop::failed_for_good(const Node& node, int attempt, EventKind kind
   bool cancelled = history_.cancel && text_of(error, "code") == "interrupted";
   std::string message = text_of(error, "message");
   body["error"] = std::move(error);
+  if (!cancelled && !node.rescue.empty()) {
+    body["state"] = "running";  // of what rescues it
+    add(kind, node.op, attempt, std::move(body));
+    return;
+  }
   if (!cancelled && on_failure_of(node) == OnFailure::ask && !history_.cancel) {
     body["state"] = "waiting";
     add(kind, node.op, attempt, std::move(body));

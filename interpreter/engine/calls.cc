@@ -60,7 +60,7 @@ bool Engine::Loop::enter(const Node& group) {
 
 std::optional<const Map*> Engine::Loop::failure_above(const Node& node) {
   for (const Node* at = &node; at->id.index != 0; at = &parts_.graph->at(at->parent)) {
-    if (at->place != Place::rescue && at->place != Place::always) continue;
+    if (at->place != Place::rescue && at->place != Place::always && at->place != Place::before) continue;
     const Node& group = parts_.graph->at(at->parent);
     if (const OpRecord* child = failed_child(group); child && child->error) return &*child->error;
     const OpRecord& own = record(group);

@@ -47,6 +47,7 @@ struct StartRequest {
   std::string from = {};            // the step at which it begins again; empty: at the beginning
   std::vector<Event> carried = {};  // what stays done before that step: see retrying.h
   bool break_glass = false;         // it begins outside of its window, too
+  bool undoes = false;              // it undoes what `carried` tells, and does nothing else
 };
 
 // Watches a run: the terminal. Called on the loop's thread; must not block.

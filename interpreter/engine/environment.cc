@@ -94,7 +94,7 @@ tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<con
     return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));
   const Node* node = graph_.find_step(path[1], node_.scope);
   if (!node) return tl::unexpected("no step is called `" + path[1] + "`");
-  const OpRecord* record = history_.find(node->op);
+  const OpRecord* record = history_.find(graph_.as_seen_by(node_, *node).op);
   if (path.size() < 3) {
     if (!record || !record->result) return tl::unexpected(why_no_result(path[1], record));
     return keep(Value(*record->result), 2);

@@ -86,6 +86,7 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
                                   {"from", request.from},
                                   {"detached", request.detached},
                                   {"break_glass", request.break_glass},
+                                  {"undoes", request.undoes},
                                   {"self_approval_allowed", parts_.configuration->self_approval_allowed()}});
   run_ = run.id;
   lease_good_until_ = Duration{boot().us + lease_length.us};

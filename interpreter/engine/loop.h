@@ -200,6 +200,8 @@ class Engine::Loop {
   std::optional<Map> outputs_of_node(const Node& node, const Map* result, Map& error);
   // The ending that the run would have now, with its reason.
   std::pair<RunState, std::string> ending_now();
+  bool undoes_run() const;  // it only undoes what an earlier run did
+  std::string left_undone();
   bool run_timed_out() { return record(parts_.graph->root()).timed_out; }
   bool stopped_by_person() const { return history_.cancel.has_value(); }
 
@@ -223,6 +225,13 @@ class Engine::Loop {
   void attempt_ended(const Node& node, int attempt, EventKind kind, Map body, std::optional<Map> error);
   void action_ended(ActionEnd end);
   bool may_repeat(const Node& node, const Map& error);
+
+  // --- recovering.cc: what a step that failed runs
+  bool is_being_rescued(const Node& node);
+  Status advance_rescue(const Node& node, Context context);
+  std::optional<Status> before_retry(const Node& node, Context context);  // nothing: go on
+  std::optional<Status> end_before_retry(const Node& node,
+                                         Context context);  // the run is ending; nothing: it has ended
   std::optional<Retry> retry_of(const Node& node) const;
   OnFailure on_failure_of(const Node& node) const { return muster::on_failure_of(*parts_.graph, node); }
   Duration timeout_of_attempt(const Node& node);

@@ -104,7 +104,7 @@ bool Engine::Loop::requirements_are_settled() {
   bool any = false;
   for (const Scope& scope : parts_.graph->scopes()) {
     const std::optional<Requires>& required = scope.playbook->required;
-    if (!required || begun || history_.cancel || history_.ended) continue;
+    if (!required || begun || undoes_run() || history_.cancel || history_.ended) continue;
     any = true;
     RunEnvironment names = environment(parts_.graph->at(scope.top), now());
     auto make = [&](const std::vector<Template>& texts, std::vector<std::string>& out) {

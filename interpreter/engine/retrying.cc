@@ -32,6 +32,41 @@ class Carrying {
     collect(graph_.root(), kept);
     std::stable_sort(kept.begin(), kept.end(),
                      [&](const Node* a, const Node* b) { return record(*a)->ended_seq < record(*b)->ended_seq; });
+    return told(kept);
+  }
+
+  Result<std::vector<Event>> everything() {
+    std::vector<const Node*> kept;
+    bool can_undo = false;
+    for (const Node& node : graph_.nodes()) {
+      const OpRecord* op = record(node);
+      if (&node == &graph_.root() || !op || !is_carried(node)) continue;
+      if (op->state == StepState::in_doubt)
+        return fail(ErrorCode::refused, "nobody knows what became of `" + node.op.path + "`",
+                    "settle it first: `muster resolve " + earlier_ + " " + node.op.path + " ...`");
+      if (!is_final(op->state)) continue;
+      kept.push_back(&node);
+      bool stands = op->state == StepState::succeeded || op->state == StepState::recovered ||
+                    (op->state == StepState::failed && op->certainty != "none");
+      can_undo = can_undo || (stands && node.undoes() && (node.is_group() ? op->entered : op->attempt > 0));
+    }
+    if (!can_undo && !(graph_.root().undoes() && !kept.empty()))
+      return fail(ErrorCode::refused, "nothing that run " + earlier_ + " did can be undone",
+                  "only steps and groups with a `rollback` can");
+    std::stable_sort(kept.begin(), kept.end(),
+                     [&](const Node* a, const Node* b) { return record(*a)->ended_seq < record(*b)->ended_seq; });
+    return told(kept);
+  }
+
+ private:
+  // What undid something runs again where that has to be undone still; `always` is of each run.
+  bool is_carried(const Node& node) const {
+    for (const Node* at = &node; at != &graph_.root(); at = &parent_of(*at))
+      if (at->place == Place::rollback || at->place == Place::always) return false;
+    return true;
+  }
+
+  std::vector<Event> told(const std::vector<const Node*>& kept) const {
     std::vector<Event> out;
     for (const Node* node : kept)
       if (record(*node)->entered) {
@@ -45,7 +80,6 @@ class Carrying {
     return out;
   }
 
- private:
   enum class Again { unasked, asking, yes, no };
 
   const Node& parent_of(const Node& node) const { return graph_.at(node.parent); }
@@ -160,6 +194,10 @@ class Carrying {
 };
 
 }  // namespace
+
+Result<std::vector<Event>> carry_all(const StepGraph& graph, const RunHistory& history, const std::string& earlier) {
+  return Carrying(graph, history, earlier, graph.root()).everything();
+}
 
 Result<std::vector<Event>> carry_over(const StepGraph& graph, const RunHistory& history, const std::string& earlier,
                                       const Node& from) {

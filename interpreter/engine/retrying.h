@@ -18,6 +18,11 @@
 namespace muster {
 
 // The first events of the new run, beside its own; `earlier` is the run that `history` tells.
+// All that may have had an effect and was not undone, for a run that undoes it. `refused` while a step is in doubt, and
+// where nothing can be undone.
+[[nodiscard]] Result<std::vector<Event>> carry_all(const StepGraph& graph, const RunHistory& history,
+                                                   const std::string& earlier);
+
 [[nodiscard]] Result<std::vector<Event>> carry_over(const StepGraph& graph, const RunHistory& history,
                                                     const std::string& earlier, const Node& from);
 

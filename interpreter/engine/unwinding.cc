@@ -21,6 +21,9 @@ void Engine::Loop::collect_rollback_of(const Node& node, std::vector<const Node*
   }
   bool had_effect = op->state == StepState::succeeded || op->state == StepState::recovered ||
                     (op->state == StepState::failed && op->certainty != "none");
+  for (NodeId id : node.rescue) collect_rollback_of(parts_.graph->at(id), undo, without);
+  for (const std::vector<NodeId>& list : node.before)
+    for (NodeId id : list) collect_rollback_of(parts_.graph->at(id), undo, without);
   if (!had_effect || op->attempt == 0) return;
   if (node.undoes()) {
     undo.push_back(&node);

@@ -7,6 +7,8 @@
 namespace muster {
 namespace {
 
+constexpr std::string_view before_mark = "~before";
+
 NodeKind kind_of(const Step& step) {
   if (step.call) return NodeKind::call;
   if (step.choose) return NodeKind::choose;
@@ -138,6 +140,19 @@ void StepGraph::add_steps(NodeId parent, const std::vector<Step>& steps, Place p
     NodeId id = add(std::move(node));
     out.push_back(id);
     if (step.group) add_group(id, *step.group, nodes_[id.index].op);
+    if (!step.rescue.empty()) {
+      std::vector<NodeId> rescue;
+      add_steps(id, step.rescue, Place::rescue, OpId{nodes_[id.index].op.path + "~rescue"}, false, rescue);
+      nodes_[id.index].rescue = std::move(rescue);
+    }
+    if (step.retry && !step.retry->before.empty()) {
+      for (int64_t attempt = 1; attempt < step.retry->attempts.known.value_or(1); ++attempt) {
+        std::vector<NodeId> before;
+        add_steps(id, step.retry->before, Place::before,
+                  OpId{nodes_[id.index].op.path + std::string(before_mark) + std::to_string(attempt)}, false, before);
+        nodes_[id.index].before.push_back(std::move(before));
+      }
+    }
     if (step.call) add_call(id, *step.call);
     if (step.choose) add_options(id, *step.choose);
     if (step.rollback) {
@@ -169,6 +184,18 @@ const Node* StepGraph::find_step(std::string_view id, uint32_t scope) const {
   const auto& steps = scopes_[scope].steps;
   auto it = steps.find(std::string(id));
   return it == steps.end() ? nullptr : &at(it->second);
+}
+
+const Node& StepGraph::as_seen_by(const Node& reader, const Node& target) const {
+  const std::string& path = target.op.path;
+  const size_t mark = path.find(before_mark);
+  if (mark == std::string::npos) return target;
+  const size_t digits = mark + before_mark.size();
+  if (reader.op.path.compare(0, digits, path, 0, digits) != 0) return target;
+  const size_t theirs = path.find('/', digits), ours = reader.op.path.find('/', digits);
+  if (theirs == std::string::npos || ours == std::string::npos) return target;
+  const Node* own = find(OpId{reader.op.path.substr(0, ours) + path.substr(theirs)});
+  return own ? *own : target;
 }
 
 const Node* StepGraph::find_phase(std::string_view id) const {

@@ -30,7 +30,7 @@ struct NodeId {
 enum class NodeKind { playbook, phase, group, action, verify, set, fail, wait, audit, call, called, choose, option };
 
 // Which list of its group a node stands in.
-enum class Place { body, rescue, rollback, always };
+enum class Place { body, rescue, rollback, always, before };
 
 struct Node {
   NodeId id;
@@ -43,10 +43,12 @@ struct Node {
   const Phase* phase = nullptr;  // of a phase
   std::vector<NodeId> needs;     // siblings or earlier steps that must have ended
   std::vector<NodeId> body;      // of groups, in file order
-  std::vector<NodeId> rescue;    // of groups
+  std::vector<NodeId> rescue;    // of groups, and of steps that have one
   std::vector<NodeId> rollback;  // steps that undo this node, in order
   bool rollback_automatic = false;
   std::vector<NodeId> always;  // of groups
+  std::vector<std::vector<NodeId>>
+      before;  // of a step with `retry`: what runs before its second attempt, its third ...
 
   [[nodiscard]] bool is_group() const {
     switch (kind) {
@@ -85,6 +87,8 @@ class StepGraph {
   [[nodiscard]] const Node* find(const OpId& op) const;
   // By the step's own id, among the steps of one playbook.
   [[nodiscard]] const Node* find_step(std::string_view id, uint32_t scope = 0) const;
+  // Steps between attempts are there once for each of them: a reader among them sees those of its own attempt.
+  [[nodiscard]] const Node& as_seen_by(const Node& reader, const Node& target) const;
   [[nodiscard]] const Node* find_phase(std::string_view id) const;
   // Over the version of the graph, the files' digests and every node with its edges: what a run is frozen to.
   [[nodiscard]] std::string digest(const std::vector<std::string>& file_digests) const;

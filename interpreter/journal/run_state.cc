@@ -217,6 +217,15 @@ Result<void> RunHistory::apply(const Event& event) {
         apply_verdict(op, event, body);
         op.refuted = op.error.has_value() && !op.outcome_ok;
       }
+      if (flag(body, "gave_up")) {
+        op.state = StepState::running;
+        op.due_at.reset();
+      }
+      if (std::optional<StepState> state = step_state_of(text_of(body, "rescued"))) {
+        op.passed = flag(body, "passed");
+        op.due_at.reset();
+        finish(op, *state, event);
+      }
       if (flag(body, "refuted")) {
         op.refuted = true;
         op.error = map_in(body, "error");

@@ -94,6 +94,8 @@ void describe(Step& s, V& visit) {
   visit.part(s.group);
   visit.calls(s.actions, "the action that the step runs, with its arguments");
   visit("verify", s.verify, Need::optional, "claims that must hold afterwards");
+  visit("rescue", s.rescue, Need::optional,
+        "steps that run when it has failed for good; if they succeed it is recovered");
   visit("on_failure", s.on_failure, Need::optional, "`fail`, `continue` or `ask`");
   visit("rollback", s.rollback, Need::optional, "steps that undo this one, or `auto`");
   visit("idempotent", s.idempotent, Need::optional, "true: it may run again after doubt");
@@ -187,7 +189,7 @@ void describe(Retry& r, V& visit) {
   visit("max_delay", r.max_delay, Need::optional, "no delay is longer");
   visit("jitter", r.jitter, Need::optional, "share of a delay that is random, 0 to 1");
   visit("when", r.when, Need::optional, "an expression on `error`; false ends the attempts");
-  visit.later({"before"});
+  visit("before", r.before, Need::optional, "steps that run between two attempts");
 }
 
 template <class V>

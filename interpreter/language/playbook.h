@@ -101,6 +101,7 @@ struct Approval {
   bool require_reason = false;
 };
 
+struct Step;
 struct Retry {
   Span at;
   IntegerText attempts;  // 1 is no retry
@@ -109,6 +110,7 @@ struct Retry {
   double backoff = 1.0;  // each delay is the one before times this
   double jitter = 0.0;   // share of the delay that is random, 0 to 1
   std::optional<Expression> when;
+  std::vector<Step> before;  // steps between two attempts
 };
 
 enum class OnFailure { fail, proceed, ask };  // `continue` is written `proceed` here only because C++ has the word
@@ -197,6 +199,7 @@ struct Step {
   std::optional<DoneWhen> done_when;
   std::optional<Verify> verify;
   std::optional<OnFailure> on_failure;
+  std::vector<Step> rescue;  // of a step with a body of its own; a group has one in `group`
   std::optional<Rollback> rollback;
   std::optional<bool> idempotent;
   std::optional<Name> effect;

@@ -20,6 +20,8 @@ void each_step(Step& step, F& f) {
   }
   if (step.choose)
     for (Option& option : step.choose->options) each_step(option.step, f);
+  each_step(step.rescue, f);
+  if (step.retry) each_step(step.retry->before, f);
   if (step.rollback) each_step(step.rollback->steps, f);
 }
 

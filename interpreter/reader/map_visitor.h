@@ -52,16 +52,12 @@ class MapVisitor {
       (*this)("always", group->always, Need::optional, "");
       (*this)("objectives", group->objectives, Need::optional, "");
     }
-    for (std::string_view key : {"rescue", "always", "parallel", "max_parallel", "objectives"}) {
+    for (std::string_view key : {"always", "parallel", "max_parallel", "objectives"}) {
       const YamlNode* at = nullptr;
       if (!take(key, at)) continue;
-      if (key == "rescue") {
-        later(*at, key);
-      } else {
-        reader_.refuse(reader_.tree_.span(*at), "only-for-groups",
-                       "`" + std::string(key) + "` belongs to a group of steps",
-                       "put the step into a group: `steps:` with `" + std::string(key) + ":` beside it");
-      }
+      reader_.refuse(reader_.tree_.span(*at), "only-for-groups",
+                     "`" + std::string(key) + "` belongs to a group of steps",
+                     "put the step into a group: `steps:` with `" + std::string(key) + ":` beside it");
     }
   }
 
@@ -122,10 +118,9 @@ class MapVisitor {
     return value;
   }
   void later(const YamlNode& at, std::string_view key) {
-    std::string help = key == "rescue" ? "put the step into a group: `steps:` with `rescue:` beside it" : "";
     reader_.refuse(
         reader_.tree_.span(at), "not-in-this-version",
-        "`" + std::string(key) + "` is part of the language, but this version of muster does not know it yet", help);
+        "`" + std::string(key) + "` is part of the language, but this version of muster does not know it yet", "");
   }
 
   ConstructReader& reader_;

@@ -228,7 +228,7 @@ void read_steps(const StepGraph& graph, const RunHistory& history, Timeline& out
     if (node.kind == NodeKind::playbook || node.kind == NodeKind::called) continue;
     const OpRecord* op = history.find(node.op);
     // Undo and rescue steps that were never needed are no part of the story.
-    bool spare = node.place == Place::rollback || node.place == Place::rescue;
+    bool spare = node.place == Place::rollback || node.place == Place::rescue || node.place == Place::before;
     if (spare && (!op || (op->state == StepState::pending && op->attempt == 0))) continue;
     out.steps.push_back(step_of(node, op));
     if (std::optional<TimelineStep> undo = automatic_undo(node, history)) out.steps.push_back(std::move(*undo));

@@ -80,6 +80,8 @@ class Reference {
     template <class M>
     void operator()(std::string_view key, M&, Need need, std::string_view meaning) {
       std::string name = "`" + std::string(key) + "`", takes;
+      // A step's own `rescue` and that of a group of steps are one key.
+      if (text.find("| " + name + " |") != std::string::npos) return;
       for (std::string_view word : words_of<T>(key)) takes += (takes.empty() ? "`" : ", `") + std::string(word) + "`";
       if (takes.empty()) takes = all.takes<M>(key);
       text += "| " + (need == Need::required ? "**" + name + "**" : name) + " | " + cell(takes) + " | " +
