@@ -34,54 +34,102 @@ struct Story {
         "muster: 1\nplaybook: story\ninputs:\n  yes: {type: boolean, default: true}\n  no: {type: boolean, default: "
         "false}\n";
     if (one_in(4)) text += "locks: [\"story\"]\n";
+    has_secret = one_in(3);
+    if (has_secret) text += "secrets: {token: {env: TOKEN}}\n";
     text += "phases:\n";
-    int number = 0;
     for (size_t phase = 0, phases = 1 + below(3); phase < phases; ++phase) {
       text += "  - id: p" + std::to_string(phase) + "\n";
       if (one_in(3)) text += "    approval: {message: Go on, approvers: [group:sre], expires: 30m}\n";
       if (one_in(8)) text += "    when: inputs." + std::string(one_in(2) ? "yes" : "no") + "\n";
-      text += "    steps:\n";
-      std::vector<std::string> earlier;
-      for (size_t step = 0, steps = 1 + below(4); step < steps; ++step) {
-        std::string id = "s" + std::to_string(number++);
-        text += "      - {id: " + id;
-        size_t kind = below(10);
-        std::string action = kind < 6 ? "do" : kind < 8 ? "look" : "destroy";
-        text += ", " + action + ": {name: " + id + "}";
-        if (!earlier.empty() && one_in(3)) text += ", needs: [" + earlier[below(earlier.size())] + "]";
-        if (one_in(8)) text += ", when: inputs." + std::string(one_in(3) ? "no" : "yes");
-        if (one_in(3)) text += ", retry: {attempts: " + std::to_string(2 + below(2)) + ", delay: 5s}";
-        if (one_in(5)) text += std::string(", on_failure: ") + (one_in(3) ? "ask" : "continue");
-        if (action != "look" && one_in(2)) {
-          text += ", rollback: [{do: {name: undo " + id + "}}]";
-          undoable.push_back(id);
-        }
-        if (action != "look" && one_in(5)) {
-          text += ", idempotent: true";
-          repeatable.push_back(id);
-        }
-        if (action == "look") repeatable.push_back(id);
-        if (action != "look" && one_in(6)) {
-          // Yes, no, or unable to tell, the same each time.
-          text += ", done_when: {look: {name: done " + id + "}}";
-          text.back() = ',';
-          text += " that: \"result.name == '" + std::string(one_in(3) ? "done " + id : "another") + "'\"}";
-          checked.push_back("done " + id);
-        }
-        if (one_in(6)) text += ", verify: {that: \"result.name == '" + std::string(one_in(3) ? "another" : id) + "'\"}";
-        text += "}\n";
-        names.push_back(id);
-        earlier.push_back(id);
-      }
+      group("    ", 0, false);
     }
     if (one_in(2)) text += "always:\n  - {id: last, do: {name: last}}\n";
     names.push_back("last");
   }
 
+  // What stands inside a phase or a step that is a group: its steps, and what becomes of it when they fail.
+  void group(const std::string& indent, int depth, bool undone_as_one) {
+    if (one_in(4)) text += indent + "parallel: true\n";
+    std::string id = "g" + std::to_string(number++);
+    bool own_way_back = depth > 0 && one_in(4);
+    text += indent + "steps:\n";
+    std::vector<std::string> earlier;
+    for (size_t step = 0, steps = 1 + below(depth == 0 ? 4 : 3); step < steps; ++step) {
+      if (depth < 2 && one_in(6)) {
+        std::string inner = "n" + std::to_string(number++);
+        text += indent + "  - id: " + inner + "\n";
+        if (one_in(6)) text += indent + "    when: inputs." + std::string(one_in(3) ? "no" : "yes") + "\n";
+        if (one_in(4)) text += indent + "    on_failure: continue\n";
+        group(indent + "    ", depth + 1, undone_as_one || own_way_back);
+        earlier.push_back(inner);
+      } else {
+        text += indent + "  - ";
+        this->step(earlier, undone_as_one || own_way_back);
+      }
+    }
+    if (own_way_back) {
+      text += indent + "rollback: [{do: {name: undo " + id + "}}]\n";
+      names.push_back(id);
+    }
+    if (depth > 0 && one_in(3)) {
+      text += indent + "rescue:\n" + indent + "  - ";
+      std::vector<std::string> none;
+      this->step(none, undone_as_one || own_way_back);
+    }
+    if (one_in(5)) {
+      std::string last = "s" + std::to_string(number++);
+      text += indent + "always: [{id: " + last + ", do: {name: " + last + "}}]\n";
+      names.push_back(last);
+    }
+  }
+
+  void step(std::vector<std::string>& earlier, bool undone_as_one) {
+    std::string id = "s" + std::to_string(number++);
+    text += "{id: " + id;
+    if (one_in(12)) {
+      text += ", wait: {for: " + std::to_string(1 + below(20)) + "s}}\n";
+      earlier.push_back(id);
+      return;
+    }
+    size_t kind = below(10);
+    std::string action = kind < 6 ? "do" : kind < 8 ? "look" : "destroy";
+    text += ", " + action + ": {name: " + id;
+    if (has_secret && one_in(3)) text += ", key: \"${{ secrets.token }}\"";
+    text += "}";
+    if (!earlier.empty() && one_in(3)) text += ", needs: [" + earlier[below(earlier.size())] + "]";
+    if (one_in(8)) text += ", when: inputs." + std::string(one_in(3) ? "no" : "yes");
+    if (one_in(3)) text += ", retry: {attempts: " + std::to_string(2 + below(2)) + ", delay: 5s}";
+    if (one_in(5)) text += std::string(", on_failure: ") + (one_in(3) ? "ask" : "continue");
+    if (action != "look" && one_in(2)) {
+      text += ", rollback: [{do: {name: undo " + id + "}}]";
+      if (!undone_as_one) undoable.push_back(id);
+    }
+    if (action != "look" && one_in(5)) {
+      text += ", idempotent: true";
+      repeatable.push_back(id);
+    }
+    if (action == "look") repeatable.push_back(id);
+    if (action != "look" && one_in(6)) {
+      // Yes, no, or unable to tell, the same each time.
+      text += ", done_when: {look: {name: done " + id;
+      if (has_secret && one_in(2)) text += ", key: \"${{ secrets.token }}\"";
+      text += "}, that: \"result.name == '" + std::string(one_in(3) ? "done " + id : "another") + "'\"}";
+      checked.push_back("done " + id);
+    }
+    if (one_in(6)) text += ", verify: {that: \"result.name == '" + std::string(one_in(3) ? "another" : id) + "'\"}";
+    text += "}\n";
+    names.push_back(id);
+    earlier.push_back(id);
+  }
+
   std::mt19937_64 random;
+  int number = 0;
+  bool has_secret = false;
   std::string text;
   std::vector<std::string> names, undoable, repeatable, checked;
 };
+
+const std::string canary = "a secret of nineteen";
 
 struct Deed {
   std::string op;
@@ -98,6 +146,7 @@ class History {
           return std::make_unique<MemoryJournal>(store);
         })) {
     sim_.inputs = {{"yes", true}, {"no", false}};
+    sim_.variables.all = {{"TOKEN", canary}};
     GroupOfPeople sre;
     sre.name.text = "sre";
     sre.members = {Name{{}, "bob"}};
@@ -175,7 +224,8 @@ class History {
       case 1:
         return fail(ErrorCode::failed, "it would not", {}, Certainty::no_effect);
       case 2:
-        return fail(ErrorCode::failed, "half of it", {}, Certainty::maybe);
+        return fail(ErrorCode::failed, "half of it" + (input.opened.empty() ? "" : ": " + canary), {},
+                    Certainty::maybe);
       case 3:
         return fail(ErrorCode::in_doubt, "who knows", {}, Certainty::maybe);
       default:
@@ -240,6 +290,7 @@ class History {
     what_is_undone_is_undone_latest_first();
     the_events_add_up_to_the_state();
     the_ending_says_what_happened();
+    for (const Event& event : events_) EXPECT_EQ(event.body.find(canary), std::string::npos) << event.body;
     Result<VerifyReport> verified = sim_.journal->verify();
     ASSERT_TRUE(verified.has_value());
     EXPECT_TRUE(verified->findings.empty());
@@ -298,19 +349,24 @@ class History {
   }
 
   void what_is_undone_is_undone_latest_first() {
-    std::map<std::string, int64_t> ended, undone;  // by id: seq
+    std::map<std::string, int64_t> ended, undone, list;  // by id: seq; list: of the unwinding that it belongs to
     for (const Event& event : events_) {
+      Map body = event.kind == EventKind::rollback_started ? body_of(event) : Map{};
+      if (const Value* steps = member(body, "steps"); steps && steps->is<List>())
+        for (const Value& step : steps->get<List>()) list.try_emplace(to_text(step), event.seq);
       std::string last = event.op.path.substr(event.op.path.rfind('/') + 1);
       size_t mark = event.op.path.find("~rollback");
       if (mark == std::string::npos &&
-          (event.kind == EventKind::outcome || event.kind == EventKind::verified || event.kind == EventKind::resolved))
+          (event.kind == EventKind::outcome || event.kind == EventKind::verified || event.kind == EventKind::resolved ||
+           (event.kind == EventKind::evaluated && member(body_of(event), "done_when"))))
         ended[event.op.path] = event.seq;
       if (mark != std::string::npos && event.kind == EventKind::intent)
         undone.try_emplace(event.op.path.substr(0, mark), event.seq);
     }
     for (const auto& [a, a_undone] : undone)
       for (const auto& [b, b_undone] : undone)
-        if (ended.contains(a) && ended.contains(b) && ended[a] < ended[b]) {
+        // (Groups side by side unwind each by itself, and one that may fail before what comes after it has begun.)
+        if (ended.contains(a) && ended.contains(b) && ended[a] < ended[b] && list[a] == list[b]) {
           EXPECT_GT(a_undone, b_undone) << a << " before " << b;
         }
   }
@@ -338,7 +394,7 @@ class History {
       if (!node.step) continue;
       const OpRecord* op = history.find(node.op);
       if (!op) continue;
-      bool failed = exit_code_ == 0 && op->state == StepState::failed && !op->passed;
+      bool failed = exit_code_ == 0 && op->state == StepState::failed && !op->passed && !was_made_up_for(node);
       EXPECT_FALSE(failed) << node.op.path;
       EXPECT_NE(op->state, StepState::running) << node.op.path;
       if (op->state != StepState::in_doubt) continue;
@@ -355,6 +411,16 @@ class History {
           ADD_FAILURE() << op->op.path << " was not rolled back, and the ending says that all was";
       }
     }
+  }
+
+  // By a rescue of a group around it, or because such a group may fail.
+  bool was_made_up_for(const Node& node) {
+    for (const Node* at = &node; at != &sim_.graph->root();) {
+      at = &sim_.graph->at(at->parent);
+      const OpRecord* group = sim_.engine->history().find(at->op);
+      if (group && (group->passed || group->state == StepState::recovered)) return true;
+    }
+    return false;
   }
 
   static Map body_of(const Event& event) {
@@ -382,7 +448,7 @@ TEST(Histories, OfAnyKindKeepWhatIsPromised) {
     return;
   }
   const char* wanted = std::getenv("MUSTER_HISTORIES");
-  uint64_t count = wanted ? std::strtoull(wanted, nullptr, 10) : 1000;
+  uint64_t count = wanted ? std::strtoull(wanted, nullptr, 10) : 600;
   std::map<int, int> endings;
   int kills = 0;
   for (uint64_t seed = 1; seed <= count; ++seed) {
