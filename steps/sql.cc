@@ -115,6 +115,7 @@ Result<Request> request_of(const StepInput& input) {
   const Map& args = input.args;
   Request request;
   if (const Value* connection = member(args, "connection")) request.connection = connection_of(*connection);
+  request.connection.label = input.run + "/" + input.op.path;
   request.is_execute = member(args, "execute") != nullptr;
   request.is_check = member(args, "check") != nullptr;
   auto refuse = [&](std::string_view verb, std::initializer_list<std::string_view> others) -> Result<void> {
@@ -259,8 +260,10 @@ Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
   if (!request && !is_known) return preview;
   if (!request) return pass(request.error());
   if (request->is_check) {
+    std::string database = text_of(request->connection.settings, "path");
+    if (database.empty()) database = request->connection.name;  // a server's URL may hold a password
     preview.lines.push_back(std::string(request->check == CheckKind::quick ? "quick" : "integrity") + " check of `" +
-                            text_of(request->connection.settings, "path") + "`");
+                            database + "`");
     return preview;
   }
   Result<FilledSql> filled = fill_names(request->sql);
