@@ -23,6 +23,10 @@ class RealSql final : public Sql {
   [[nodiscard]] Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
                                           std::stop_token) override;
   [[nodiscard]] Result<void> fold(const Connection&, std::stop_token) override;
+  [[nodiscard]] Result<void> copy_to(const Connection&, const std::string& to, std::stop_token,
+                                     const CopyProgress&) override;
+  [[nodiscard]] Result<void> load_dump(const Connection&, ReadFile& dump, std::stop_token,
+                                       const CopyProgress&) override;
 
  private:
   friend class RealSqlTrial;

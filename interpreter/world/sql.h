@@ -18,6 +18,7 @@
 #include "interpreter/base/result.h"
 #include "interpreter/base/time.h"
 #include "interpreter/base/value.h"
+#include "interpreter/world/files.h"
 
 namespace muster {
 
@@ -92,6 +93,9 @@ class SqlRead {
   [[nodiscard]] virtual Result<bool> is_locked(const Connection&) = 0;
 };
 
+// Done and to do, in pages or bytes.
+using CopyProgress = std::function<void(int64_t done, int64_t total)>;
+
 class Sql : public SqlRead {
  public:
   [[nodiscard]] virtual Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
@@ -99,6 +103,18 @@ class Sql : public SqlRead {
   // SQLite: checkpoints (TRUNCATE) and leaves WAL mode, so that one file remains. Nothing for a database that cannot be
   // opened.
   [[nodiscard]] virtual Result<void> fold(const Connection&, std::stop_token) = 0;
+  // SQLite: the database as one committed state of it, while others go on using it, into the empty file `to`.
+  [[nodiscard]] virtual Result<void> copy_to(const Connection& connection, const std::string&, std::stop_token,
+                                             const CopyProgress&) {
+    return fail(ErrorCode::refused, "the database `" + connection.name + "` is not copied here");
+  }
+  // Carries out a dump's statements in the connection's database; SQLite: in an empty file. All or nothing: a dump that
+  // is cut, or that asks for more than tables and rows, is `corrupt` or `refused`, and what is left in an empty file is
+  // the caller's to remove.
+  [[nodiscard]] virtual Result<void> load_dump(const Connection& connection, ReadFile&, std::stop_token,
+                                               const CopyProgress&) {
+    return fail(ErrorCode::refused, "no dump is loaded into `" + connection.name + "` here");
+  }
 };
 
 struct TrialResult {
