@@ -316,12 +316,14 @@ Result<ReadBackup> read_backup(FilesRead& files, Files* writing, const ReadPlan&
   Unpacking unpacking(plan.directory.empty() ? nullptr : writing, plan.directory, output, gauge, found);
   Detecting outermost({plan, found, output, unpacking}, 0);
   uint64_t done = 0;
+  HashingThread whole;
   Result<void> read = [&]() -> Result<void> {
     while (true) {
       if (stop.stop_requested()) return fail(ErrorCode::interrupted, "the reading of `" + plan.path + "` was stopped");
       Result<std::string> bytes = (*file)->read(piece);
       if (!bytes) return pass(bytes.error());
       if (bytes->empty()) break;
+      if (plan.hash_file) whole.add(*bytes);
       if (Result<void> taken = outermost.add(*bytes); !taken) return taken;
       progress(done += bytes->size(), (*status)->size);
     }
@@ -337,6 +339,7 @@ Result<ReadBackup> read_backup(FilesRead& files, Files* writing, const ReadPlan&
     if (Result<void> finished = unpacking.finish(); !finished) return pass(in_file(finished.error(), plan.path));
   }
   found.bytes = gauge.bytes();
+  if (plan.hash_file) found.file_sha256 = whole.hex();
   return found;
 }
 

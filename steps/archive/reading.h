@@ -32,14 +32,16 @@ struct ReadPlan {
   std::string directory;     // empty: only proven, nothing is written
   std::string payload_name;  // of what is not in a tar archive
   uint64_t most_bytes = 0;   // unpacked
+  bool hash_file = false;    // also the file as it lies there
 };
 
 struct ReadBackup {
   Content content = Content::other;
   bool is_sealed = false, is_compressed = false;
-  std::string payload;  // where the one payload lies; of a tar archive: the directory with its entries
-  std::string sha256;   // of what was unpacked, where it is no tar archive
-  uint64_t bytes = 0;   // unpacked
+  std::string payload;      // where the one payload lies; of a tar archive: the directory with its entries
+  std::string file_sha256;  // of the file, where it was asked for
+  std::string sha256;       // of what was unpacked, where it is no tar archive
+  uint64_t bytes = 0;       // unpacked
   int64_t files = 0, directories = 0;
   std::optional<Manifest> meta;  // found in a tar archive, where it is no entry of the payload
   // Of a tar archive's files: digest by name.

@@ -1,6 +1,7 @@
 #include "steps/backup/request.h"
 
 #include "interpreter/action/action.h"
+#include "steps/archive/key_fields.h"
 
 namespace muster {
 
@@ -22,12 +23,6 @@ Field object(std::string name, std::string meaning, std::vector<Field> fields) {
 
 Field required(Field out) {
   out.required = true;
-  return out;
-}
-
-Field secret(std::string name, std::string meaning) {
-  Field out = field(std::move(name), FieldType::text, std::move(meaning));
-  out.opens_secrets = true;
   return out;
 }
 
@@ -71,28 +66,6 @@ Result<void> read_retention(const Map& retention, BackupRequest& out) {
 }
 
 }  // namespace
-
-std::vector<Field> key_fields() {
-  return {secret("key", "the key of 32 bytes that it is encrypted with"),
-          secret("passphrase", "the passphrase that its key is made of")};
-}
-
-Result<std::optional<ArchiveKey>> key_of(const Map& object) {
-  for (const char* name : {"key", "passphrase"}) {
-    const Value* value = member(object, name);
-    if (!value || value->is_null()) continue;
-    const Secret* given = value->find<Secret>();
-    if (!given) {
-      return fail(ErrorCode::invalid,
-                  "`" + std::string(name) + "` is written in the playbook, where everybody reads it",
-                  "declare it under `secrets:` and write `${{ secrets.NAME }}`");
-    }
-    ArchiveKey key{*given, std::string_view(name) == "passphrase"};
-    if (Result<void> good = check_key(key); !good) return pass(good.error());
-    return std::optional<ArchiveKey>(std::move(key));
-  }
-  return std::optional<ArchiveKey>();
-}
 
 std::vector<Field> backup_fields() {
   Field connection = field("connection", FieldType::connection, "a SQLite database, which may be in use meanwhile");

@@ -32,9 +32,4 @@ struct BackupRequest {
 
 [[nodiscard]] std::vector<Field> backup_fields();
 [[nodiscard]] Result<BackupRequest> backup_request(const Map& args);
-// The fields of a key, shared with `restore`.
-[[nodiscard]] std::vector<Field> key_fields();
-// The key of an object with `key` or `passphrase`; nothing where it has neither.
-[[nodiscard]] Result<std::optional<ArchiveKey>> key_of(const Map& object);
-
 }  // namespace muster

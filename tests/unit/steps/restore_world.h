@@ -45,7 +45,14 @@ class DiskFiles : public Files {
   Result<std::string> canonical(const std::string& path) override { return real_.canonical(path); }
   Result<uint64_t> free_bytes(const std::string& directory) override;
   Result<std::vector<Holder>> holders(const std::vector<std::string>& paths) override;
+  Result<std::string> read_link(const std::string& path) override { return real_.read_link(path); }
   bool is_writable(const std::string& directory) override;
+  Result<void> set_modified(const std::string& path, Timestamp at) override {
+    return asked("set_modified", &Files::set_modified, path, at);
+  }
+  Result<void> make_symlink(const std::string& target, const std::string& path) override {
+    return asked("make_symlink", &Files::make_symlink, target, path);
+  }
   Result<std::unique_ptr<WriteFile>> create(const std::string& path) override;
   Result<void> make_directory(const std::string& path) override {
     return asked("make_directory", &Files::make_directory, path);
@@ -95,6 +102,8 @@ class DiskSql : public Sql {
   Result<bool> is_locked(const Connection&) override;
   Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override;
   Result<void> fold(const Connection&, std::stop_token) override;
+  Result<void> copy_to(const Connection&, const std::string& to, std::stop_token, const CopyProgress&) override;
+  Result<void> load_dump(const Connection&, ReadFile&, std::stop_token, const CopyProgress&) override;
 
   std::function<std::optional<Error>(std::string_view call)> before;
   std::string pretend_damaged;  // the path of a database that no check finds sound
@@ -138,7 +147,12 @@ class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, 
   Result<ProcessEnd> run(const ChildKey&, const Command&, std::stop_token) override { return none(); }
   Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override { return none(); }
   void committed(const ChildKey&) override {}
-  std::string bytes(size_t count) override { return std::string(count, '\0'); }
+  std::string bytes(size_t count) override {
+    // Never the same twice, and the same in every run of a test.
+    std::string out;
+    while (out.size() < count) out += static_cast<char>(drawn_++ * 167 + 13);
+    return out.substr(0, count);
+  }
   Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override {
     return none();
   }
@@ -146,6 +160,7 @@ class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, 
 
  private:
   static tl::unexpected<Error> none() { return fail(ErrorCode::refused, "a restore has no business here"); }
+  unsigned drawn_ = 0;
 };
 
 class NoActions : public Actions {
@@ -186,6 +201,7 @@ struct Stage {
   [[nodiscard]] Look look() { return {clock, files, sql, nothing, nothing}; }
   [[nodiscard]] Touch touch() { return {look(), files, sql, nothing, nothing, nothing}; }
   [[nodiscard]] Result<StepOutput> restore(const Map& args, bool after_crash = false);
+  [[nodiscard]] Result<StepOutput> backup(const Map& args, bool after_crash = false);
   [[nodiscard]] Result<StepOutput> list(const std::string& replica);
   [[nodiscard]] Result<Preview> preview(const Map& args);
   [[nodiscard]] Result<StepOutput> rollback(const Map& args, const StepOutput& done, bool after_crash = false);
