@@ -1,6 +1,7 @@
 // A Litestream replica as the source of a restore.
 #include "steps/restore/backup_reader.h"
 #include "steps/restore/litestream.h"
+#include "steps/restore/s3_files.h"
 #include "steps/restore/source.h"
 
 namespace muster {
@@ -25,7 +26,7 @@ class LitestreamSource final : public BackupSource {
   explicit LitestreamSource(From from) : from_(std::move(from)) {}
 
   Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at) override {
-    Result<Replica> replica = list(look.files);
+    Result<Replica> replica = list(files_of(look));
     if (!replica) return pass(replica.error());
     Timestamp now = look.clock.now();
     Result<BackupChoice> choice = choose_backup(*replica, at, now);
@@ -57,8 +58,9 @@ class LitestreamSource final : public BackupSource {
 
   Result<FetchedBackup> fetch(const FoundBackup& found, Touch& touch, const FetchPlan& plan) override {
     Files& files = touch.files;
+    FilesRead& backup = files_of(touch.look);
     if (!choice_) {
-      Result<Replica> replica = list(files);
+      Result<Replica> replica = list(backup);
       if (!replica) return pass(replica.error());
       const Map& kept = found.record;
       ChoiceRecord record{text_of(kept, "generation"), static_cast<uint32_t>(integer_in(kept, "snapshot")),
@@ -69,20 +71,20 @@ class LitestreamSource final : public BackupSource {
       if (!again) return pass(again.error());
       choice_ = std::move(*again);
     }
-    Result<Survey> seen = survey(files, *choice_, plan.stop);
+    Result<Survey> seen = survey(backup, *choice_, plan.stop);
     if (!seen) return pass(seen.error());
     if (Result<void> fits = check_space(files, plan.directory, seen->peak_bytes); !fits) return pass(fits.error());
     if (Result<void> made = files.make_directory(plan.work); !made) return pass(made.error());
     Result<std::unique_ptr<WriteFile>> file = files.create(plan.ready);
     if (!file) return pass(file.error());
-    Result<uint64_t> size = write_database(files, *choice_, *seen, **file, plan.stop, plan.progress);
+    Result<uint64_t> size = write_database(backup, *choice_, *seen, **file, plan.stop, plan.progress);
     if (!size) return pass(size.error());
     return FetchedBackup{*size, {}, {}, seen->notes};
   }
 
   Result<void> describe(const FoundBackup&, Look& look, std::stop_token stop, Preview& preview) override {
     // The logs are read, so that a hole in them is known before anything has begun.
-    Result<Survey> seen = survey(look.files, *choice_, std::move(stop));
+    Result<Survey> seen = survey(files_of(look), *choice_, std::move(stop));
     if (!seen) return pass(seen.error());
     preview.lines.push_back("from `" + root_ + "`: generation " + choice_->generation + ", snapshot " +
                             hex_name(choice_->snapshot.index) + ", " + std::to_string(choice_->segments.size()) +
@@ -96,7 +98,7 @@ class LitestreamSource final : public BackupSource {
   }
 
   Result<List> points(Look& look, std::vector<std::string>& notes) override {
-    Result<Replica> replica = list_replica(look.files, from_.where);
+    Result<Replica> replica = list_replica(files_of(look), from_.where);
     if (!replica && replica.error().code == ErrorCode::not_found) {
       return fail(ErrorCode::unreachable, replica.error().message, "check the path and that its disk is mounted");
     }
@@ -121,6 +123,11 @@ class LitestreamSource final : public BackupSource {
   }
 
  private:
+  FilesRead& files_of(Look& look) {
+    if (from_.connection.kind != "s3") return look.files;
+    if (!s3_) s3_.emplace(look.http, look.clock, from_.connection, *parse_s3_url(from_.where));
+    return *s3_;
+  }
   // A missing or empty replica is `no_backup`.
   Result<Replica> list(FilesRead& files) const {
     Result<Replica> replica = list_replica(files, from_.where);
@@ -133,6 +140,7 @@ class LitestreamSource final : public BackupSource {
 
   From from_;
   std::string root_;
+  std::optional<S3Files> s3_;
   std::optional<BackupChoice> choice_;  // in the process that chose; otherwise found again by the record
 };
 

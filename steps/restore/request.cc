@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "interpreter/action/action.h"
 #include "steps/archive/key_fields.h"
+#include "steps/restore/s3_files.h"
 
 namespace muster {
 
@@ -22,7 +24,14 @@ Field object(std::string name, std::string meaning, std::vector<Field> fields) {
   return out;
 }
 
-Field litestream_field() { return field("litestream", FieldType::path, "directory of a Litestream 0.3 replica"); }
+Field litestream_field() {
+  return field("litestream", FieldType::path, "a Litestream 0.3 replica: its directory, or s3://BUCKET/FOLDER");
+}
+Field s3_field() {
+  Field out = field("connection", FieldType::connection, "the store of an s3:// URL");
+  out.kinds = {"s3"};
+  return out;
+}
 Field newest_field() {
   return field("newest", FieldType::path, "a pattern like /backup/app-*.sqlite: the newest of them that is sound");
 }
@@ -84,7 +93,7 @@ std::vector<Field> restore_fields() {
        field("artifact", FieldType::text, "what the result of a `backup` calls so")});
   Field from = object("from", "where the backup is", std::move(sources));
   from.one_of = {{"file", "newest", "litestream", "archive", "dump", "artifact"}};
-  Field list = object("list", "only list what could be restored", {litestream_field(), newest_field()});
+  Field list = object("list", "only list what could be restored", {litestream_field(), s3_field(), newest_field()});
   list.one_of = {{"litestream", "newest"}};
 
   Field tables = field("tables", FieldType::list, "tables that must be there");
@@ -133,13 +142,31 @@ Result<From> from_of(const Map& args, std::string_view name) {
   if (from.key && from.kind == FromKind::litestream)
     return fail(ErrorCode::invalid, "a Litestream replica is read without a key: encrypted ones are not read");
   constexpr std::string_view file_url = "file://";
-  if (from.where.starts_with(file_url)) {
+  const Value* connection = member(object, "connection");
+  bool is_s3 = from.kind == FromKind::litestream && from.where.starts_with("s3://");
+  if (connection && !is_s3)
+    return fail(ErrorCode::invalid, "`" + std::string(name) + ".connection` belongs to an s3:// URL");
+  if (is_s3) {
+    if (!connection) {
+      return fail(ErrorCode::invalid, "`" + from.where + "` needs a `connection` of kind `s3` beside it",
+                  "declare one under `connections:` with bucket, region and keys");
+    }
+    from.connection = connection_of(*connection);
+    Result<S3Folder> folder = parse_s3_url(from.where);
+    if (!folder) return pass(folder.error());
+    std::string bucket = text_of(from.connection.settings, "bucket");
+    if (bucket != folder->bucket) {
+      return fail(ErrorCode::invalid, "`" + from.where + "` lies in the bucket `" + folder->bucket +
+                                          "`, and the connection `" + from.connection.name + "` is to `" + bucket +
+                                          "`");
+    }
+  } else if (from.where.starts_with(file_url)) {
     from.where = from.where.substr(file_url.size());
   } else if (size_t colon = from.where.find("://"); colon != std::string::npos) {
     return fail(ErrorCode::invalid,
                 "`" + from.where + "` is a URL of kind `" + from.where.substr(0, colon) +
-                    "`: replicas in directories are read in this version",
-                "copy the replica to a directory with a tool that keeps file times, and name that directory");
+                    "`: replicas in directories and " + "under `s3://` are read, other backups in directories",
+                "copy it to a directory with a tool that keeps file times, and name that directory");
   }
   return from;
 }

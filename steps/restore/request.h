@@ -10,6 +10,7 @@
 #include "interpreter/base/field.h"
 #include "interpreter/base/result.h"
 #include "interpreter/base/value.h"
+#include "interpreter/world/sql.h"
 #include "steps/archive/sealing.h"
 #include "steps/restore/validation.h"
 
@@ -22,6 +23,7 @@ struct From {
   FromKind kind = FromKind::litestream;
   std::string where;  // a path, a pattern of paths, a URL or an artifact's id
   std::optional<ArchiveKey> key;
+  Connection connection;  // of an s3:// URL
 };
 
 struct RestoreRequest {
