@@ -183,7 +183,7 @@ TEST(Sealing, GivesTheSameTextAnotherCipherInEveryArchive) {
 
 TEST(Compression, GivesBackWhatWentInAndRefusesCutsAndTrailingBytes) {
   std::string plain;
-  for (int i = 0; i < 20'000; ++i) plain += "row " + std::to_string(i * i) + "\n";
+  for (int i = 0; i < 2'000; ++i) plain += "row " + std::to_string(i * i) + "\n";
   for (Compression how : {Compression::gzip, Compression::zstd}) {
     Gathered packed;
     std::unique_ptr<ByteSink> pack = compress_into(how, packed);
