@@ -3,7 +3,7 @@
 namespace muster {
 
 std::vector<Action> builtin_actions() {
-  return {http_action(), notify_action(), restore_action(), shell_action(), sql_action()};
+  return {backup_action(), http_action(), notify_action(), restore_action(), shell_action(), sql_action()};
 }
 
 }  // namespace muster

@@ -14,6 +14,7 @@ namespace muster {
 [[nodiscard]] Action http_action();
 [[nodiscard]] Action restore_action();
 [[nodiscard]] Action notify_action();
+[[nodiscard]] Action backup_action();
 
 // The whole set, sorted by name.
 [[nodiscard]] std::vector<Action> builtin_actions();

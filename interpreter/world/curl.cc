@@ -289,7 +289,12 @@ void RealHttp::Pool::set_up(CURL* easy, const HttpRequest& request, const std::s
   set(easy, CURLOPT_WRITEDATA, &exchange);
   if (!request.user.empty()) {
     std::string password = secret_or_text(request.password, SecretSink::http_header);
-    set(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    // Signing takes the whole authorization over; a kind beside it would be asked for as well.
+    if (request.sigv4.empty()) {
+      set(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    } else {
+      set(easy, CURLOPT_AWS_SIGV4, ("aws:amz:" + request.sigv4).c_str());
+    }
     set(easy, CURLOPT_USERNAME, request.user.c_str());
     set(easy, CURLOPT_PASSWORD, password.c_str());
   }
@@ -431,6 +436,7 @@ Result<HttpRequest> redirected(HttpRequest request, int64_t status, const std::s
     }
     request.headers.clear();
     request.user.clear();
+    request.sigv4.clear();
     request.password = Null{};
     request.cert_file.clear();
     request.key_file.clear();

@@ -75,6 +75,10 @@ class FilesRead {
   [[nodiscard]] virtual Result<uint64_t> free_bytes(const std::string& directory) = 0;
   // Processes other than our own that have any of these files open.
   [[nodiscard]] virtual Result<std::vector<Holder>> holders(const std::vector<std::string>& paths) = 0;
+  // Where a symbolic link points, as it is written in it.
+  [[nodiscard]] virtual Result<std::string> read_link(const std::string& path) {
+    return fail(ErrorCode::refused, "`" + path + "`: symbolic links are not read here");
+  }
   // Whether a directory may be written to by us.
   [[nodiscard]] virtual bool is_writable(const std::string& directory) = 0;
 };
@@ -94,6 +98,14 @@ class Files : public FilesRead {
   [[nodiscard]] virtual Result<void> sync_directory(const std::string& path) = 0;
   [[nodiscard]] virtual Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid,
                                                         uint32_t mode) = 0;
+  // Of a file or directory; a symbolic link is refused.
+  [[nodiscard]] virtual Result<void> set_modified(const std::string& path, Timestamp) {
+    return fail(ErrorCode::refused, "`" + path + "`: times are not set here");
+  }
+  // A new name that points to `target`, which is not looked at.
+  [[nodiscard]] virtual Result<void> make_symlink(const std::string&, const std::string& path) {
+    return fail(ErrorCode::refused, "`" + path + "`: symbolic links are not made here");
+  }
 };
 
 }  // namespace muster

@@ -30,6 +30,7 @@ struct HttpRequest {
   Value body;                                          // Null, text or Secret
   std::string user;                                    // basic auth; empty: none
   Value password;                                      // text or Secret
+  std::string sigv4;  // `us-east-1:s3`: signed for AWS's region and service, with `user` and `password` as its keys
   std::string ca_file, cert_file, key_file;
   int redirects = 0;
   Duration timeout{30'000'000};

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -221,6 +222,15 @@ Result<uint64_t> RealFiles::free_bytes(const std::string& directory) {
 
 Result<std::vector<Holder>> RealFiles::holders(const std::vector<std::string>& paths) { return holders_of(paths); }
 
+Result<std::string> RealFiles::read_link(const std::string& path) {
+  if (Result<void> valid = check_path(path); !valid) return pass(valid.error());
+  char target[PATH_MAX];
+  ssize_t n = ::readlink(path.c_str(), target, sizeof target);
+  if (n < 0) return system_error(errno, "read the link", path);
+  if (n == sizeof target) return fail(ErrorCode::refused, "the link `" + path + "` is too long");
+  return std::string(target, static_cast<size_t>(n));
+}
+
 bool RealFiles::is_writable(const std::string& directory) {
   if (!check_path(directory)) return false;
   return ::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
@@ -299,6 +309,26 @@ Result<void> RealFiles::set_owner_and_mode(const std::string& path, uint32_t uid
   if (::chmod(through.c_str(), mode) != 0) {
     return system_error(errno, "set the mode of", path, has_owner ? Certainty::no_effect : Certainty::maybe);
   }
+  return {};
+}
+
+Result<void> RealFiles::set_modified(const std::string& path, Timestamp modified) {
+  if (Result<void> valid = check_path(path); !valid) return valid;
+  struct stat raw {};
+  if (::lstat(path.c_str(), &raw) != 0) return system_error(errno, "look at", path);
+  if (S_ISLNK(raw.st_mode)) return fail(ErrorCode::refused, "`" + path + "` is a symbolic link");
+  int64_t second = modified.us / 1'000'000, rest = modified.us % 1'000'000;
+  if (rest < 0) --second, rest += 1'000'000;
+  timespec times[2]{{0, UTIME_OMIT}, {second, rest * 1'000}};
+  if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    return system_error(errno, "set the time of", path);
+  return {};
+}
+
+Result<void> RealFiles::make_symlink(const std::string& target, const std::string& path) {
+  if (Result<void> valid = check_path(path); !valid) return valid;
+  if (Result<void> valid = check_path(target); !valid) return valid;
+  if (::symlink(target.c_str(), path.c_str()) != 0) return system_error(errno, "make the link", path);
   return {};
 }
 

@@ -22,6 +22,7 @@ class RealFiles final : public Files {
   // By device and inode, by the same with `-wal` and `-shm` appended, and by path where the file was removed under its
   // holder. Processes whose descriptors the system does not show us are not seen.
   [[nodiscard]] Result<std::vector<Holder>> holders(const std::vector<std::string>& paths) override;
+  [[nodiscard]] Result<std::string> read_link(const std::string& path) override;
   [[nodiscard]] bool is_writable(const std::string& directory) override;
 
   [[nodiscard]] Result<std::unique_ptr<WriteFile>> create(const std::string& path) override;
@@ -34,6 +35,8 @@ class RealFiles final : public Files {
   [[nodiscard]] Result<void> sync_directory(const std::string& path) override;
   [[nodiscard]] Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid,
                                                 uint32_t mode) override;
+  [[nodiscard]] Result<void> set_modified(const std::string& path, Timestamp modified) override;
+  [[nodiscard]] Result<void> make_symlink(const std::string& target, const std::string& path) override;
 };
 
 }  // namespace muster

@@ -73,6 +73,18 @@ Result<std::unique_ptr<SqlSession>> RealSql::open_to_write(const Connection& con
   return (*database)->open_to_write(connection, limits, std::move(stop));
 }
 
+Result<void> RealSql::copy_to(const Connection& connection, const std::string& to, std::stop_token stop,
+                              const CopyProgress& progress) {
+  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
+  return sqlite_.copy_to(connection, to, std::move(stop), progress);
+}
+
+Result<void> RealSql::load_dump(const Connection& connection, ReadFile& dump, std::stop_token stop,
+                                const CopyProgress& progress) {
+  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
+  return sqlite_.load_dump(connection, dump, std::move(stop), progress);
+}
+
 Result<TrialResult> RealSqlTrial::attempt(const Connection& connection, const SqlText& sql, int cap,
                                           const SqlLimits& limits, std::stop_token stop) {
   if (connection.kind == "sqlite") return sqlite_.attempt(connection, sql, cap, limits, std::move(stop));

@@ -28,6 +28,10 @@ class RealSql final : public Sql {
                                                                  std::stop_token) override;
   [[nodiscard]] Result<std::unique_ptr<SqlSession>> open_to_write(const Connection&, const SqlLimits&,
                                                                   std::stop_token) override;
+  [[nodiscard]] Result<void> copy_to(const Connection&, const std::string& to, std::stop_token,
+                                     const CopyProgress&) override;
+  [[nodiscard]] Result<void> load_dump(const Connection&, ReadFile& dump, std::stop_token,
+                                       const CopyProgress&) override;
 
  private:
   friend class RealSqlTrial;

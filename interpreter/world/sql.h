@@ -19,6 +19,7 @@
 #include "interpreter/base/result.h"
 #include "interpreter/base/time.h"
 #include "interpreter/base/value.h"
+#include "interpreter/world/files.h"
 #include "interpreter/world/sql_session.h"
 
 namespace muster {
@@ -100,6 +101,9 @@ class SqlRead {
   }
 };
 
+// Done and to do, in pages or bytes.
+using CopyProgress = std::function<void(int64_t done, int64_t total)>;
+
 class Sql : public SqlRead {
  public:
   [[nodiscard]] virtual Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
@@ -110,6 +114,18 @@ class Sql : public SqlRead {
   [[nodiscard]] virtual Result<std::unique_ptr<SqlSession>> open_to_write(const Connection&, const SqlLimits&,
                                                                           std::stop_token) {
     return fail(ErrorCode::refused, "no session can be opened here");
+  }
+  // SQLite: the database as one committed state of it, while others go on using it, into the empty file `to`.
+  [[nodiscard]] virtual Result<void> copy_to(const Connection& connection, const std::string&, std::stop_token,
+                                             const CopyProgress&) {
+    return fail(ErrorCode::refused, "the database `" + connection.name + "` is not copied here");
+  }
+  // Carries out a dump's statements in the connection's database; SQLite: in an empty file. All or nothing: a dump that
+  // is cut, or that asks for more than tables and rows, is `corrupt` or `refused`, and what is left in an empty file is
+  // the caller's to remove.
+  [[nodiscard]] virtual Result<void> load_dump(const Connection& connection, ReadFile&, std::stop_token,
+                                               const CopyProgress&) {
+    return fail(ErrorCode::refused, "no dump is loaded into `" + connection.name + "` here");
   }
 };
 

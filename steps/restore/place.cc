@@ -15,7 +15,7 @@ Result<std::string> free_name(FilesRead& files, const std::string& wanted) {
   return fail(ErrorCode::refused, "no free name like `" + wanted + "` is left");
 }
 
-Result<Place> find_place(FilesRead& files, const std::string& target, const StepInput& input) {
+Result<Place> find_place(FilesRead& files, const std::string& target, bool is_directory, const StepInput& input) {
   Place place;
   std::string written = directory_of(target);
   Result<std::string> directory = files.canonical(written);
@@ -38,9 +38,11 @@ Result<Place> find_place(FilesRead& files, const std::string& target, const Step
           ErrorCode::refused, "the target `" + place.target + "` is a symbolic link",
           real ? "name the file itself: `" + *real + "`" : "it points at nothing; remove it or name the file itself");
     }
-    if (old.kind != FileKind::file)
+    if (is_directory && old.kind != FileKind::directory)
+      return fail(ErrorCode::refused, "the target `" + place.target + "` is not a directory");
+    if (!is_directory && old.kind != FileKind::file)
       return fail(ErrorCode::refused, "the target `" + place.target + "` is not a plain file");
-    if (old.links > 1) {
+    if (!is_directory && old.links > 1) {
       return fail(ErrorCode::refused,
                   "the target `" + place.target + "` has " + std::to_string(old.links) +
                       " names (hard links): the others would go on showing the old database",
@@ -57,7 +59,7 @@ Result<Place> find_place(FilesRead& files, const std::string& target, const Step
     return fail(ErrorCode::refused, "the directory `" + place.directory + "` cannot be written to",
                 "the new database is made beside the target: run as a user who may write there");
   }
-  Result<Map> seen = identity_of(files, place.target);
+  Result<Map> seen = identity_of(files, place.target, !is_directory);
   if (!seen) return pass(seen.error());
   place.first_seen = std::move(*seen);
 

@@ -25,7 +25,8 @@ struct Place {
   Timestamp old_modified;
 };
 
-[[nodiscard]] Result<Place> find_place(FilesRead& files, const std::string& target, const StepInput& input);
+[[nodiscard]] Result<Place> find_place(FilesRead& files, const std::string& target, bool is_directory,
+                                       const StepInput& input);
 // `wanted`, or with .2, .3 ... behind it: a name that neither a file nor a sidecar of it has.
 [[nodiscard]] Result<std::string> free_name(FilesRead& files, const std::string& wanted);
 

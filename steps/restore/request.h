@@ -10,13 +10,26 @@
 #include "interpreter/base/field.h"
 #include "interpreter/base/result.h"
 #include "interpreter/base/value.h"
+#include "interpreter/world/sql.h"
+#include "steps/archive/sealing.h"
 #include "steps/restore/validation.h"
 
 namespace muster {
 
+enum class TargetKind { sqlite, directory };
+enum class FromKind { litestream, file, newest, archive, dump, artifact };
+
+struct From {
+  FromKind kind = FromKind::litestream;
+  std::string where;  // a path, a pattern of paths, a URL or an artifact's id
+  std::optional<ArchiveKey> key;
+  Connection connection;  // of an s3:// URL
+};
+
 struct RestoreRequest {
-  std::string target;  // the database file, as written
-  std::string replica;
+  TargetKind target_kind = TargetKind::sqlite;
+  std::string target;  // the database file or directory, as written
+  From from;
   std::optional<Timestamp> at;
   Expectation expect;
   bool keep_old = true;
@@ -24,8 +37,8 @@ struct RestoreRequest {
 
 [[nodiscard]] std::vector<Field> restore_fields();
 [[nodiscard]] bool is_listing(const Map& args);
-// The replica's directory of `list` or `from`.
-[[nodiscard]] Result<std::string> replica_of(const Map& args, std::string_view field);
+// Of `list` or `from`.
+[[nodiscard]] Result<From> from_of(const Map& args, std::string_view field);
 [[nodiscard]] Result<RestoreRequest> restore_request(const Map& args);
 
 }  // namespace muster

@@ -1,5 +1,4 @@
-// The action `restore`: a SQLite database back from a Litestream replica, or the list of its moments.
-#include "steps/restore/backup_reader.h"
+// The action `restore`: a database or a directory back from its backup, or the list of the moments to be had.
 #include "steps/restore/restoring.h"
 #include "steps/steps.h"
 
@@ -7,41 +6,19 @@ namespace muster {
 
 namespace {
 
-Value point_value(const RestorePoint& point) {
-  return Map{{"id", point.id},
-             {"at", point.at},
-             {"source", point.source},
-             {"kind", point.is_snapshot ? "snapshot" : "segment"}};
-}
-
 Result<StepOutput> list_points(const StepInput& input, Look& look) {
   if (!is_listing(input.args)) return fail(ErrorCode::invalid, "only `list` is a read");
   for (std::string_view other : {"target", "from", "at", "expect", "keep_old"}) {
     if (member(input.args, other)) return fail(ErrorCode::invalid, "`list` goes without `" + std::string(other) + "`");
   }
-  Result<std::string> path = replica_of(input.args, "list");
-  if (!path) return pass(path.error());
-  Result<Replica> replica = list_replica(look.files, *path);
-  if (!replica && replica.error().code == ErrorCode::not_found) {
-    return fail(ErrorCode::unreachable, replica.error().message, "check the path and that its disk is mounted");
-  }
-  if (!replica) return pass(replica.error());
+  Result<From> from = from_of(input.args, "list");
+  if (!from) return pass(from.error());
   StepOutput output;
-  List points;
-  for (const RestorePoint& point : points_of(*replica)) points.push_back(point_value(point));
-  output.fields["latest"] = points.empty() ? Value(Null{}) : points.back();
-  output.fields["oldest"] = points.empty() ? Value(Null{}) : points.front();
-  output.fields["points"] = std::move(points);
-  if (std::string ignored = note_of_ignored(*replica); !ignored.empty()) output.notes.push_back(std::move(ignored));
-  for (const Generation& generation : replica->generations) {
-    if (generation.snapshots.empty()) {
-      output.notes.push_back("generation " + generation.name + " has no snapshot, so nothing of it can be restored");
-    }
-  }
-  if (replica->is_newer_format) {
-    output.notes.push_back("`" + replica->root +
-                           "/ltx` belongs to Litestream 0.5, whose files are not read in this version");
-  }
+  Result<List> points = source_of(*from)->points(look, output.notes);
+  if (!points) return pass(points.error());
+  output.fields["latest"] = points->empty() ? Value(Null{}) : points->back();
+  output.fields["oldest"] = points->empty() ? Value(Null{}) : points->front();
+  output.fields["points"] = std::move(*points);
   return output;
 }
 
@@ -52,16 +29,21 @@ Result<StepOutput> restore(const StepInput& input, Touch& touch) {
 }
 
 void preview_target(const Place& place, Look& look, const RestoreRequest& request, Preview& preview) {
+  bool is_directory = request.target_kind == TargetKind::directory;
+  std::string what = is_directory ? "directory" : "database";
   if (place.has_old) {
-    preview.lines.push_back("replace `" + place.target + "` (" + std::to_string(place.old_bytes) + " bytes, modified " +
-                            to_text(place.old_modified) + ")");
-    preview.lines.push_back(request.keep_old ? "keep the old database as `" + place.outgoing + "`"
-                                             : "remove the old database once the new one has passed its checks");
+    preview.lines.push_back("replace `" + place.target + "` (" +
+                            (is_directory ? "a directory" : std::to_string(place.old_bytes) + " bytes") +
+                            ", modified " + to_text(place.old_modified) + ")");
+    preview.lines.push_back(request.keep_old ? "keep the old " + what + " as `" + place.outgoing + "`"
+                                             : "remove the old " + what + " once the new one has passed its checks");
   } else {
     preview.lines.push_back("create `" + place.target + "`, which does not exist");
   }
   // A step before this one may still stop it, so it is told and not made an error.
-  if (Result<void> free_now = check_not_in_use(look, place.target, true); !free_now) {
+  Result<void> free_now =
+      is_directory ? check_directory_not_in_use(look, place.target) : check_not_in_use(look, place.target, true);
+  if (!free_now) {
     preview.lines.push_back("now " + free_now.error().message + ": it must be stopped before this step");
   }
   preview.facts["target_bytes"] = place.old_bytes;
@@ -82,39 +64,36 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   }
   Result<RestoreRequest> request = restore_request(input.args);
   if (!request) return pass(request.error());
-  Result<Place> place = find_place(look.files, request->target, input);
+  Result<Place> place = find_place(look.files, request->target, request->target_kind == TargetKind::directory, input);
   if (!place) return pass(place.error());
-  Result<Replica> replica = list_for_restore(look.files, request->replica);
-  if (!replica) return pass(replica.error());
-  Timestamp now = look.clock.now();
-  Result<BackupChoice> choice = choose_backup(*replica, request->at, now);
-  if (!choice) return pass(choice.error());
-  // The logs are read, so that a hole in them is known before anything has begun.
-  Result<Survey> seen = survey(look.files, *choice, input.stop);
-  if (!seen) return pass(seen.error());
-  std::string line = "restore " + to_text(choice->at) + " (" + to_text(now - choice->at) + " ago";
-  if (std::string distance = distance_words(*choice, request->at); !distance.empty()) line += ", " + distance;
+  std::unique_ptr<BackupSource> source = source_of(request->from);
+  Result<std::vector<FoundBackup>> found = source->find(look, request->at);
+  if (!found) return pass(found.error());
+  const FoundBackup& best = found->front();
+  Preview deeper;
+  if (Result<void> told = source->describe(best, look, input.stop, deeper); !told) return pass(told.error());
+  Duration age = look.clock.now() - best.at;
+  std::string line = "restore " + to_text(best.at) + " (" + to_text(age) + " ago";
+  if (std::string distance = distance_words(best.at, request->at); !distance.empty()) line += ", " + distance;
   preview.lines.push_back(line + ")");
-  preview.lines.push_back("from `" + replica->root + "`: generation " + choice->generation + ", snapshot " +
-                          hex_name(choice->snapshot.index) + ", " + std::to_string(choice->segments.size()) +
-                          " segments up to `" + source_of(*choice) + "`");
+  preview.lines.insert(preview.lines.end(), deeper.lines.begin(), deeper.lines.end());
   preview_target(*place, look, *request, preview);
-  if (Result<void> fits = check_space(look.files, place->directory, seen->peak_bytes); !fits) {
+  const Value* peak = member(deeper.facts, "peak_bytes");
+  uint64_t needed = peak && peak->is<int64_t>() ? static_cast<uint64_t>(peak->get<int64_t>()) : best.bytes;
+  if (Result<void> fits = check_space(look.files, place->directory, needed); !fits) {
     preview.lines.push_back("now " + fits.error().message);
   }
-  for (const std::string& note : choice->notes) preview.lines.push_back(note);
-  preview.facts["point"] = id_of(*choice);
-  preview.facts["at"] = choice->at;
-  preview.facts["age"] = now - choice->at;
-  preview.facts["generation"] = choice->generation;
-  preview.facts["snapshot"] = choice->snapshot.index;
-  preview.facts["segments"] = choice->segments.size();
-  preview.facts["bytes"] = seen->size_bytes;
-  if (!request->at) {
-    // The newest is a moving target: what was shown is what shall run. Where times are no guide it stays the newest.
-    Result<BackupChoice> by_time = choose_backup(*replica, choice->at, now);
-    if (by_time && id_of(*by_time) == id_of(*choice)) preview.pinned["at"] = choice->at;
-  }
+  if (found->size() > 1)
+    preview.lines.push_back("should it be damaged: the next older one of " + std::to_string(found->size() - 1));
+  // The last note tells again what the lines above say.
+  for (size_t i = 0; i + 1 < best.notes.size(); ++i) preview.lines.push_back(best.notes[i]);
+  preview.facts["point"] = best.id;
+  preview.facts["at"] = best.at;
+  preview.facts["age"] = age;
+  deeper.facts.erase("peak_bytes");
+  preview.facts.merge(deeper.facts);
+  // The newest is a moving target: what was shown is what shall run.
+  if (!request->at && best.names_its_moment) preview.pinned["at"] = best.at;
   return preview;
 }
 
@@ -127,11 +106,12 @@ std::vector<ResultField> restore_results() {
       {"point", FieldType::text, "the id of the restored moment"},
       {"at", FieldType::timestamp, "the restored moment"},
       {"age", FieldType::duration, "from that moment to now"},
-      {"file", FieldType::path, "the database that was replaced"},
-      {"records", FieldType::map, "rows by table"},
+      {"file", FieldType::path, "the database or directory that was replaced"},
+      {"records", FieldType::map, "rows by table; of a directory: `files`, `directories`, `links`"},
       {"moved_aside", FieldType::list, "where the old database and its sidecars lie"},
       {"replaced", FieldType::boolean, "whether there was a database before"},
-      {"sha256", FieldType::text, "of the restored database file"},
+      {"sha256", FieldType::text, "of the restored database file; nil of a directory"},
+      {"refused", FieldType::list, "newer backups that were refused, and why"},
       {"requested", FieldType::timestamp, "the moment that was asked for, nil for the newest"},
       {"distance", FieldType::number, "seconds from the restored moment to the one asked for"},
   };
@@ -142,7 +122,7 @@ std::vector<ResultField> restore_results() {
 Action restore_action() {
   Action action;
   action.name = "restore";
-  action.summary = "replace a database by its backup at a moment, or list the moments";
+  action.summary = "replace a database or a directory by its backup at a moment, or list the moments";
   action.fields = restore_fields();
   action.one_of = {{"list", "target"}};
   action.results = restore_results();

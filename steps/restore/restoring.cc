@@ -1,9 +1,7 @@
 #include "steps/restore/restoring.h"
 
-#include <algorithm>
-#include <cstdio>
-
-#include "steps/restore/backup_reader.h"
+#include "steps/archive/writing.h"
+#include "steps/restore/database_header.h"
 #include "steps/restore/validation.h"
 
 namespace muster {
@@ -12,7 +10,7 @@ namespace {
 
 // A copy that was lost in a crash is made again; more often than this is somebody removing it.
 constexpr int most_rounds = 8;
-constexpr uint64_t mebibyte = 1 << 20;
+constexpr size_t most_candidates = 50;
 
 int64_t integer_of(const Map& map, std::string_view name) {
   const Value* value = member(map, name);
@@ -29,10 +27,26 @@ Map map_of(const Map& map, std::string_view name) {
   return value && value->is<Map>() ? value->get<Map>() : Map{};
 }
 
-std::string megabytes(uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f MiB", static_cast<double>(bytes) / static_cast<double>(mebibyte));
-  return text;
+List list_of(const Map& map, std::string_view name) {
+  const Value* value = member(map, name);
+  return value && value->is<List>() ? value->get<List>() : List{};
+}
+
+// Whether a database that has just been written needs no folding: it is not in WAL mode.
+Result<bool> is_one_file(FilesRead& files, const std::string& path) {
+  Result<std::unique_ptr<ReadFile>> file = files.open(path);
+  if (!file) return pass(file.error());
+  Result<std::string> first = (*file)->read_at(0, DatabaseHeader::bytes);
+  if (!first) return pass(first.error());
+  // The versions that are needed to write and to read it: 2 is WAL.
+  return first->size() == DatabaseHeader::bytes && (*first)[18] == 1 && (*first)[19] == 1;
+}
+
+Error no_metadata() {
+  return fail(ErrorCode::schema_mismatch,
+              "`record_counts: metadata` is expected, and the backup has no manifest with counts",
+              "a manifest is `backup_meta.json` in an archive, or `FILE.meta.json` beside the file")
+      .value();
 }
 
 Map as_map(const Error& error) {
@@ -53,65 +67,39 @@ Error as_error(const Map& map) {
 
 }  // namespace
 
-Result<Replica> list_for_restore(FilesRead& files, const std::string& path) {
-  Result<Replica> replica = list_replica(files, path);
-  if (!replica && replica.error().code == ErrorCode::not_found) {
-    return fail(ErrorCode::no_backup, replica.error().message,
-                "check the path and that the disk with the replica is mounted");
-  }
-  return replica;
+std::string Restoring::ready() const {
+  if (candidate_ == 0) return place_.ready;
+  return place_.work + "/" + std::to_string(candidate_) + "-" + place_.ready.substr(place_.ready.rfind('/') + 1);
 }
 
-std::string note_of_ignored(const Replica& replica) {
-  if (replica.ignored.empty()) return "";
-  std::string note = std::to_string(replica.ignored.size()) + " files that are no part of a replica were ignored: ";
-  for (size_t i = 0; i < replica.ignored.size() && i < 5; ++i)
-    note += (i == 0 ? "`" : ", `") + replica.ignored[i] + "`";
-  return note + (replica.ignored.size() > 5 ? ", ..." : "");
-}
-
-std::string distance_words(const BackupChoice& choice, std::optional<Timestamp> at) {
-  if (!at || *at == choice.at) return "";
-  char seconds[48];
-  std::snprintf(seconds, sizeof seconds, "%.6g s", (*at - choice.at).as_seconds());
-  return std::string(seconds) + " before the moment asked for";
-}
-
-Result<void> check_space(FilesRead& files, const std::string& directory, uint64_t needed_bytes) {
-  Result<uint64_t> free_now = files.free_bytes(directory);
-  if (!free_now) return pass(free_now.error());
-  uint64_t needed = needed_bytes + std::max(mebibyte, needed_bytes / 50);  // journals of folding and checking
-  if (*free_now >= needed) return {};
-  return fail(ErrorCode::storage,
-              "not enough space in `" + directory + "`: " + megabytes(needed) + " needed (" + std::to_string(needed) +
-                  " bytes), " + megabytes(*free_now) + " free (" + std::to_string(*free_now) + " bytes)",
-              "the new database is made beside the old one, which is kept until the new one has proven itself");
+Result<void> Restoring::check_age(const FoundBackup& found) const {
+  Timestamp now = touch_.look.clock.now();
+  if (!request_.expect.max_age || now - found.at <= *request_.expect.max_age) return {};
+  return fail(ErrorCode::too_old, "the newest state that can be restored is of " + to_text(found.at) + ", " +
+                                      to_text(now - found.at) + " ago; at most " + to_text(*request_.expect.max_age) +
+                                      " is allowed");
 }
 
 Result<Value> Restoring::choose_once() {
-  FilesRead& files = touch_.look.files;
-  Result<Place> place = find_place(files, request_.target, input_);
+  Result<Place> place = find_place(touch_.look.files, request_.target, is_directory(), input_);
   if (!place) return pass(place.error());
-  if (Result<void> free_now = check_not_in_use(touch_.look, place->target, true); !free_now)
-    return pass(free_now.error());
-  Result<Replica> replica = list_for_restore(files, request_.replica);
-  if (!replica) return pass(replica.error());
-  Timestamp now = touch_.look.clock.now();
-  Result<BackupChoice> choice = choose_backup(*replica, request_.at, now);
-  if (!choice) return pass(choice.error());
-  if (request_.expect.max_age && now - choice->at > *request_.expect.max_age) {
-    return fail(ErrorCode::too_old, "the newest state that can be restored is of " + to_text(choice->at) + ", " +
-                                        to_text(now - choice->at) + " ago; at most " +
-                                        to_text(*request_.expect.max_age) + " is allowed");
+  Result<void> free_now = is_directory() ? check_directory_not_in_use(touch_.look, place->target)
+                                         : check_not_in_use(touch_.look, place->target, true);
+  if (!free_now) return pass(free_now.error());
+  Result<std::vector<FoundBackup>> found = source_->find(touch_.look, request_.at);
+  if (!found) return pass(found.error());
+  if (Result<void> young = check_age(found->front()); !young) return pass(young.error());
+  List candidates;
+  for (const FoundBackup& one : *found) {
+    candidates.emplace_back(Map{{"record", one.record},
+                                {"id", one.id},
+                                {"source", one.source},
+                                {"at", one.at.us},
+                                {"bytes", one.bytes},
+                                {"notes", List(one.notes.begin(), one.notes.end())}});
+    if (candidates.size() == most_candidates) break;
   }
-  ChoiceRecord record = record_of(*choice);
-  List notes(choice->notes.begin(), choice->notes.end());
-  if (std::string ignored = note_of_ignored(*replica); !ignored.empty()) notes.emplace_back(std::move(ignored));
-  std::string from = "restored to " + to_text(choice->at) + " from generation " + choice->generation + ", snapshot " +
-                     hex_name(choice->snapshot.index) + " and " + std::to_string(choice->segments.size()) + " segments";
-  if (std::string distance = distance_words(*choice, request_.at); !distance.empty()) from += ", " + distance;
-  notes.emplace_back(std::move(from));
-  Map chosen{
+  return Map{
       {"target", place->target},
       {"directory", place->directory},
       {"work", place->work},
@@ -122,18 +110,8 @@ Result<Value> Restoring::choose_once() {
       {"uid", place->uid},
       {"gid", place->gid},
       {"mode", place->mode},
-      {"generation", record.generation},
-      {"snapshot", record.snapshot_index},
-      {"segments", record.segment_count},
-      {"last_index", record.last_index},
-      {"last_offset", record.last_offset},
-      {"at", choice->at.us},
-      {"id", id_of(*choice)},
-      {"source", source_of(*choice)},
-      {"notes", std::move(notes)},
+      {"candidates", std::move(candidates)},
   };
-  choice_ = std::move(*choice);
-  return chosen;
 }
 
 Result<void> Restoring::choose() {
@@ -151,94 +129,153 @@ Result<void> Restoring::choose() {
   place_.uid = static_cast<uint32_t>(integer_of(chosen_, "uid"));
   place_.gid = static_cast<uint32_t>(integer_of(chosen_, "gid"));
   place_.mode = static_cast<uint32_t>(integer_of(chosen_, "mode"));
-  record_ = {text_of(chosen_, "generation"), static_cast<uint32_t>(integer_of(chosen_, "snapshot")),
-             static_cast<size_t>(integer_of(chosen_, "segments")),
-             static_cast<uint32_t>(integer_of(chosen_, "last_index")),
-             static_cast<uint64_t>(integer_of(chosen_, "last_offset"))};
+  for (const Value& kept : list_of(chosen_, "candidates")) {
+    if (!kept.is<Map>()) continue;
+    const Map& map = kept.get<Map>();
+    FoundBackup one;
+    one.record = map_of(map, "record");
+    one.id = text_of(map, "id");
+    one.source = text_of(map, "source");
+    one.at = Timestamp{integer_of(map, "at")};
+    one.bytes = static_cast<uint64_t>(integer_of(map, "bytes"));
+    for (const Value& note : list_of(map, "notes")) one.notes.push_back(to_text(note));
+    candidates_.push_back(std::move(one));
+  }
+  if (candidates_.empty()) return fail(ErrorCode::storage, "the journal's record of `choose` names no backup");
   return {};
 }
 
+Result<Value> Restoring::or_refused(Result<Value> done) const {
+  if (done || candidate_ + 1 >= candidates_.size()) return done;
+  ErrorCode code = done.error().code;
+  bool is_the_backups_fault = code == ErrorCode::corrupt || code == ErrorCode::schema_mismatch ||
+                              code == ErrorCode::wrong_key || code == ErrorCode::refused ||
+                              code == ErrorCode::no_backup || code == ErrorCode::invalid;
+  if (lost_copy_ || !is_the_backups_fault) return done;
+  return Map{{"refused", as_map(done.error())}};
+}
+
 Result<Value> Restoring::fetch_once() {
-  Files& files = touch_.files;
-  if (Result<void> cleared = files.remove_tree(place_.work); !cleared) return pass(cleared.error());
-  if (!choice_) {
-    Result<Replica> replica = list_for_restore(files, request_.replica);
-    if (!replica) return pass(replica.error());
-    Result<BackupChoice> again = find_choice(*replica, record_, request_.at);
-    if (!again) return pass(again.error());
-    choice_ = std::move(*again);
+  if (Result<void> cleared = touch_.files.remove_tree(place_.work); !cleared) return pass(cleared.error());
+  FetchPlan plan;
+  plan.target = request_.target_kind;
+  plan.work = place_.work;
+  plan.ready = ready();
+  plan.directory = place_.directory;
+  plan.at = request_.at;
+  plan.stop = input_.stop;
+  plan.progress = [&](uint64_t done, uint64_t total) {
+    input_.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
+  };
+  Result<FetchedBackup> fetched = source_->fetch(found(), touch_, plan);
+  if (!fetched) return or_refused(pass(fetched.error()));
+  Map kept{{"size", fetched->bytes},
+           {"sha256", fetched->sha256},
+           {"notes", List(fetched->notes.begin(), fetched->notes.end())}};
+  if (!is_directory()) {
+    // Asked before anything else opens it: folding changes what the header says.
+    Result<bool> one_file = is_one_file(touch_.look.files, plan.ready);
+    if (!one_file) return pass(one_file.error());
+    kept["one_file"] = *one_file;
   }
-  Result<Survey> seen = survey(files, *choice_, input_.stop);
-  if (!seen) return pass(seen.error());
-  if (Result<void> fits = check_space(files, place_.directory, seen->peak_bytes); !fits) return pass(fits.error());
-  if (Result<void> made = files.make_directory(place_.work); !made) return pass(made.error());
-  Result<std::unique_ptr<WriteFile>> file = files.create(place_.ready);
-  if (!file) return pass(file.error());
-  Result<uint64_t> size =
-      write_database(files, *choice_, *seen, **file, input_.stop, [&](uint64_t done, uint64_t total) {
-        input_.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
-      });
-  if (!size) return pass(size.error());
-  file->reset();
-  return Map{{"size", *size}, {"frames", seen->frames}, {"notes", List(seen->notes.begin(), seen->notes.end())}};
+  if (fetched->meta) kept["records"] = fetched->meta->records;
+  return kept;
 }
 
 Result<Value> Restoring::fold_once() {
   Files& files = touch_.files;
-  Result<std::optional<FileStatus>> there = files.status(place_.ready);
+  const std::string copy = ready();
+  Result<std::optional<FileStatus>> there = files.status(copy);
   if (!there) return pass(there.error());
   if (!*there) {
     lost_copy_ = true;
-    return fail(ErrorCode::not_found, "the copy `" + place_.ready + "` is gone");
+    return fail(ErrorCode::not_found, "the copy `" + copy + "` is gone");
   }
-  if (Result<void> folded = touch_.sql.fold(sqlite_at(place_.ready), input_.stop); !folded) return pass(folded.error());
-  Result<Map> left = identity_of(files, place_.ready);
+  // A hash made while the copy was written stands where nothing is folded, and so no byte of it changes.
+  bool is_changed = !is_directory() && !is_set(fetched_, "one_file");
+  if (is_changed) {
+    if (Result<void> folded = touch_.sql.fold(sqlite_at(copy), input_.stop); !folded)
+      return or_refused(pass(folded.error()));
+  }
+  Result<Map> left = identity_of(files, copy, !is_directory());
   if (!left) return pass(left.error());
   for (const char* suffix : {"-wal", "-journal"}) {
     if (integer_of(map_of(*left, suffix), "size") > 0) {
-      return fail(ErrorCode::corrupt, "the restored database cannot be brought into one file: `" + place_.ready +
-                                          suffix + "` stays behind");
+      return or_refused(fail(ErrorCode::corrupt, "the restored database cannot be brought into one file: `" + copy +
+                                                     suffix + "` stays behind"));
     }
   }
   if (place_.has_old) {
-    Result<void> owned = files.set_owner_and_mode(place_.ready, place_.uid, place_.gid, place_.mode);
+    Result<void> owned = files.set_owner_and_mode(copy, place_.uid, place_.gid, place_.mode);
     if (!owned) return pass(owned.error());
   }
   if (Result<void> synced = files.sync_directory(place_.work); !synced) return pass(synced.error());
-  return Map{{"inode", integer_of(map_of(*left, "main"), "inode")}};
+  return Map{{"inode", integer_of(map_of(*left, "main"), "inode")},
+             {"sha256", is_changed ? std::string() : text_of(fetched_, "sha256")}};
+}
+
+Result<Value> Restoring::inspect_directory() {
+  Result<Inventory> found = take_inventory(touch_.look.files, ready(), input_.stop);
+  if (!found) return pass(found.error());
+  Map records{{"files", found->files}, {"directories", found->directories}, {"links", found->links}};
+  const Value* told = member(fetched_, "records");
+  bool must_agree = told && told->is<Map>();
+  if (request_.expect.counts_of_metadata && !must_agree) return pass(no_metadata());
+  Result<void> enough = check_counts(request_.expect, records, must_agree ? &told->get<Map>() : nullptr);
+  if (!enough) return or_refused(pass(enough.error()));
+  return Map{{"records", std::move(records)}, {"sha256", ""}};
 }
 
 Result<Value> Restoring::validate_once() {
-  Result<Map> there = identity_of(touch_.files, place_.ready);
+  Result<Map> there = identity_of(touch_.files, ready(), !is_directory());
   if (!there) return pass(there.error());
   if (integer_of(map_of(*there, "main"), "inode") != copy_inode_) {
     lost_copy_ = true;
-    return fail(ErrorCode::not_found, "the copy `" + place_.ready + "` is gone");
+    return fail(ErrorCode::not_found, "the copy `" + ready() + "` is gone");
   }
-  Result<Validated> good = validate(touch_.look.sql, touch_.look.files, place_.ready, request_.expect, input_.stop);
-  if (!good) return pass(good.error());
+  if (Result<void> young = check_age(found()); !young) return pass(young.error());
+  if (is_directory()) return inspect_directory();
+  Result<Validated> good = validate(touch_.look.sql, touch_.look.files, ready(), request_.expect, input_.stop, sha256_);
+  if (!good) return or_refused(pass(good.error()));
+  if (request_.expect.counts_of_metadata) {
+    const Value* told = member(fetched_, "records");
+    if (!told || !told->is<Map>()) return or_refused(pass(no_metadata()));
+    if (Result<void> equal = check_counts({}, good->records, &told->get<Map>()); !equal)
+      return or_refused(pass(equal.error()));
+  }
   return Map{{"records", std::move(good->records)}, {"sha256", std::move(good->sha256)}};
 }
 
 Result<void> Restoring::prepare() {
-  Result<Value> fetched = stages_.once(
-      "fetch", Effect::write, [&] { return fetch_once(); }, Stages::run_again);
+  refused_ = false;
+  // A refusal that the journal keeps is an error that this candidate ends with.
+  auto verdict = [&](const Result<Value>& done, std::string_view stage) -> Result<Map> {
+    if (!done) return pass(done.error());
+    if (!done->is<Map>())
+      return fail(ErrorCode::storage, "the journal's record of `" + std::string(stage) + "` cannot be read");
+    const Value* refused = member(*done, "refused");
+    if (!refused) return done->get<Map>();
+    refused_ = true;
+    return pass(as_error(refused->is<Map>() ? refused->get<Map>() : Map{}));
+  };
+  Result<Map> fetched = verdict(stages_.once(
+                                    "fetch", Effect::write, [&] { return fetch_once(); }, Stages::run_again),
+                                "fetch");
   if (!fetched) return pass(fetched.error());
-  Result<Value> folded = stages_.once(
-      "fold", Effect::write, [&] { return fold_once(); }, Stages::run_again);
+  fetched_ = *fetched;
+  Result<Map> folded = verdict(stages_.once(
+                                   "fold", Effect::write, [&] { return fold_once(); }, Stages::run_again),
+                               "fold");
   if (!folded) return pass(folded.error());
-  copy_inode_ = folded->is<Map>() ? integer_of(folded->get<Map>(), "inode") : 0;
-  Result<Value> validated = stages_.once("validate", Effect::read, [&] { return validate_once(); });
+  copy_inode_ = integer_of(*folded, "inode");
+  sha256_ = text_of(*folded, "sha256");
+  Result<Map> validated = verdict(stages_.once("validate", Effect::read, [&] { return validate_once(); }), "validate");
   if (!validated) return pass(validated.error());
-  if (!validated->is<Map>()) return fail(ErrorCode::storage, "the journal's record of `validate` cannot be read");
-  records_ = map_of(validated->get<Map>(), "records");
-  sha256_ = text_of(validated->get<Map>(), "sha256");
-  notes_.clear();
-  for (const Map* from : {&chosen_, fetched->find<Map>()}) {
-    const Value* notes = from ? member(*from, "notes") : nullptr;
-    if (!notes || !notes->is<List>()) continue;
-    for (const Value& note : notes->get<List>()) notes_.push_back(to_text(note));
-  }
+  records_ = map_of(*validated, "records");
+  sha256_ = text_of(*validated, "sha256");
+  notes_ = refusals_;
+  notes_.insert(notes_.end(), found().notes.begin(), found().notes.end());
+  for (const Value& note : list_of(fetched_, "notes")) notes_.push_back(to_text(note));
   return {};
 }
 
@@ -250,6 +287,7 @@ Result<void> Restoring::judge(const Swap& swap) {
       return fail(ErrorCode::failed, "somebody put another file in the place of `" + place_.target + "`", {},
                   Certainty::done);
     }
+    if (is_directory()) return Map{{"intact", true}, {"problems", ""}};
     Result<CheckResult> check =
         touch_.look.sql.check(sqlite_at(place_.target), CheckKind::quick, SqlLimits{Duration::seconds(24 * 3600)}, {});
     if (!check) return pass(check.error());
@@ -287,7 +325,8 @@ Result<StepOutput> Restoring::finish(const SwapDone& swapped) {
         [&]() -> Result<Value> {
           List left;
           for (const std::string& path : swapped.moved_aside) {
-            if (Result<void> removed = touch_.files.remove(path); !removed) left.emplace_back(path);
+            Result<void> removed = is_directory() ? touch_.files.remove_tree(path) : touch_.files.remove(path);
+            if (!removed) left.emplace_back(path);
           }
           (void)touch_.files.sync_directory(place_.directory).has_value();
           return left;
@@ -297,18 +336,19 @@ Result<StepOutput> Restoring::finish(const SwapDone& swapped) {
     moved = discarded->is<List>() ? discarded->get<List>() : List{};
     for (const Value& path : moved) notes_.push_back("`" + to_text(path) + "` could not be removed");
   }
-  Timestamp at{integer_of(chosen_, "at")};
+  Timestamp at = found().at;
   StepOutput output;
   output.fields = {
-      {"source", text_of(chosen_, "source")},
-      {"point", text_of(chosen_, "id")},
+      {"source", found().source},
+      {"point", found().id},
       {"at", at},
       {"age", touch_.look.clock.now() - at},
       {"file", place_.target},
       {"records", records_},
       {"moved_aside", std::move(moved)},
       {"replaced", place_.has_old},
-      {"sha256", sha256_},
+      {"sha256", sha256_.empty() ? Value(Null{}) : Value(sha256_)},
+      {"refused", List(refusals_.begin(), refusals_.end())},
       {"requested", request_.at ? Value(*request_.at) : Value(Null{})},
       {"distance", request_.at ? Value((*request_.at - at).as_seconds()) : Value(Null{})},
   };
@@ -342,16 +382,24 @@ Error Restoring::give_up(Error error, Swap* swap) {
 
 Result<StepOutput> Restoring::run() {
   if (Result<void> chosen = choose(); !chosen) return pass(chosen.error());
-  for (int round = 1; round <= most_rounds; ++round) {
+  for (int round = 1; round <= most_rounds + static_cast<int>(candidate_); ++round) {
     stages_.begin_round(round);
     lost_copy_ = false;
     if (Result<void> prepared = prepare(); !prepared) {
       if (lost_copy_) continue;
-      return pass(give_up(prepared.error(), nullptr));
+      if (refused_) {
+        refusals_.push_back("`" + found().source + "` was refused: " + prepared.error().message);
+        ++candidate_;
+        continue;
+      }
+      Error error = prepared.error();
+      for (const std::string& refusal : refusals_) error.message += "; " + refusal;
+      return pass(give_up(std::move(error), nullptr));
     }
     SwapPlan plan;
     plan.target = place_.target;
-    plan.incoming = place_.ready;
+    plan.incoming = ready();
+    plan.is_directory = is_directory();
     plan.outgoing = place_.outgoing;
     // A round that lost its copy may have folded the old database, which is no sign of another writer.
     if (round == 1) plan.first_seen = place_.first_seen;

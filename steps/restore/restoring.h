@@ -11,25 +11,22 @@
 #include <vector>
 
 #include "interpreter/action/action.h"
-#include "steps/restore/litestream.h"
 #include "steps/restore/place.h"
 #include "steps/restore/request.h"
+#include "steps/restore/source.h"
 #include "steps/restore/stages.h"
 #include "steps/restore/swap.h"
 
 namespace muster {
 
-// A replica that can be restored from: a missing or empty one is `no_backup`.
-[[nodiscard]] Result<Replica> list_for_restore(FilesRead& files, const std::string& path);
-[[nodiscard]] std::string note_of_ignored(const Replica& replica);  // empty where all files belong
-// `0.25 s before the moment asked for`; empty where it is that very moment or none was asked for.
-[[nodiscard]] std::string distance_words(const BackupChoice& choice, std::optional<Timestamp> at);
-[[nodiscard]] Result<void> check_space(FilesRead& files, const std::string& directory, uint64_t needed_bytes);
-
 class Restoring {
  public:
   Restoring(RestoreRequest request, const StepInput& input, Touch& touch)
-      : request_(std::move(request)), input_(input), touch_(touch), stages_(input.marks) {}
+      : request_(std::move(request)),
+        input_(input),
+        touch_(touch),
+        stages_(input.marks),
+        source_(source_of(request_.from)) {}
 
   [[nodiscard]] Result<StepOutput> run();
 
@@ -40,6 +37,13 @@ class Restoring {
   [[nodiscard]] Result<Value> fetch_once();
   [[nodiscard]] Result<Value> fold_once();
   [[nodiscard]] Result<Value> validate_once();
+  [[nodiscard]] Result<Value> inspect_directory();
+  // The stage's failure as a value, where an older backup may be taken instead.
+  [[nodiscard]] Result<Value> or_refused(Result<Value> done) const;
+  [[nodiscard]] Result<void> check_age(const FoundBackup& found) const;
+  [[nodiscard]] bool is_directory() const { return request_.target_kind == TargetKind::directory; }
+  [[nodiscard]] const FoundBackup& found() const { return candidates_[candidate_]; }
+  [[nodiscard]] std::string ready() const;
   [[nodiscard]] Result<void> judge(const Swap& swap);
   [[nodiscard]] Result<void> clean_up();
   [[nodiscard]] Result<StepOutput> finish(const SwapDone& swapped);
@@ -51,15 +55,19 @@ class Restoring {
   Touch& touch_;
   Stages stages_;
 
+  std::unique_ptr<BackupSource> source_;
   Place place_;
-  ChoiceRecord record_;
-  std::optional<BackupChoice> choice_;  // in the process that chose; otherwise found again by the record
-  Map chosen_;                          // as the mark keeps it
+  std::vector<FoundBackup> candidates_;  // the best first
+  size_t candidate_ = 0;                 // the one that is tried
+  Map chosen_;                           // as the mark keeps it
   bool lost_copy_ = false;
+  bool refused_ = false;  // the candidate, by a stage whose verdict the journal keeps
   int64_t copy_inode_ = 0;
+  Map fetched_;
   Map records_;
   std::string sha256_;
   std::vector<std::string> notes_;
+  std::vector<std::string> refusals_;  // of newer backups
 };
 
 [[nodiscard]] Result<StepOutput> undo_restore(const StepInput& input, const StepOutput& done, Touch& touch);

@@ -50,7 +50,7 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<Map> identity_of(FilesRead& files, const std::string& path) {
+Result<Map> identity_of(FilesRead& files, const std::string& path, bool has_sidecars) {
   Map identity;
   auto look_at = [&](const std::string& file, std::string_view name) -> Result<void> {
     Result<std::optional<FileStatus>> status = files.status(file);
@@ -62,26 +62,60 @@ Result<Map> identity_of(FilesRead& files, const std::string& path) {
     return {};
   };
   if (Result<void> seen = look_at(path, "main"); !seen) return pass(seen.error());
+  if (!has_sidecars) return identity;
   for (std::string_view suffix : sidecar_suffixes) {
     if (Result<void> seen = look_at(with(path, suffix), suffix); !seen) return pass(seen.error());
   }
   return identity;
 }
 
+namespace {
+
+Result<void> check_not_open(const Look& look, const std::vector<std::string>& paths, std::string_view what) {
+  Result<std::vector<Holder>> holders = look.files.holders(paths);
+  if (!holders) return pass(holders.error());
+  if (holders->empty()) return {};
+  std::string who;
+  for (size_t i = 0; i < holders->size() && i < 5; ++i) {
+    const Holder& holder = (*holders)[i];
+    who += (who.empty() ? "" : ", ") + std::to_string(holder.pid) + " (`" + holder.command + "`)";
+  }
+  return fail(ErrorCode::target_in_use, "`" + paths.front() + "` is open in process " + who,
+              "stop what uses the " + std::string(what) + " in a step before this one");
+}
+
+Result<void> gather(FilesRead& files, const std::string& directory, std::vector<std::string>& paths, int depth) {
+  constexpr size_t most = 200'000;
+  if (depth > 100 || paths.size() > most)
+    return fail(ErrorCode::refused, "`" + paths.front() + "` holds too much to see who uses it");
+  Result<std::vector<DirectoryEntry>> entries = files.list(directory);
+  if (!entries) return pass(entries.error());
+  for (const DirectoryEntry& entry : *entries) {
+    if (entry.status.kind == FileKind::symlink) continue;
+    paths.push_back(directory + "/" + entry.name);
+    if (entry.status.kind != FileKind::directory) continue;
+    if (Result<void> inner = gather(files, paths.back(), paths, depth + 1); !inner) return inner;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_directory_not_in_use(const Look& look, const std::string& path) {
+  Result<std::optional<FileStatus>> status = look.files.status(path);
+  if (!status) return pass(status.error());
+  if (!*status) return {};
+  std::vector<std::string> paths{path};
+  if ((*status)->kind == FileKind::directory) {
+    if (Result<void> gathered = gather(look.files, path, paths, 0); !gathered) return gathered;
+  }
+  return check_not_open(look, paths, "directory");
+}
+
 Result<void> check_not_in_use(const Look& look, const std::string& path, bool ask_for_locks) {
   std::vector<std::string> paths{path};
   for (std::string_view suffix : sidecar_suffixes) paths.push_back(with(path, suffix));
-  Result<std::vector<Holder>> holders = look.files.holders(paths);
-  if (!holders) return pass(holders.error());
-  if (!holders->empty()) {
-    std::string who;
-    for (size_t i = 0; i < holders->size() && i < 5; ++i) {
-      const Holder& holder = (*holders)[i];
-      who += (who.empty() ? "" : ", ") + std::to_string(holder.pid) + " (`" + holder.command + "`)";
-    }
-    return fail(ErrorCode::target_in_use, "`" + path + "` is open in process " + who,
-                "stop what uses the database in a step before this one");
-  }
+  if (Result<void> closed = check_not_open(look, paths, "database"); !closed) return closed;
   if (!ask_for_locks) return {};
   Result<std::optional<FileStatus>> status = look.files.status(path);
   if (!status) return pass(status.error());
@@ -127,15 +161,20 @@ Result<void> Swap::sync_directories() {
   return touch_.files.sync_directory(other);
 }
 
+Result<void> Swap::check_free(bool ask_for_locks) const {
+  if (plan_.is_directory) return check_directory_not_in_use(touch_.look, plan_.target);
+  return check_not_in_use(touch_.look, plan_.target, ask_for_locks);
+}
+
 Result<void> Swap::record_identity() {
   Result<Value> recorded = stages_.once("identity", Effect::read, [&]() -> Result<Value> {
-    Result<Map> old_set = identity_of(touch_.files, plan_.target);
+    Result<Map> old_set = identity_of(touch_.files, plan_.target, !plan_.is_directory);
     if (!old_set) return pass(old_set.error());
     if (plan_.first_seen && !same_set(*plan_.first_seen, *old_set)) {
       return fail(ErrorCode::target_in_use, "`" + plan_.target + "` changed while its replacement was being made",
                   "stop what writes to the database in a step before this one");
     }
-    Result<Map> new_set = identity_of(touch_.files, plan_.incoming);
+    Result<Map> new_set = identity_of(touch_.files, plan_.incoming, !plan_.is_directory);
     if (!new_set) return pass(new_set.error());
     if (plan_.incoming_is_required && !member(*new_set, "main")) {
       lost_incoming_ = true;
@@ -162,8 +201,8 @@ Result<bool> Swap::fold_old(std::stop_token stop) {
   Result<Value> folded = stages_.once(
       "fold_old", Effect::write,
       [&]() -> Result<Value> {
-        if (Result<void> free = check_not_in_use(touch_.look, plan_.target, true); !free) return pass(free.error());
-        if (!old_inode_) return false;
+        if (Result<void> free = check_free(true); !free) return pass(free.error());
+        if (!old_inode_ || plan_.is_directory) return false;
         Result<Map> now = identity_of(touch_.files, plan_.target);
         if (!now) return pass(now.error());
         bool has_content_beside =
@@ -197,6 +236,7 @@ Result<bool> Swap::fold_old(std::stop_token stop) {
 }
 
 Result<void> Swap::move_sidecars_aside() {
+  if (plan_.is_directory) return {};
   for (std::string_view suffix : sidecar_suffixes) {
     std::string from = with(plan_.target, suffix), to = with(plan_.outgoing, suffix);
     Result<std::optional<FileStatus>> here = touch_.files.status(from);
@@ -220,7 +260,7 @@ Result<void> Swap::move_sidecars_aside() {
 }
 
 Result<Value> Swap::switch_once() {
-  if (Result<void> free = check_not_in_use(touch_.look, plan_.target, false); !free) return pass(free.error());
+  if (Result<void> free = check_free(false); !free) return pass(free.error());
   if (Result<void> clear = move_sidecars_aside(); !clear) return pass(clear.error());
   Result<std::optional<int64_t>> now = inode_at(plan_.target);
   if (!now) return pass(now.error());

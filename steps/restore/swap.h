@@ -27,6 +27,8 @@ struct SwapPlan {
   bool incoming_is_required = true;
   // Whether the incoming file's own -wal, -shm and -journal come with it.
   bool incoming_is_a_set = false;
+  // Whether target and incoming are directories, which have no sidecars and no database's locks.
+  bool is_directory = false;
   // The target as it was when the work began: a difference means that somebody writes to it.
   std::optional<Map> first_seen;
 };
@@ -37,9 +39,11 @@ struct SwapDone {
 };
 
 // Inode, size and time of a database file and its sidecars, as a mark keeps them.
-[[nodiscard]] Result<Map> identity_of(FilesRead& files, const std::string& path);
+[[nodiscard]] Result<Map> identity_of(FilesRead& files, const std::string& path, bool has_sidecars = true);
 // Who has the file or its sidecars open, as an error; also when another connection holds a lock.
 [[nodiscard]] Result<void> check_not_in_use(const Look& look, const std::string& path, bool ask_for_locks);
+// The same for a directory and all that is in it.
+[[nodiscard]] Result<void> check_directory_not_in_use(const Look& look, const std::string& path);
 [[nodiscard]] std::string directory_of(const std::string& path);
 [[nodiscard]] Connection sqlite_at(const std::string& path);
 
@@ -56,6 +60,7 @@ class Swap {
   [[nodiscard]] Result<bool> is_switched() const;
 
  private:
+  [[nodiscard]] Result<void> check_free(bool ask_for_locks) const;
   [[nodiscard]] Result<void> record_identity();
   [[nodiscard]] Result<bool> fold_old(std::stop_token stop);
   [[nodiscard]] Result<void> move_sidecars_aside();

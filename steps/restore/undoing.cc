@@ -57,6 +57,8 @@ Result<StepOutput> undo_restore(const StepInput& input, const StepOutput& done, 
     return fail(ErrorCode::refused, "the database that `" + target + "` replaced was not kept (`keep_old: false`)",
                 "restore an earlier moment instead");
   }
+  const Value* named_target = member(input.args, "target");
+  bool is_directory = named_target && member(*named_target, "directory");
   Stages stages(input.marks);
   Result<Value> named = stages.once("names", Effect::read, [&]() -> Result<Value> {
     Result<std::string> outgoing = free_name(touch.files, target + ".rolled-back-" + input.run);
@@ -71,7 +73,8 @@ Result<StepOutput> undo_restore(const StepInput& input, const StepOutput& done, 
   // Without an old database the name is left free; a name that is nobody's stands for the missing file.
   plan.incoming = aside_name(aside).value_or(plan.outgoing + ".none");
   plan.incoming_is_required = has_main;
-  plan.incoming_is_a_set = true;
+  plan.incoming_is_a_set = !is_directory;
+  plan.is_directory = is_directory;
   Swap swap(plan, stages, touch);
   Result<SwapDone> swapped = swap.run(input.stop);
   if (!swapped) {

@@ -2,7 +2,7 @@
 
 #include <future>
 
-#include "interpreter/base/digest.h"
+#include "steps/archive/libcrypto.h"
 #include "steps/restore/database_header.h"
 
 namespace muster {
@@ -45,16 +45,7 @@ Result<void> check_expected(const Expectation& expected, const Validated& found)
                   "the backup has no table `" + table + "`; it has " + (there.empty() ? std::string("none") : there));
     }
   }
-  for (const auto& [table, least] : expected.min_rows) {
-    auto count = found.records.find(table);
-    if (count == found.records.end()) {
-      return fail(ErrorCode::schema_mismatch, "the backup has no table `" + table + "`");
-    }
-    if (count->second.get<int64_t>() < least) {
-      return fail(ErrorCode::schema_mismatch, "the backup has " + to_text(count->second) + " rows in `" + table +
-                                                  "`, at least " + std::to_string(least) + " are expected");
-    }
-  }
+  if (Result<void> enough = check_counts(expected, found.records, nullptr); !enough) return enough;
   if (expected.schema_version && *expected.schema_version != found.schema_version) {
     return fail(ErrorCode::schema_mismatch, "the backup's schema version (user_version) is " +
                                                 std::to_string(found.schema_version) + ", expected is " +
@@ -65,10 +56,34 @@ Result<void> check_expected(const Expectation& expected, const Validated& found)
 
 }  // namespace
 
+Result<void> check_counts(const Expectation& expected, const Map& records, const Map* of_manifest) {
+  for (const auto& [table, least] : expected.min_rows) {
+    auto count = records.find(table);
+    if (count == records.end()) {
+      return fail(ErrorCode::schema_mismatch, "the backup has no table `" + table + "`");
+    }
+    if (!count->second.is<int64_t>() || count->second.get<int64_t>() < least) {
+      return fail(ErrorCode::schema_mismatch, "the backup has " + to_text(count->second) + " rows in `" + table +
+                                                  "`, at least " + std::to_string(least) + " are expected");
+    }
+  }
+  if (!of_manifest) return {};
+  for (const auto& [table, count] : *of_manifest) {
+    auto found = records.find(table);
+    if (found == records.end())
+      return fail(ErrorCode::schema_mismatch, "the backup's manifest names `" + table + "`, which is not in it");
+    if (!same(found->second, count)) {
+      return fail(ErrorCode::schema_mismatch, "the backup has " + to_text(found->second) + " rows in `" + table +
+                                                  "`, and its manifest says " + to_text(count));
+    }
+  }
+  return {};
+}
+
 Result<std::string> sha256_of_file(FilesRead& files, const std::string& path, std::stop_token stop) {
   Result<std::unique_ptr<ReadFile>> file = files.open(path);
   if (!file) return pass(file.error());
-  Sha256 digest;
+  BulkSha256 digest;
   while (true) {
     if (stop.stop_requested()) return fail(ErrorCode::interrupted, "the restore was stopped");
     Result<std::string> bytes = (*file)->read(hash_bytes);
@@ -79,10 +94,13 @@ Result<std::string> sha256_of_file(FilesRead& files, const std::string& path, st
 }
 
 Result<Validated> validate(SqlRead& sql, FilesRead& files, const std::string& path, const Expectation& expected,
-                           std::stop_token stop) {
+                           std::stop_token stop, const std::string& known_sha256) {
   // Hashing and checking both read the whole file: side by side they cost little more than the slower one.
   std::future<Result<std::string>> hash =
-      std::async(std::launch::async, [&] { return sha256_of_file(files, path, stop); });
+      std::async(known_sha256.empty() ? std::launch::async : std::launch::deferred, [&]() -> Result<std::string> {
+        if (!known_sha256.empty()) return known_sha256;
+        return sha256_of_file(files, path, stop);
+      });
   Validated found;
   Result<CheckResult> sound = sql.check(database_at(path), expected.integrity, unhurried, stop);
   Result<Map> records = sound && sound->intact ? count_rows(sql, path, stop) : Result<Map>(Map{});

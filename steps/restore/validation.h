@@ -25,6 +25,7 @@ struct Expectation {
   std::optional<int64_t> schema_version;  // PRAGMA user_version
   std::optional<Duration> max_age;        // judged by the moment that was chosen
   CheckKind integrity = CheckKind::integrity;
+  bool counts_of_metadata = false;  // as many rows as the backup's manifest says
 };
 
 struct Validated {
@@ -33,8 +34,13 @@ struct Validated {
   std::string sha256;  // of the file
 };
 
+// `known_sha256`: of these very bytes, where it was made as they were written; empty: it is made here.
 [[nodiscard]] Result<Validated> validate(SqlRead& sql, FilesRead& files, const std::string& path,
-                                         const Expectation& expected, std::stop_token stop);
+                                         const Expectation& expected, std::stop_token stop,
+                                         const std::string& known_sha256 = {});
+
+// The least rows, and the counts that a manifest gives (nullptr: there is none), against what was found.
+[[nodiscard]] Result<void> check_counts(const Expectation& expected, const Map& records, const Map* of_manifest);
 
 [[nodiscard]] Result<std::string> sha256_of_file(FilesRead& files, const std::string& path, std::stop_token stop);
 

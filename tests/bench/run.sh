@@ -12,3 +12,6 @@ for steps in 10000 100000; do
   echo "$steps steps: $("$root/build/release/muster-reading" "$folder/steps.muster.yaml" 5)"
 done
 python3 "$root/tests/bench/processes.py" "$root/build/release" "${1:-41}"
+litestream=$root/build/release/replica-tools/node_modules/@flydotio/litestream-linux-x64/litestream  # after ./dev test
+[ -x "$litestream" ] || litestream=
+python3 "$root/tests/bench/restores.py" "$root/build/release/muster" "$root/build/bench-restores" 5 1024 200 "$litestream"

@@ -197,8 +197,11 @@ TEST(Playbooks, OfTheGoldenFolderAreReadAndCheckedWithoutAWord) {
   EXPECT_GT(count, 0u);
 }
 
-TEST(Playbooks, OfTheLanguagesPageAreReadAndCheckedWithoutAWordByTheRealActions) {
-  std::istringstream lines(contents(fs::path(MUSTER_SOURCE_DIR) / "docs/language.md"));
+namespace {
+
+// The whole playbooks that a page shows, read and checked without a word; how many they are.
+size_t check_playbooks_of(const std::string& page) {
+  std::istringstream lines(contents(fs::path(MUSTER_SOURCE_DIR) / page));
   std::vector<std::string> blocks;
   std::string block;
   bool inside = false;
@@ -219,8 +222,19 @@ TEST(Playbooks, OfTheLanguagesPageAreReadAndCheckedWithoutAWordByTheRealActions)
     return tl::unexpected(path + " does not stand on the page");
   };
   for (const std::string& text : blocks)
-    EXPECT_EQ(outcome_of("docs/language.md", text, "", builtin_actions(), shown).text, "") << text;
-  EXPECT_GE(blocks.size(), 5u);
+    EXPECT_EQ(outcome_of(page, text, "", builtin_actions(), shown).text, "") << text;
+  return blocks.size();
+}
+
+}  // namespace
+
+TEST(Playbooks, OfTheLanguagesPageAreReadAndCheckedWithoutAWordByTheRealActions) {
+  EXPECT_GE(check_playbooks_of("docs/language.md"), 5u);
+}
+
+TEST(Playbooks, OfTheActionsPagesAreReadAndCheckedWithoutAWordByTheRealActions) {
+  EXPECT_GE(check_playbooks_of("docs/actions/backup.md"), 1u);
+  EXPECT_GE(check_playbooks_of("docs/actions/restore.md"), 1u);
 }
 
 TEST(Playbooks, OfTheLanguagesPageStandInTheGoldenFolderToo) {

@@ -614,10 +614,15 @@ TEST_F(Restore, RefusesARestoredDatabaseThatSqliteFindsDamaged) {
 
 // --- fields ---
 
-TEST_F(Restore, ReadsReplicasInDirectoriesOnly) {
-  Error error = refused(Stage::args(target, "s3://bucket/app"));
+TEST_F(Restore, ReadsReplicasInDirectoriesAndInAStoreThatAConnectionNames) {
+  Error error = refused(Stage::args(target, "sftp://host/app"));
   EXPECT_EQ(error.code, ErrorCode::invalid);
-  EXPECT_THAT(error.message, HasSubstr("directories are read in this version"));
+  EXPECT_THAT(error.message, HasSubstr("a URL of kind `sftp`"));
+  EXPECT_THAT(refused(Stage::args(target, "s3://bucket/app")).message, HasSubstr("needs a `connection`"));
+  Map args = Stage::args(target, "s3://bucket/app");
+  Map& from = *args["from"].find<Map>();
+  from["connection"] = Map{{"name", "store"}, {"kind", "s3"}, {"bucket", "another"}};
+  EXPECT_THAT(refused(args).message, HasSubstr("the connection `store` is to `another`"));
   EXPECT_TRUE(stage.restore(Stage::args(target, "file://" + replica)).has_value());
 }
 

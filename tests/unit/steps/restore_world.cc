@@ -172,6 +172,18 @@ Result<void> DiskSql::fold(const Connection& connection, std::stop_token token) 
   return real_.fold(connection, token);
 }
 
+Result<void> DiskSql::copy_to(const Connection& connection, const std::string& to, std::stop_token token,
+                              const CopyProgress& progress) {
+  MUSTER_ASK_BEFORE("copy_to");
+  return real_.copy_to(connection, to, token, progress);
+}
+
+Result<void> DiskSql::load_dump(const Connection& connection, ReadFile& dump, std::stop_token token,
+                                const CopyProgress& progress) {
+  MUSTER_ASK_BEFORE("load_dump");
+  return real_.load_dump(connection, dump, token, progress);
+}
+
 #undef MUSTER_ASK_BEFORE
 
 // --- marks ----------------------------------------------------------------------------------------------------------
@@ -240,6 +252,16 @@ Result<StepOutput> Stage::restore(const Map& args, bool after_crash) {
                   *marks, no_actions, progress, no_streams, after_crash};
   Touch ports = touch();
   return action.act(input, ports);
+}
+
+Result<StepOutput> Stage::backup(const Map& args, bool after_crash) {
+  marks = std::make_unique<FileMarks>(directory / ("marks-backup-" + std::to_string(attempt)));
+  OpId op{"nightly/copied"};
+  std::string run = "r1";
+  StepInput input{args,   run,        op,       attempt,    "key",      {}, stop.get_token(),
+                  *marks, no_actions, progress, no_streams, after_crash};
+  Touch ports = touch();
+  return backup_action().act(input, ports);
 }
 
 Result<StepOutput> Stage::list(const std::string& replica) {

@@ -45,7 +45,14 @@ class DiskFiles : public Files {
   Result<std::string> canonical(const std::string& path) override { return real_.canonical(path); }
   Result<uint64_t> free_bytes(const std::string& directory) override;
   Result<std::vector<Holder>> holders(const std::vector<std::string>& paths) override;
+  Result<std::string> read_link(const std::string& path) override { return real_.read_link(path); }
   bool is_writable(const std::string& directory) override;
+  Result<void> set_modified(const std::string& path, Timestamp at) override {
+    return asked("set_modified", &Files::set_modified, path, at);
+  }
+  Result<void> make_symlink(const std::string& target, const std::string& path) override {
+    return asked("make_symlink", &Files::make_symlink, target, path);
+  }
   Result<std::unique_ptr<WriteFile>> create(const std::string& path) override;
   Result<void> make_directory(const std::string& path) override {
     return asked("make_directory", &Files::make_directory, path);
@@ -103,6 +110,8 @@ class DiskSql : public Sql {
                                                     std::stop_token stop) override {
     return real_.open_to_write(connection, limits, std::move(stop));
   }
+  Result<void> copy_to(const Connection&, const std::string& to, std::stop_token, const CopyProgress&) override;
+  Result<void> load_dump(const Connection&, ReadFile&, std::stop_token, const CopyProgress&) override;
 
   std::function<std::optional<Error>(std::string_view call)> before;
   std::string pretend_damaged;  // the path of a database that no check finds sound
@@ -146,7 +155,12 @@ class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, 
   Result<ProcessEnd> run(const ChildKey&, const Command&, std::stop_token) override { return none(); }
   Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override { return none(); }
   void committed(const ChildKey&) override {}
-  std::string bytes(size_t count) override { return std::string(count, '\0'); }
+  std::string bytes(size_t count) override {
+    // Never the same twice, and the same in every run of a test.
+    std::string out;
+    while (out.size() < count) out += static_cast<char>(drawn_++ * 167 + 13);
+    return out.substr(0, count);
+  }
   Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override {
     return none();
   }
@@ -154,6 +168,7 @@ class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, 
 
  private:
   static tl::unexpected<Error> none() { return fail(ErrorCode::refused, "a restore has no business here"); }
+  unsigned drawn_ = 0;
 };
 
 class NoActions : public Actions {
@@ -194,6 +209,7 @@ struct Stage {
   [[nodiscard]] Look look() { return {clock, files, sql, nothing, nothing}; }
   [[nodiscard]] Touch touch() { return {look(), files, sql, nothing, nothing, nothing}; }
   [[nodiscard]] Result<StepOutput> restore(const Map& args, bool after_crash = false);
+  [[nodiscard]] Result<StepOutput> backup(const Map& args, bool after_crash = false);
   [[nodiscard]] Result<StepOutput> list(const std::string& replica);
   [[nodiscard]] Result<Preview> preview(const Map& args);
   [[nodiscard]] Result<StepOutput> rollback(const Map& args, const StepOutput& done, bool after_crash = false);
