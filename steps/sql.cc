@@ -115,6 +115,7 @@ Result<Request> request_of(const StepInput& input) {
   const Map& args = input.args;
   Request request;
   if (const Value* connection = member(args, "connection")) request.connection = connection_of(*connection);
+  request.connection.label = input.run + "/" + input.op.path;
   request.is_execute = member(args, "execute") != nullptr;
   request.is_check = member(args, "check") != nullptr;
   auto refuse = [&](std::string_view verb, std::initializer_list<std::string_view> others) -> Result<void> {

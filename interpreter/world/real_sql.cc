@@ -4,54 +4,80 @@ namespace muster {
 
 namespace {
 
-Result<void> check_kind(const Connection& connection) {
-  if (connection.kind == "sqlite") return {};
+tl::unexpected<Error> no_database(const Connection& connection) {
   return fail(ErrorCode::invalid, "the connection `" + connection.name + "` is of kind `" + connection.kind +
-                                      "`, and SQL runs on `sqlite` only");
+                                      "`, and SQL runs on `sqlite` and `postgres` only");
 }
 
 }  // namespace
 
 RealSql::RealSql() : sqlite_uses_(std::make_shared<SqliteUses>()), sqlite_(sqlite_uses_) {}
 
+Result<Sql*> RealSql::of(const Connection& connection) {
+  if (connection.kind == "sqlite") return &sqlite_;
+  if (connection.kind == "postgres") return &postgres_;
+  return no_database(connection);
+}
+
 Result<SqlResult> RealSql::query(const Connection& connection, const SqlText& sql, const SqlLimits& limits,
                                  std::stop_token stop) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.query(connection, sql, limits, std::move(stop));
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->query(connection, sql, limits, std::move(stop));
 }
 
 Result<CheckResult> RealSql::check(const Connection& connection, CheckKind kind, const SqlLimits& limits,
                                    std::stop_token stop) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.check(connection, kind, limits, std::move(stop));
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->check(connection, kind, limits, std::move(stop));
 }
 
 Result<bool> RealSql::has_marker(const Connection& connection, const SqlMarker& marker, const SqlLimits& limits,
                                  std::stop_token stop) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.has_marker(connection, marker, limits, std::move(stop));
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->has_marker(connection, marker, limits, std::move(stop));
 }
 
 Result<bool> RealSql::is_locked(const Connection& connection) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.is_locked(connection);
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->is_locked(connection);
 }
 
 Result<SqlResult> RealSql::execute(const Connection& connection, const SqlText& sql, const ExecuteOptions& options,
                                    std::stop_token stop) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.execute(connection, sql, options, std::move(stop));
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->execute(connection, sql, options, std::move(stop));
 }
 
 Result<void> RealSql::fold(const Connection& connection, std::stop_token stop) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.fold(connection, std::move(stop));
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->fold(connection, std::move(stop));
+}
+
+Result<std::unique_ptr<SqlSession>> RealSql::open_to_read(const Connection& connection, const SqlLimits& limits,
+                                                          std::stop_token stop) {
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->open_to_read(connection, limits, std::move(stop));
+}
+
+Result<std::unique_ptr<SqlSession>> RealSql::open_to_write(const Connection& connection, const SqlLimits& limits,
+                                                           std::stop_token stop) {
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->open_to_write(connection, limits, std::move(stop));
 }
 
 Result<TrialResult> RealSqlTrial::attempt(const Connection& connection, const SqlText& sql, int cap,
                                           const SqlLimits& limits, std::stop_token stop) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.attempt(connection, sql, cap, limits, std::move(stop));
+  if (connection.kind == "sqlite") return sqlite_.attempt(connection, sql, cap, limits, std::move(stop));
+  if (connection.kind == "postgres") return postgres_.attempt(connection, sql, cap, limits, std::move(stop));
+  return no_database(connection);
 }
 
 }  // namespace muster

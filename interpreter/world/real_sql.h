@@ -4,6 +4,7 @@
 // Threads: safe from several threads. A RealSqlTrial shares what it must know about open files with its RealSql.
 #pragma once
 
+#include "interpreter/world/postgres.h"
 #include "interpreter/world/scratch.h"
 #include "interpreter/world/sql.h"
 #include "interpreter/world/sqlite.h"
@@ -23,11 +24,18 @@ class RealSql final : public Sql {
   [[nodiscard]] Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
                                           std::stop_token) override;
   [[nodiscard]] Result<void> fold(const Connection&, std::stop_token) override;
+  [[nodiscard]] Result<std::unique_ptr<SqlSession>> open_to_read(const Connection&, const SqlLimits&,
+                                                                 std::stop_token) override;
+  [[nodiscard]] Result<std::unique_ptr<SqlSession>> open_to_write(const Connection&, const SqlLimits&,
+                                                                  std::stop_token) override;
 
  private:
   friend class RealSqlTrial;
   std::shared_ptr<SqliteUses> sqlite_uses_;
   SqliteSql sqlite_;
+  PostgresSql postgres_;
+
+  [[nodiscard]] Result<Sql*> of(const Connection& connection);
 };
 
 class RealSqlTrial final : public SqlTrial {
@@ -39,6 +47,7 @@ class RealSqlTrial final : public SqlTrial {
 
  private:
   SqliteTrial sqlite_;
+  PostgresTrial postgres_;
 };
 
 }  // namespace muster

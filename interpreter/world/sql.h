@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -18,14 +19,16 @@
 #include "interpreter/base/result.h"
 #include "interpreter/base/time.h"
 #include "interpreter/base/value.h"
+#include "interpreter/world/sql_session.h"
 
 namespace muster {
 
 // A resolved connection: what the playbook's `connections:` says, with its values filled in.
 struct Connection {
-  std::string name;  // as the playbook calls it
-  std::string kind;  // sqlite, postgres, http, s3, ssh
-  Map settings;      // sqlite: {path}; postgres: {url}; http: {url, headers, ...}
+  std::string name;        // as the playbook calls it
+  std::string kind;        // sqlite, postgres, http, s3, ssh
+  Map settings;            // sqlite: {path}; postgres: {url}; http: {url, headers, ...}
+  std::string label = {};  // who asks, `run/step`: what a server shows of us (application_name)
 };
 
 // One or several statements, separated by `;`, with `:name` for binds and `:"name"` for quoted identifiers.
@@ -90,6 +93,11 @@ class SqlRead {
                                                 std::stop_token) = 0;
   // Whether somebody holds a lock on the database now (`busy` is an answer, not an error).
   [[nodiscard]] virtual Result<bool> is_locked(const Connection&) = 0;
+  // All that is read within one begin() and commit() is one state of the database.
+  [[nodiscard]] virtual Result<std::unique_ptr<SqlSession>> open_to_read(const Connection&, const SqlLimits&,
+                                                                         std::stop_token) {
+    return fail(ErrorCode::refused, "no session can be opened here");
+  }
 };
 
 class Sql : public SqlRead {
@@ -99,6 +107,10 @@ class Sql : public SqlRead {
   // SQLite: checkpoints (TRUNCATE) and leaves WAL mode, so that one file remains. Nothing for a database that cannot be
   // opened.
   [[nodiscard]] virtual Result<void> fold(const Connection&, std::stop_token) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<SqlSession>> open_to_write(const Connection&, const SqlLimits&,
+                                                                          std::stop_token) {
+    return fail(ErrorCode::refused, "no session can be opened here");
+  }
 };
 
 struct TrialResult {

@@ -6,115 +6,66 @@ namespace muster {
 
 namespace {
 
-bool starts_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool continues_name(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
+using Kind = SqlToken::Kind;
 
-// What stands from a byte on.
-struct Token {
-  enum class Kind { text, bind, name };
-  Kind kind = Kind::text;
-  size_t end = 0;
-  std::string name;  // of a bind or a name
-};
-
-tl::unexpected<Error> no_end(std::string_view what, std::string_view text, size_t at) {
-  return fail(ErrorCode::invalid,
-              "the " + std::string(what) + " on line " + std::to_string(line_of(text, at)) + " has no end");
-}
-
-// The end of something that begins at `at` and closes with `quote`, which stands for itself when doubled.
-Result<size_t> end_of_quoted(std::string_view text, size_t at, char quote, std::string_view what) {
-  for (size_t i = at + 1; i < text.size(); ++i) {
-    if (text[i] != quote) continue;
-    if (i + 1 < text.size() && text[i + 1] == quote) {
-      ++i;
-    } else {
-      return i + 1;
-    }
-  }
-  return no_end(what, text, at);
-}
-
-std::string undoubled(std::string_view quoted) {
-  std::string out;
-  for (size_t i = 0; i < quoted.size(); ++i) {
-    out += quoted[i];
-    if (quoted[i] == '"') ++i;
-  }
-  return out;
-}
-
-Result<Token> after_colon(std::string_view text, size_t at) {
-  size_t next = at + 1;
-  if (next < text.size() && text[next] == ':') return Token{Token::Kind::text, at + 2, {}};  // a cast
-  if (next < text.size() && text[next] == '"') {
-    Result<size_t> end = end_of_quoted(text, next, '"', "name");
-    if (!end) return pass(end.error());
-    return Token{Token::Kind::name, *end, undoubled(text.substr(next + 1, *end - next - 2))};
-  }
-  if (next >= text.size() || !starts_name(text[next])) return Token{Token::Kind::text, next, {}};
-  size_t end = next;
-  while (end < text.size() && continues_name(text[end])) ++end;
-  return Token{Token::Kind::bind, end, std::string(text.substr(next, end - next))};
-}
-
-Result<Token> token_at(std::string_view text, size_t at) {
-  auto passed_over = [](Result<size_t> end) -> Result<Token> {
-    if (!end) return pass(end.error());
-    return Token{Token::Kind::text, *end, {}};
-  };
-  std::string_view rest = text.substr(at);
-  switch (text[at]) {
-    case '\'':
-      return passed_over(end_of_quoted(text, at, '\'', "string"));
-    case '"':
-      return passed_over(end_of_quoted(text, at, '"', "quoted name"));
-    case '`':
-      return passed_over(end_of_quoted(text, at, '`', "quoted name"));
-    case '[': {
-      size_t close = text.find(']', at);
-      if (close == std::string_view::npos) return no_end("quoted name", text, at);
-      return passed_over(close + 1);
-    }
-    case '-':
-      if (rest.starts_with("--")) return passed_over(std::min(text.find('\n', at), text.size()));
-      break;
-    case '/':
-      if (rest.starts_with("/*")) {
-        size_t close = text.find("*/", at + 2);
-        if (close == std::string_view::npos) return no_end("comment", text, at);
-        return passed_over(close + 2);
-      }
-      break;
-    case ':':
-      return after_colon(text, at);
-    default:
-      break;
-  }
-  return passed_over(at + 1);
-}
-
-Result<std::string> identifier_for(const Token& token, const Map& names) {
-  const Value* value = member(names, token.name);
+Result<std::string> identifier_for(const std::string& name, const Map& names) {
+  const Value* value = member(names, name);
   if (!value || value->is_null()) {
-    return fail(ErrorCode::invalid,
-                "the statement has `:\"" + token.name + "\"`, and `names` has no `" + token.name + "`");
+    return fail(ErrorCode::invalid, "the statement has `:\"" + name + "\"`, and `names` has no `" + name + "`");
   }
   const std::string* text = value->find<std::string>();
   if (!text) {
     return fail(ErrorCode::invalid,
-                "`names." + token.name + "` is a value of type " + std::string(type_name(*value)) + ", a name is text");
+                "`names." + name + "` is a value of type " + std::string(type_name(*value)) + ", a name is text");
   }
   Result<std::string> quoted = quote_identifier(*text);
-  if (!quoted) return fail(ErrorCode::invalid, "`names." + token.name + "`: " + quoted.error().message);
+  if (!quoted) return fail(ErrorCode::invalid, "`names." + name + "`: " + quoted.error().message);
   return quoted;
+}
+
+void note(std::vector<std::string>& seen, const std::string& name) {
+  if (std::ranges::find(seen, name) == seen.end()) seen.push_back(name);
+}
+
+// Every place has its value, and every value its place.
+Result<void> check_places(const std::vector<SqlToken>& tokens, const SqlText& sql) {
+  std::vector<std::string> binds, names;
+  for (const SqlToken& token : tokens) {
+    if (token.kind == Kind::name) note(names, token.name);
+    if (token.kind != Kind::bind) continue;
+    if (!member(sql.bind, token.name)) {
+      return fail(ErrorCode::invalid,
+                  "the statement has `:" + token.name + "`, and `bind` has no `" + token.name + "`");
+    }
+    note(binds, token.name);
+  }
+  for (const auto& [name, value] : sql.bind) {
+    if (std::ranges::find(binds, name) == binds.end()) {
+      return fail(ErrorCode::invalid, "`bind` has `" + name + "`, and the statement has no `:" + name + "`",
+                  "inside a string or a comment it is no place for a value");
+    }
+  }
+  for (const auto& [name, value] : sql.names) {
+    if (std::ranges::find(names, name) == names.end()) {
+      return fail(ErrorCode::invalid, "`names` has `" + name + "`, and the statement has no `:\"" + name + "\"`");
+    }
+  }
+  return {};
 }
 
 }  // namespace
 
-size_t line_of(std::string_view text, size_t byte) {
-  std::string_view before = text.substr(0, byte);
-  return 1 + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
+size_t Origin::written_at(size_t filled) const {
+  size_t written = filled;
+  for (const Piece& piece : pieces_) {
+    if (piece.filled > filled) break;
+    written = piece.written + (filled - piece.filled);
+  }
+  return written;
+}
+
+std::string FilledSql::place(size_t byte) const {
+  return written.empty() ? place_of(text, byte) : place_of(written, std::min(origin.written_at(byte), written.size()));
 }
 
 Result<std::string> quote_identifier(std::string_view name) {
@@ -129,45 +80,55 @@ Result<std::string> quote_identifier(std::string_view name) {
 }
 
 Result<FilledSql> fill_names(const SqlText& sql) {
+  Result<std::vector<SqlToken>> tokens = tokens_of(sql.text, SqlDialect::sqlite);
+  if (!tokens) return pass(tokens.error());
   FilledSql filled;
-  std::vector<std::string> names;
-  auto note = [](std::vector<std::string>& seen, const std::string& name) {
-    if (std::ranges::find(seen, name) == seen.end()) seen.push_back(name);
-  };
-  if (sql.text.find('\0') != std::string::npos) return fail(ErrorCode::invalid, "the statement holds a NUL byte");
-  for (size_t at = 0; at < sql.text.size();) {
-    Result<Token> token = token_at(sql.text, at);
-    if (!token) return pass(token.error());
-    std::string_view as_written = std::string_view(sql.text).substr(at, token->end - at);
-    at = token->end;
-    if (token->kind == Token::Kind::name) {
-      Result<std::string> identifier = identifier_for(*token, sql.names);
+  filled.written = sql.text;
+  for (const SqlToken& token : *tokens) {
+    if (token.kind == Kind::name) {
+      Result<std::string> identifier = identifier_for(token.name, sql.names);
       if (!identifier) return pass(identifier.error());
-      note(names, token->name);
       filled.text += *identifier;
+      filled.origin.copies(filled.text.size(), token.end);
       continue;
     }
-    if (token->kind == Token::Kind::bind) {
-      if (!member(sql.bind, token->name)) {
-        return fail(ErrorCode::invalid,
-                    "the statement has `:" + token->name + "`, and `bind` has no `" + token->name + "`");
-      }
-      note(filled.binds, token->name);
-    }
-    filled.text += as_written;
+    if (token.kind == Kind::bind) note(filled.binds, token.name);
+    filled.text.append(sql.text, token.begin, token.end - token.begin);
   }
-  for (const auto& [name, value] : sql.bind) {
-    if (std::ranges::find(filled.binds, name) == filled.binds.end()) {
-      return fail(ErrorCode::invalid, "`bind` has `" + name + "`, and the statement has no `:" + name + "`",
-                  "inside a string or a comment it is no place for a value");
-    }
-  }
-  for (const auto& [name, value] : sql.names) {
-    if (std::ranges::find(names, name) == names.end()) {
-      return fail(ErrorCode::invalid, "`names` has `" + name + "`, and the statement has no `:\"" + name + "\"`");
-    }
-  }
+  if (Result<void> fits = check_places(*tokens, sql); !fits) return pass(fits.error());
   return filled;
+}
+
+Result<std::vector<NumberedStatement>> numbered_statements(const SqlText& sql) {
+  Result<std::vector<SqlToken>> tokens = tokens_of(sql.text, SqlDialect::postgres);
+  if (!tokens) return pass(tokens.error());
+  std::vector<NumberedStatement> statements;
+  for (SqlRange range : statements_in(*tokens, sql.text, SqlDialect::postgres)) {
+    NumberedStatement statement;
+    statement.at = (*tokens)[range.first].begin;
+    statement.origin.copies(0, statement.at);
+    for (size_t i = range.first; i < range.last; ++i) {
+      const SqlToken& token = (*tokens)[i];
+      if (token.kind != Kind::space) statement.tokens.push_back(token);
+      if (token.kind != Kind::name && token.kind != Kind::bind) {
+        statement.text.append(sql.text, token.begin, token.end - token.begin);
+        continue;
+      }
+      if (token.kind == Kind::name) {
+        Result<std::string> identifier = identifier_for(token.name, sql.names);
+        if (!identifier) return pass(identifier.error());
+        statement.text += *identifier;
+      } else {
+        note(statement.binds, token.name);
+        auto at = std::ranges::find(statement.binds, token.name) - statement.binds.begin();
+        statement.text += "$" + std::to_string(at + 1);
+      }
+      statement.origin.copies(statement.text.size(), token.end);
+    }
+    statements.push_back(std::move(statement));
+  }
+  if (Result<void> fits = check_places(*tokens, sql); !fits) return pass(fits.error());
+  return statements;
 }
 
 }  // namespace muster

@@ -26,7 +26,7 @@ Result<SqlResult> commit(SqliteConnection& connection, SqlResult result) {
   connection.finish_whatever_comes();
   int rc = sqlite3_exec(connection.handle(), "COMMIT", nullptr, nullptr, nullptr);
   if (rc == SQLITE_OK) return result;
-  Error error = connection.error_of(rc, 0);
+  Error error = connection.error_of(rc, {});
   int kind = rc & 0xff;
   // Refused before anything was written: a reader in the way, a deferred constraint. Of every other failure parts may
   // have reached the disk, where a later recovery would find them.

@@ -28,6 +28,10 @@ class SqliteSql final : public Sql {
   [[nodiscard]] Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&,
                                           std::stop_token) override;
   [[nodiscard]] Result<void> fold(const Connection&, std::stop_token) override;
+  [[nodiscard]] Result<std::unique_ptr<SqlSession>> open_to_read(const Connection&, const SqlLimits&,
+                                                                 std::stop_token) override;
+  [[nodiscard]] Result<std::unique_ptr<SqlSession>> open_to_write(const Connection&, const SqlLimits&,
+                                                                  std::stop_token) override;
 
  private:
   std::shared_ptr<SqliteUses> uses_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -124,6 +125,7 @@ struct SqliteConnection::State {
   int writes = 0;
   Use use;
   Db db;
+  std::map<std::string, std::unique_ptr<Prepared>> kept;  // by text; gone before the database
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
   std::jthread watch;
 
@@ -135,8 +137,8 @@ struct SqliteConnection::State {
   int open_file(bool is_immutable);
   int first_read();
   Result<void> bind_all(sqlite3_stmt* statement, const Map& bind) const;
-  Result<void> step_all(sqlite3_stmt* statement, const SqlLimits& limits, SqlResult& result, size_t line);
-  Error error_of(int rc, size_t line) const;
+  Result<void> step_all(sqlite3_stmt* statement, const SqlLimits& limits, SqlResult& result, const std::string& at);
+  Error error_of(int rc, const std::string& at) const;
 
   static int authorize(void* self, int action, const char* first, const char* second, const char*, const char*);
   static int ask_whether_to_end(void* self) { return static_cast<State*>(self)->must_end() ? 1 : 0; }
@@ -202,10 +204,10 @@ int SqliteConnection::State::first_read() {
   return sqlite3_exec(db.get(), "PRAGMA schema_version", nullptr, nullptr, nullptr);
 }
 
-Error SqliteConnection::State::error_of(int rc, size_t line) const {
+Error SqliteConnection::State::error_of(int rc, const std::string& at) const {
   Error error;
   error.cause = db && sqlite3_extended_errcode(db.get()) == rc ? sqlite3_errmsg(db.get()) : sqlite3_errstr(rc);
-  std::string place = line > 0 ? "line " + std::to_string(line) + ": " : "`" + path + "`: ";
+  std::string place = !at.empty() ? at + ": " : "`" + path + "`: ";
   error.message = place + error.cause;
   // SQLite calls what the fence stopped SQLITE_AUTH, SQLITE_ERROR (functions) or SQLITE_SCHEMA (CREATE).
   int kind = rc & 0xff;
@@ -312,7 +314,7 @@ std::vector<std::string> columns_of(sqlite3_stmt* statement) {
 }  // namespace
 
 Result<void> SqliteConnection::State::step_all(sqlite3_stmt* statement, const SqlLimits& limits, SqlResult& result,
-                                               size_t line) {
+                                               const std::string& at) {
   int columns = sqlite3_column_count(statement);
   int64_t bytes = 0;
   if (columns > 0) {
@@ -333,7 +335,7 @@ Result<void> SqliteConnection::State::step_all(sqlite3_stmt* statement, const Sq
     result.rows.push_back(std::move(row));
   }
   if (rc == SQLITE_DONE) return {};
-  return pass(error_of(sqlite3_extended_errcode(db.get()), line));
+  return pass(error_of(sqlite3_extended_errcode(db.get()), at));
 }
 
 SqliteConnection::SqliteConnection(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -363,7 +365,7 @@ Result<SqliteConnection> SqliteConnection::open(const std::string& path, SqlFenc
     }
     if (!has_content(path + "-journal")) rc = state->open_file(true);
   }
-  if (rc != SQLITE_OK) return pass(state->error_of(rc, 0));
+  if (rc != SQLITE_OK) return pass(state->error_of(rc, {}));
   if (fence != SqlFence::query && sqlite3_db_readonly(state->db.get(), "main") == 1) {
     return fail(ErrorCode::refused, "`" + path + "` cannot be written to: we have no rights to");
   }
@@ -389,23 +391,22 @@ Result<SqlResult> SqliteConnection::run(const FilledSql& sql, const Map& bind, c
     if (rc != SQLITE_OK) {
       int within = sqlite3_error_offset(state.db.get());
       size_t place = offset + (within > 0 ? static_cast<size_t>(within) : 0);
-      return pass(state.error_of(rc, line_of(sql.text, place)));
+      return pass(state.error_of(rc, sql.place(place)));
     }
     at = tail;
     if (!statement) continue;  // a comment
-    size_t line = line_of(sql.text, offset);
+    std::string place = sql.place(offset);
     // SQLite calls an EXPLAIN of a writing statement, and `PRAGMA journal_mode` without a value, writing ones.
     bool is_question = sqlite3_stmt_isexplain(raw) != 0 || (state.is_pragma && state.fence == SqlFence::query);
     bool is_write = sqlite3_stmt_readonly(raw) == 0 && !is_question;
     if (is_write && state.fence == SqlFence::query) {
-      return fail(ErrorCode::refused, "line " + std::to_string(line) + ": the statement writes",
-                  "`query` only reads; `execute` writes");
+      return fail(ErrorCode::refused, place + ": the statement writes", "`query` only reads; `execute` writes");
     }
     if (Result<void> bound = state.bind_all(raw, bind); !bound) return pass(bound.error());
     int64_t before = sqlite3_total_changes64(state.db.get());
     // Statements that SQLite prepares again, because the schema has changed, pass the fence again.
     state.is_fenced = true;
-    Result<void> done = state.step_all(raw, limits, result, line);
+    Result<void> done = state.step_all(raw, limits, result, place);
     state.is_fenced = false;
     if (!done) return pass(done.error());
     if (is_write) ++state.writes;
@@ -416,13 +417,58 @@ Result<SqlResult> SqliteConnection::run(const FilledSql& sql, const Map& bind, c
   return result;
 }
 
+SqliteConnection::Prepared::~Prepared() { sqlite3_finalize(statement_); }
+
+Result<SqliteConnection::Prepared*> SqliteConnection::prepared(const FilledSql& sql) {
+  State& state = *state_;
+  if (auto known = state.kept.find(sql.text); known != state.kept.end()) return known->second.get();
+  sqlite3_stmt* raw = nullptr;
+  const char* tail = nullptr;
+  state.is_fenced = true;
+  state.refused.clear();
+  state.is_pragma = false;
+  int rc = sqlite3_prepare_v3(state.db.get(), sql.text.c_str(), static_cast<int>(sql.text.size()),
+                              SQLITE_PREPARE_PERSISTENT, &raw, &tail);
+  state.is_fenced = false;
+  Statement statement(raw);
+  if (rc != SQLITE_OK) {
+    int within = sqlite3_error_offset(state.db.get());
+    return pass(state.error_of(rc, sql.place(within > 0 ? static_cast<size_t>(within) : 0)));
+  }
+  bool is_one = statement && std::string_view(tail).find_first_not_of(" \t\r\n;") == std::string_view::npos;
+  if (!is_one) return fail(ErrorCode::invalid, "one statement is expected here");
+  if (state.fence == SqlFence::query && sqlite3_stmt_readonly(raw) == 0 && !state.is_pragma) {
+    return fail(ErrorCode::refused, sql.place(0) + ": the statement writes", "`query` only reads; `execute` writes");
+  }
+  std::unique_ptr<Prepared>& kept = state.kept[sql.text];
+  kept = std::make_unique<Prepared>(statement.release(), sql.place(0));
+  return kept.get();
+}
+
+Result<void> SqliteConnection::bind(Prepared& statement, const Map& bind) {
+  return state_->bind_all(statement.get(), bind);
+}
+
+Result<void> SqliteConnection::step_each(Prepared& statement, const std::function<Result<void>()>& row) {
+  State& state = *state_;
+  int rc = SQLITE_OK;
+  Result<void> seen;
+  state.is_fenced = true;
+  while (seen && (rc = sqlite3_step(statement.get())) == SQLITE_ROW) seen = row();
+  state.is_fenced = false;
+  Result<void> done;
+  if (seen && rc != SQLITE_DONE) done = pass(state.error_of(sqlite3_extended_errcode(state.db.get()), statement.at()));
+  sqlite3_reset(statement.get());
+  return seen ? done : seen;
+}
+
 Result<SqlResult> SqliteConnection::run_own(const std::string& sql) {
   SqlResult result;
   sqlite3_stmt* raw = nullptr;
   int rc = sqlite3_prepare_v2(state_->db.get(), sql.c_str(), -1, &raw, nullptr);
   Statement statement(raw);
-  if (rc != SQLITE_OK) return pass(state_->error_of(rc, 0));
-  if (Result<void> done = state_->step_all(raw, SqlLimits{}, result, 0); !done) return pass(done.error());
+  if (rc != SQLITE_OK) return pass(state_->error_of(rc, {}));
+  if (Result<void> done = state_->step_all(raw, SqlLimits{}, result, {}); !done) return pass(done.error());
   return result;
 }
 
@@ -459,6 +505,6 @@ bool SqliteConnection::roll_back() {
 bool SqliteConnection::is_in_transaction() const { return sqlite3_get_autocommit(state_->db.get()) == 0; }
 int SqliteConnection::writes() const { return state_->writes; }
 sqlite3* SqliteConnection::handle() const { return state_->db.get(); }
-Error SqliteConnection::error_of(int rc, size_t line) const { return state_->error_of(rc, line); }
+Error SqliteConnection::error_of(int rc, const std::string& at) const { return state_->error_of(rc, at); }
 
 }  // namespace muster

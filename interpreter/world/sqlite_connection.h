@@ -2,13 +2,14 @@
 //
 // Units:  SqlLimits' timeout counts from open(); waiting for the locks of others takes at most 5 s of it.
 // Errors: see sql.h. `not_found` for a missing file, `unreachable` for its folder; statement errors begin with
-//         `line N:` and have SQLite's own words as `cause`. Their `effect` is the caller's business: only it knows what
-//         was rolled back.
+//         `line N, column M:` and have SQLite's own words as `cause`. Their `effect` is the caller's business: only it
+//         knows what was rolled back.
 // Threads: one connection is used by one thread; a stop may come from any.
 // Source: https://www.sqlite.org/security.html; docs/reliability.md rows B44 to B49, S24 and S25.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -22,6 +23,7 @@
 #include "interpreter/world/sql_text.h"
 
 struct sqlite3;
+struct sqlite3_stmt;
 
 namespace muster {
 
@@ -60,6 +62,24 @@ class SqliteConnection {
 
   // The author's statements, one after the other, up to the first error.
   [[nodiscard]] Result<SqlResult> run(const FilledSql& sql, const Map& bind, const SqlLimits& limits);
+  // One statement that is prepared once and kept as long as the connection, under its text.
+  class Prepared {
+   public:
+    Prepared(sqlite3_stmt* statement, std::string at) : statement_(statement), at_(std::move(at)) {}
+    ~Prepared();
+    Prepared(const Prepared&) = delete;
+    Prepared& operator=(const Prepared&) = delete;
+    [[nodiscard]] sqlite3_stmt* get() const { return statement_; }
+    [[nodiscard]] const std::string& at() const { return at_; }
+
+   private:
+    sqlite3_stmt* statement_;
+    std::string at_;  // its place, for messages
+  };
+  [[nodiscard]] Result<Prepared*> prepared(const FilledSql& sql);
+  [[nodiscard]] Result<void> bind(Prepared& statement, const Map& bind);
+  // Runs it to its end, `row` at each of its rows, and makes it ready for the next time.
+  [[nodiscard]] Result<void> step_each(Prepared& statement, const std::function<Result<void>()>& row);
   // Statements of our own, not fenced.
   [[nodiscard]] Result<SqlResult> run_own(const std::string& sql);
 
@@ -75,8 +95,8 @@ class SqliteConnection {
   // Statements that write and were carried out by run().
   [[nodiscard]] int writes() const;
   [[nodiscard]] sqlite3* handle() const;
-  // The result code of a call on this connection as an Error; `line` 0 leaves the line out.
-  [[nodiscard]] Error error_of(int rc, size_t line) const;
+  // The result code of a call on this connection as an Error; `at` is the statement's place, empty for one of our own.
+  [[nodiscard]] Error error_of(int rc, const std::string& at) const;
 
  private:
   struct State;

@@ -133,7 +133,7 @@ Result<std::string> copy_into(Scratch& scratch, SqliteConnection& source) {
     if (Result<void> in_time = source.check_time(); !in_time) return pass(in_time.error());
     rc = sqlite3_backup_step(backup.get(), pages_between_checks);
   } while (rc == SQLITE_OK);
-  if (rc != SQLITE_DONE) return pass(source.error_of(rc, 0));
+  if (rc != SQLITE_DONE) return pass(source.error_of(rc, {}));
   return path;
 }
 

@@ -55,7 +55,7 @@ const std::map<std::string, Rooms> owners = {
     {"lz4", {"steps"}},
     {"lua", {"scripting"}},
     {"archive.h", {"steps"}},
-    {"libpq-fe.h", {"interpreter/world", "interpreter/journal"}},
+    {"postgresql/libpq-fe.h", {"interpreter/world", "interpreter/journal"}},
     {"CLI/", {"interpreter/cli"}},
     {"spdlog/", {"interpreter/cli"}},
 };

@@ -118,6 +118,7 @@ class StepStage {
   SqlTrial* sql_trial = &no_sql_;
   Http* real_http = nullptr;  // instead of the fake
   Scratch* scratch = &no_scratch_;
+  Marks* marks = &marks_;
 
   Result<StepOutput> look(const Action& action, const Map& args) {
     StepInput input = input_of(args);
@@ -155,7 +156,7 @@ class StepStage {
   Look look_port() { return {clock, files_, *sql, port(), processes_}; }
   StepInput input_of(const Map& args) {
     return {args,   run_,     op,        attempt, key,   timeout, stop.get_token(),
-            marks_, actions_, progress_, streams, false, opened};
+            *marks, actions_, progress_, streams, false, opened};
   }
 
   NoFiles files_;

@@ -95,6 +95,14 @@ class DiskSql : public Sql {
   Result<bool> is_locked(const Connection&) override;
   Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override;
   Result<void> fold(const Connection&, std::stop_token) override;
+  Result<std::unique_ptr<SqlSession>> open_to_read(const Connection& connection, const SqlLimits& limits,
+                                                   std::stop_token stop) override {
+    return real_.open_to_read(connection, limits, std::move(stop));
+  }
+  Result<std::unique_ptr<SqlSession>> open_to_write(const Connection& connection, const SqlLimits& limits,
+                                                    std::stop_token stop) override {
+    return real_.open_to_write(connection, limits, std::move(stop));
+  }
 
   std::function<std::optional<Error>(std::string_view call)> before;
   std::string pretend_damaged;  // the path of a database that no check finds sound

@@ -44,10 +44,10 @@ TEST(SqlText, NamesAValueWithoutAPlace) {
 }
 
 TEST(SqlText, RefusesWhatHasNoEnd) {
-  EXPECT_EQ(filled("SELECT 1,\n'open"), "error: the string on line 2 has no end");
-  EXPECT_EQ(filled("SELECT \"open"), "error: the quoted name on line 1 has no end");
-  EXPECT_EQ(filled("SELECT 1 /* open"), "error: the comment on line 1 has no end");
-  EXPECT_EQ(filled("SELECT [open"), "error: the quoted name on line 1 has no end");
+  EXPECT_EQ(filled("SELECT 1,\n'open"), "error: the string on line 2, column 1 has no end");
+  EXPECT_EQ(filled("SELECT \"open"), "error: the quoted name on line 1, column 8 has no end");
+  EXPECT_EQ(filled("SELECT 1 /* open"), "error: the comment on line 1, column 10 has no end");
+  EXPECT_EQ(filled("SELECT [open"), "error: the quoted name on line 1, column 8 has no end");
   EXPECT_EQ(filled(std::string("SELECT 1\0 2", 11)), "error: the statement holds a NUL byte");
 }
 

@@ -229,7 +229,7 @@ TEST_F(Sqlite, AnErrorNamesItsLineAndSaysWhatSqliteSaid) {
   Result<SqlResult> result = query("SELECT 1;\n\nSELECT *\nFROM nowhere");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::failed);
-  EXPECT_EQ(result.error().message, "line 3: no such table: nowhere") << "the statement begins there";
+  EXPECT_EQ(result.error().message, "line 3, column 1: no such table: nowhere") << "the statement begins there";
   EXPECT_EQ(result.error().cause, "no such table: nowhere");
   EXPECT_EQ(query("SELECT 1;\nSELECT 2 FORM t").error().message.substr(0, 6), "line 2");
 }
@@ -354,12 +354,12 @@ TEST_F(Sqlite, APathIsAPathAndNoUri) {
 }
 
 TEST_F(Sqlite, OtherKindsOfConnectionsAreInvalid) {
-  Connection postgres{"main", "postgres", Map{{"url", "postgres://x"}}};
-  Result<SqlResult> result = sql_.query(postgres, {"SELECT 1", {}, {}}, {}, {});
+  Connection other{"main", "http", Map{{"url", "http://x"}}};
+  Result<SqlResult> result = sql_.query(other, {"SELECT 1", {}, {}}, {}, {});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::invalid);
-  EXPECT_NE(result.error().message.find("postgres"), std::string::npos);
-  EXPECT_EQ(trial_.attempt(postgres, {"SELECT 1", {}, {}}, 1, {}, {}).error().code, ErrorCode::invalid);
+  EXPECT_NE(result.error().message.find("`http`"), std::string::npos);
+  EXPECT_EQ(trial_.attempt(other, {"SELECT 1", {}, {}}, 1, {}, {}).error().code, ErrorCode::invalid);
 }
 
 // --- execute --------------------------------------------------------------------------------------------------------
