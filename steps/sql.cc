@@ -260,8 +260,10 @@ Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
   if (!request && !is_known) return preview;
   if (!request) return pass(request.error());
   if (request->is_check) {
+    std::string database = text_of(request->connection.settings, "path");
+    if (database.empty()) database = request->connection.name;  // a server's URL may hold a password
     preview.lines.push_back(std::string(request->check == CheckKind::quick ? "quick" : "integrity") + " check of `" +
-                            text_of(request->connection.settings, "path") + "`");
+                            database + "`");
     return preview;
   }
   Result<FilledSql> filled = fill_names(request->sql);

@@ -120,9 +120,7 @@ class PostgresServer {
                     "-c",
                     "max_connections=40",
                     "-c",
-                    "logging_collector=off",
-                    "-c",
-                    "log_statement=all"},
+                    "logging_collector=off"},
                    log);
     for (int i = 0; i < 400; ++i) {
       if (::system(("psql -X -q -d '" + url("postgres", "postgres") + "' -c 'SELECT 1' >/dev/null 2>&1").c_str()) == 0)
@@ -131,7 +129,7 @@ class PostgresServer {
     }
     problem_ = "the server did not start: see " + log;
   }
-  // What the server has written, every statement included.
+  // What the server has written.
   [[nodiscard]] std::string log() const {
     std::ifstream file(directory_ + "/log");
     return {std::istreambuf_iterator<char>(file), {}};
