@@ -334,7 +334,8 @@ Result<void> RunHistory::apply(const Event& event) {
       OpRecord& op = at(event.op);
       if (const Value* ok = member(body, "undone"); ok && ok->is<bool>()) {
         op.rolled_back = ok->get<bool>();
-        if (*op.rolled_back) op.state = StepState::rolled_back;
+        // A group that undoes itself has not ended: its `always` is still to come.
+        if (*op.rolled_back && is_final(op.state)) op.state = StepState::rolled_back;
       } else {
         op.rollback_ended = true;
       }
