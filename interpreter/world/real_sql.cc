@@ -75,14 +75,16 @@ Result<std::unique_ptr<SqlSession>> RealSql::open_to_write(const Connection& con
 
 Result<void> RealSql::copy_to(const Connection& connection, const std::string& to, std::stop_token stop,
                               const CopyProgress& progress) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.copy_to(connection, to, std::move(stop), progress);
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->copy_to(connection, to, std::move(stop), progress);
 }
 
 Result<void> RealSql::load_dump(const Connection& connection, ReadFile& dump, std::stop_token stop,
                                 const CopyProgress& progress) {
-  if (Result<void> known = check_kind(connection); !known) return pass(known.error());
-  return sqlite_.load_dump(connection, dump, std::move(stop), progress);
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->load_dump(connection, dump, std::move(stop), progress);
 }
 
 Result<TrialResult> RealSqlTrial::attempt(const Connection& connection, const SqlText& sql, int cap,
