@@ -37,9 +37,11 @@ class Carrying {
   Result<std::vector<Event>> everything() {
     std::vector<const Node*> kept;
     bool can_undo = false;
-    for (const Node& node : graph_.nodes()) {
+    for (const Node* one : graph_.in_order()) {
+      const Node& node = *one;
       const OpRecord* op = record(node);
       if (&node == &graph_.root() || !op || !is_carried(node)) continue;
+      if (op->items) lists_.push_back(&node);
       if (op->state == StepState::in_doubt)
         return fail(ErrorCode::refused, "nobody knows what became of `" + node.op.path + "`",
                     "settle it first: `muster resolve " + earlier_ + " " + node.op.path + " ...`");
@@ -206,7 +208,7 @@ class Carrying {
 }  // namespace
 
 Result<std::vector<Event>> carry_all(const StepGraph& graph, const RunHistory& history, const std::string& earlier) {
-  return Carrying(graph, history, earlier, graph.root()).everything();
+  return Carrying(graph, history, earlier, graph.root().op).everything();
 }
 
 Result<std::vector<Event>> carry_over(const StepGraph& graph, const RunHistory& history, const std::string& earlier,
