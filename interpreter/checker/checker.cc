@@ -6,6 +6,7 @@
 
 #include "interpreter/checker/called_playbooks.h"
 #include "interpreter/checker/calls.h"
+#include "interpreter/checker/fanout.h"
 #include "interpreter/checker/names.h"
 #include "interpreter/checker/outline.h"
 #include "interpreter/checker/reachability.h"
@@ -194,6 +195,16 @@ class Check {
                  near.empty() ? "" : "did you mean " + quoted(near) + "?");
           continue;
         }
+        const Step* loop = nullptr;  // that the target is a part of, and this step is not
+        for (uint32_t at = nodes[*target].parent; at != 0; at = nodes[at].parent)
+          if (nodes[at].step && nodes[at].step->fanout && !outline_.is_inside(i, at)) loop = nodes[at].step;
+        if (loop) {
+          refuse(name.at, "bad-needs",
+                 quoted(name.text) + " runs once per item of " + (loop->id ? quoted(loop->id->text) : "a `foreach`"),
+                 loop->id ? "name " + quoted(loop->id->text) + ": it ends when all of its items have"
+                          : "give the `foreach` an id, and name that");
+          continue;
+        }
         bool sibling = nodes[*target].list_index == node.list_index;
         if (*target == i) {
           refuse(name.at, "bad-needs", path_of(*node.step) + " cannot need itself");
@@ -330,7 +341,10 @@ class Check {
     before.node = node;
     before.error = within.error;
     const ResultShape shape = references_.shape_of(step);
-    references_.check(step.title, before);
+    ReadScope once = before;  // where something is asked once for all items
+    once.outside_items = true;
+    references_.check(step.title, once);
+    if (step.fanout) check_fanout(step, once);
     references_.check(step.when, before);
     references_.check(step.timeout, before);
     check_body_count(step);
@@ -384,6 +398,7 @@ class Check {
 
     if (step.done_when) check_done_when(*step.done_when, step, before);
     if (step.verify) check_verify(*step.verify, before, shape);
+    if (step.watch) check_watch(*step.watch, step, before);
     if (step.retry) {
       ReadScope retry = before;
       retry.error = true;
@@ -396,7 +411,7 @@ class Check {
     if (step.retry && !step.retry->before.empty()) check_before(step, gated || own_gate);
     merge(effects, check_steps(step.rescue, in_recovery(), gated || own_gate));
     effects.any_step = true;
-    if (step.approval) check_gate(*step.approval, before, effects, "the step");
+    if (step.approval) check_gate(*step.approval, once, effects, "the step");
     if (step.rollback) {
       if (step.rollback->automatic && !automatic_is_offered)
         refuse(step.rollback->at, "no-rollback",
@@ -468,6 +483,23 @@ class Check {
     scope.own_result = true;
     check_outputs(option.outputs, scope);
     return effects;
+  }
+
+  void check_fanout(const Step& step, const ReadScope& once) {
+    const Fanout& fanout = *step.fanout;
+    if (fanout.foreach) {
+      if (const auto* list = std::get_if<Expression>(&fanout.foreach->list)) {
+        references_.check(*list, once);
+      } else {
+        for (const Argument& item : std::get<std::vector<Argument>>(fanout.foreach->list))
+          references_.check(item, once);
+      }
+    }
+    references_.check(fanout.max_parallel, once);
+    if (fanout.max_failures) references_.check(fanout.max_failures->text, once);
+    std::vector<const Fanout*> outer;
+    for (uint32_t loop : references_.loops_around(once)) outer.push_back(outline_.nodes()[loop].step->fanout.get());
+    muster::check_fanout(step, outer, problems_);
   }
 
   void check_body_count(const Step& step) {
@@ -543,6 +575,16 @@ class Check {
     while (!has_gate(gate)) gate = outline_.nodes()[gate].parent;
     std::vector<const Expression*> expressions;
     collect_expressions(call.args, expressions);
+    for (uint32_t at = node; at != gate; at = outline_.nodes()[at].parent) {
+      const Step* loop = outline_.nodes()[at].step;
+      if (!loop || !loop->fanout || !loop->fanout->foreach) continue;
+      if (const auto* list = std::get_if<Expression>(&loop->fanout->foreach->list)) {
+        expressions.push_back(list);
+      } else {
+        for (const Argument& item : std::get<std::vector<Argument>>(loop->fanout->foreach->list))
+          collect_expressions(item, expressions);
+      }
+    }
     for (const Expression* expression : expressions) {
       for (const Read& read : expression->reads) {
         if (read.path.size() < 2 || read.path[0] != "steps") continue;
@@ -647,6 +689,25 @@ class Check {
       }
     }
     for (const Claim& claim : done_when.that) references_.check(claim.that, asking);
+  }
+
+  void check_watch(const Watch& watch, const Step& step, const ReadScope& before) {
+    if (step.actions.empty() && !step.wait)
+      refuse(watch.at, "watch-not-here", "`watch` belongs to an action or to a `wait`",
+             step.group ? "put it on the steps inside, or beside a `wait`" : "`verify` asks once the step is done");
+    if (step.wait && step.retry)
+      refuse(step.retry->at, "watch-not-here", "a `wait` is not tried again: what breaks its `watch` has failed it",
+             "put the wait into a group with a `rescue`");
+    if (watch.probes.empty())
+      refuse(watch.at, "watch-not-here", "`watch` needs a read action, whose answers are judged while the step runs",
+             "write `watch: {http: {get: ...}, that: result.status == 200}`");
+    ReadScope asking = before;
+    ResultShape asked = check_probes(watch.probes, before, "watch", keys_of<Watch>());
+    asking.result = &asked;
+    for (const Claim& claim : watch.that) references_.check(claim.that, asking);
+    references_.check(watch.every, before);
+    if (watch.every && watch.every->known && watch.every->known->us <= 0)
+      refuse(watch.every->text.at, "out-of-range", "`every` must be longer than nothing");
   }
 
   void check_verify(const Verify& verify, const ReadScope& before, const ResultShape& own) {

@@ -45,6 +45,9 @@ class OwnExpressions {
   void part(const std::shared_ptr<Group>& group) {
     if (group) in(*group);
   }
+  void part(const std::shared_ptr<Fanout>& fanout) {
+    if (fanout) in(*fanout);
+  }
   void later(std::initializer_list<std::string_view>) {}
 
  private:
@@ -55,8 +58,11 @@ class OwnExpressions {
     } else if constexpr (std::is_same_v<M, Template>) {
       for (const auto& piece : member.pieces)
         if (const auto* expression = std::get_if<Expression>(&piece)) f_(*expression, key_);
-    } else if constexpr (std::is_same_v<M, DurationText> || std::is_same_v<M, IntegerText>) {
+    } else if constexpr (std::is_same_v<M, DurationText> || std::is_same_v<M, IntegerText> ||
+                         std::is_same_v<M, FailureLimit>) {
       see(member.text);
+    } else if constexpr (std::is_same_v<M, ItemList>) {
+      std::visit([&](const auto& list) { this->see(list); }, member.list);
     } else if constexpr (std::is_same_v<M, Argument>) {
       std::visit([&](const auto& value) { this->see(value); }, member.value);
     } else if constexpr (std::is_same_v<M, ScalarArgument>) {

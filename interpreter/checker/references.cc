@@ -183,7 +183,7 @@ void References::check(const Read& read, const ReadScope& scope) {
   } else if (root == "result") {
     if (!scope.result) {
       refuse(read.at, "name-not-here",
-             "`result` can be read in `verify`, `outputs`, `retry.when` and in a `done_when` with an action only",
+             "`result` can be read in `verify`, `watch`, `outputs`, `retry.when` and in a `done_when` with an action only",
              "name the step: `steps.ID.field`");
     } else if (scope.result->known && read.path.size() > 1 && !contains(scope.result->fields, read.path[1])) {
       std::string help = did_you_mean(read.path[1], scope.result->fields);
@@ -197,11 +197,19 @@ void References::check(const Read& read, const ReadScope& scope) {
     refuse(read.at, "name-not-here",
            "`error` can be read in `rescue`, `always`, `retry.when` and the `when` of an option behind a first one",
            "");
+  } else if (is_item(root, scope)) {
+    return;
   } else {
     std::vector<std::string_view> known = names(root_names);
     known.insert(known.end(), helpers.begin(), helpers.end());
+    for (uint32_t loop : loops_around(scope)) known.push_back(outline_.nodes()[loop].step->fanout->name());
     std::string help = did_you_mean(root, known);
     if (help.empty() && contains(inputs_, root)) help = "did you mean `inputs." + root + "`?";
+    const OutlineNode& here = outline_.nodes()[scope.node];
+    if (here.step && here.step->fanout && (root == here.step->fanout->name() || root == "index"))
+      help = "it is known in each item: this is asked once, for all of them";
+    else if (help.empty() && (root == "item" || root == "index"))
+      help = "it is known inside a `foreach`";
     if (help.empty() && outline_.find_step(root)) help = "did you mean `steps." + root + "`?";
     refuse(from_start(read, 1), "unknown-name", "nothing is called " + quoted(root),
            help.empty() ? "text in expressions is quoted" : help);
@@ -257,6 +265,16 @@ void References::check_step(const Read& read, const ReadScope& scope) {
   if (of_a_field && contains(reserved_fields, read.path[2])) return;
   const Step& step = *outline_.nodes()[*target].step;
   ResultShape shape = shape_of(step);
+  if (step.fanout && !is_within(scope, *target)) shape = {true, {"items", "count", "succeeded", "failed", "skipped"}};
+  for (uint32_t at = outline_.nodes()[*target].parent; at != 0; at = outline_.nodes()[at].parent) {
+    const Step* loop = outline_.nodes()[at].step;
+    if (!loop || !loop->fanout || is_within(scope, at)) continue;
+    const std::string name = loop->id ? quoted(loop->id->text) : "a `foreach`";
+    refuse(from_start(read, 2), "inside-foreach", "step " + quoted(id) + " runs once per item of " + name,
+           loop->id ? "outside, the `outputs` of " + name + " are seen, in `steps." + loop->id->text + ".items`"
+                    : "give the `foreach` an id and `outputs`");
+    return;
+  }
   if (of_a_field && shape.known && !contains(shape.fields, read.path[2])) {
     std::vector<std::string_view> known = shape.fields;
     known.insert(known.end(), reserved_fields.begin(), reserved_fields.end());
@@ -278,6 +296,25 @@ void References::check_step(const Read& read, const ReadScope& scope) {
            scope.before_the_run ? "only inputs are known before the first step"
                                 : "put it before this step, or name it in `needs`");
   }
+}
+
+std::vector<uint32_t> References::loops_around(const ReadScope& scope) const {
+  std::vector<uint32_t> loops;
+  for (uint32_t at = scope.node; at != 0; at = outline_.nodes()[at].parent) {
+    const Step* step = outline_.nodes()[at].step;
+    if (step && step->fanout && !(at == scope.node && scope.outside_items)) loops.push_back(at);
+  }
+  return loops;
+}
+
+bool References::is_within(const ReadScope& scope, uint32_t loop) const {
+  return outline_.is_inside(scope.node, loop) && !(scope.node == loop && scope.outside_items);
+}
+
+bool References::is_item(const std::string& name, const ReadScope& scope) const {
+  for (uint32_t loop : loops_around(scope))
+    if (name == "index" || name == outline_.nodes()[loop].step->fanout->name()) return true;
+  return false;
 }
 
 std::string_view References::nearest_step(std::string_view id) const {

@@ -27,6 +27,7 @@ struct ReadScope {
   bool own_result = false;              // after the action: the step's own fields, and the steps inside a group
   const ResultShape* result = nullptr;  // `result` may be read
   bool error = false;                   // `error` may be read
+  bool outside_items = false;           // before the step's own `foreach`: its item is not known yet
   bool fields_judge_secrets = false;    // arguments: check_secret_places tells where a secret may stand
 };
 
@@ -49,6 +50,8 @@ class References {
   // What `steps.<id>` offers beside the reserved fields; `steps.<id>` of its probe where a step only verifies.
   [[nodiscard]] ResultShape shape_of(const Step& step) const;
   [[nodiscard]] ResultShape shape_of(const ActionCall& call) const;
+  // The steps with a `foreach` that stand around a place, innermost first.
+  [[nodiscard]] std::vector<uint32_t> loops_around(const ReadScope& scope) const;
   // The id that was most likely meant, or empty. Not sought any more once much is wrong: each look costs all ids.
   [[nodiscard]] std::string_view nearest_step(std::string_view id) const;
 
@@ -59,6 +62,8 @@ class References {
   void check_secret(const Read& read);
   void check_function(const Read& read);
   [[nodiscard]] bool in_recovery(uint32_t node) const;
+  bool is_item(const std::string& name, const ReadScope& scope) const;
+  bool is_within(const ReadScope& scope, uint32_t loop) const;  // in an item of it
   void check_field(const Read& read, const std::vector<std::string_view>& known, std::string_view owner,
                    size_t piece = 1);
   void refuse(Span at, std::string code, std::string message, std::string help = {});

@@ -126,6 +126,9 @@ class Types {
       refuse(expression.at, "not-true-or-false",
              "`" + std::string(key) + "` must yield true or false, and this yields " + std::string(words(type)),
              "compare it with something, as in `x == y` or `x ~= nil`");
+    if (key == "foreach" && type != Type::unknown && type != Type::list)
+      refuse(expression.at, "foreach-list", "`foreach` runs over a list, and this yields " + std::string(words(type)),
+             "write a list, as in `foreach: [a, b]`, or the name of one");
   }
 
  private:
@@ -252,8 +255,12 @@ class Types {
   Type of_result(const Step& step, const std::string& name, bool in_claim) const {
     for (const Output& output : step.outputs)
       if (output.name.text == name) return Type::unknown;
+    if (step.fanout && name == "items") return Type::list;
+    if (step.fanout && (name == "count" || name == "succeeded" || name == "failed" || name == "skipped"))
+      return Type::number;
     const std::vector<ActionCall>* calls = &step.actions;
     bool asks = (step.verify && !step.verify->probes.empty()) || (step.done_when && !step.done_when->probes.empty());
+    if (in_claim && step.watch) return Type::unknown;  // whose claim it is, is not told here
     if (in_claim && asks) {
       // `verify` and `done_when` may ask different actions: then it is not told here which is meant.
       if (step.done_when || !step.verify) return Type::unknown;

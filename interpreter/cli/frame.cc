@@ -6,12 +6,14 @@
 #include "interpreter/base/utf8.h"
 #include "interpreter/cli/terminal.h"
 #include "interpreter/cli/under_way.h"
+#include "interpreter/graph/expansion.h"
 #include "interpreter/report/wording.h"
 
 namespace muster {
 namespace {
 
 constexpr size_t widest_name = 24;
+constexpr size_t few = 20;  // items that are all shown
 
 struct Row {
   size_t depth = 0;
@@ -98,7 +100,7 @@ std::string last_name(const std::string& path) {
 class Rows {
  public:
   Rows(const StepGraph& graph, const RunHistory& history, const FrameStyle& style)
-      : graph_(graph), history_(history), style_(style) {
+      : graph_(graph, history.in_order()), history_(history), style_(style) {
     for (const OpId& op : under_way(graph, history)) running_.insert(op.path);
     for (NodeId id : graph.root().body) add(graph.at(id), 0);
     for (NodeId id : graph.root().always)
@@ -119,12 +121,24 @@ class Rows {
     row.name = safe_line(last_name(node.op.path));
     row.title = title == last_name(node.op.path) ? "" : safe_line(title);
     row.right = right_of(node, op, is_running && style_.so_far ? style_.so_far(node.op.path) : "");
+    if (node.kind == NodeKind::foreach && op && op->items)
+      row.right = items_of(node) + (row.right.empty() ? "" : ", " + row.right);
     mark(row, op, is_running);
     row.is_phase_over = row.is_phase && op && is_final(op->state);
     row.is_live =
         is_running || (op && (op->gate.state == GateState::open || op->state == StepState::in_doubt || op->due_at));
     rows.push_back(std::move(row));
     if (!node.is_group() || !op || !op->entered) return;
+    if (node.kind == NodeKind::foreach) {
+      // Of many items only those are lines that somebody may want to see.
+      for (size_t i = 1; i <= graph_.count(node); ++i) {
+        const OpRecord* item = history_.find(Expansion::op_of_item(node, i));
+        bool is_told =
+            item && (!is_final(item->state) || item->state == StepState::failed || graph_.count(node) <= few);
+        if (is_told) add(graph_.item(node, i), depth + 1);
+      }
+      return;
+    }
     for (NodeId id : node.body) add(graph_.at(id), depth + 1);
     for (const std::vector<NodeId>* more : {&node.rescue, &node.always})
       for (NodeId id : *more)
@@ -132,7 +146,16 @@ class Rows {
           add(graph_.at(id), depth + 1);
   }
 
-  const StepGraph& graph_;
+  std::string items_of(const Node& loop) const {
+    size_t ended = 0, count = graph_.count(loop);
+    for (size_t i = 1; i <= count; ++i) {
+      const OpRecord* item = history_.find(Expansion::op_of_item(loop, i));
+      if (item && is_final(item->state)) ++ended;
+    }
+    return std::to_string(ended) + " of " + std::to_string(count);
+  }
+
+  Expansion graph_;
   const RunHistory& history_;
   const FrameStyle& style_;
   std::set<std::string> running_;

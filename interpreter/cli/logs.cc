@@ -34,17 +34,18 @@ int logs_command(Invocation& invocation) {
   std::string only;
   if (invocation.options.words.size() > 1) {
     const std::string& word = invocation.options.words[1];
-    const Node* node = opened->run.loaded.graph ? node_named(*opened->run.loaded.graph, word, false) : nullptr;
-    if (!node && !opened->run.history.find(OpId{word}))
+    std::optional<OpId> named;
+    if (opened->run.loaded.graph) named = op_named(*opened->run.loaded.graph, opened->run.history, word, false);
+    if (!named && !opened->run.history.find(OpId{word}))
       return complain(fail(ErrorCode::not_found, "no step of the run is called `" + word + "`",
                            "`muster show " + opened->run.id() + "` lists them"));
-    only = node ? node->op.path : word;
+    only = named ? named->path : word;
   }
   List rows;
   for (const OutputRecord& output : *outputs) {
     bool inside = output.op.path.rfind(only, 0) == 0 &&
                   (output.op.path.size() == only.size() || output.op.path[only.size()] == '/' ||
-                   output.op.path[only.size()] == '~');
+                   output.op.path[only.size()] == '~' || output.op.path[only.size()] == '[');
     if (!only.empty() && !inside) continue;
     if (invocation.json()) {
       rows.push_back(row_of(output));

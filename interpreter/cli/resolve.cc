@@ -28,10 +28,11 @@ Result<std::string> choice_of(const Invocation& invocation) {
 
 Result<const OpRecord*> doubt_named(const OpenRun& run, const std::string& word) {
   // The undo of a step is in doubt under its own path, which no node has.
-  const Node* node = run.loaded.graph ? node_named(*run.loaded.graph, word, false) : nullptr;
+  std::optional<OpId> named;
+  if (run.loaded.graph) named = op_named(*run.loaded.graph, run.history, word, false);
   std::string names;
   for (const OpRecord* op : open_doubts(run.history)) {
-    if (op->op.path == word || (node && op->op == node->op)) return op;
+    if (op->op.path == word || (named && op->op == *named)) return op;
     names += (names.empty() ? "`" : ", `") + op->op.path + "`";
   }
   return fail(ErrorCode::refused, "step `" + word + "` is not in doubt",

@@ -21,13 +21,13 @@ int retry_command(Invocation& invocation) {
     return complain(fail(ErrorCode::corrupt, "the inputs of run " + run.id() + " cannot be read"));
   Carry how{invocation.options.has("--detach"), false, run.id(), "", {}};
   if (std::string word = invocation.options.last("--from"); !word.empty()) {
-    const Node* node = node_named(*run.loaded.graph, word, false);
-    if (!node || node == &run.loaded.graph->root())
+    std::optional<OpId> step = op_named(*run.loaded.graph, run.history, word, false);
+    if (!step || *step == run.loaded.graph->root().op)
       return complain(fail(ErrorCode::not_found, "no step of the run is called `" + word + "`",
                            "`muster show " + run.id() + "` lists them"));
-    Result<std::vector<Event>> carried = carry_over(*run.loaded.graph, run.history, run.id(), *node);
+    Result<std::vector<Event>> carried = carry_over(*run.loaded.graph, run.history, run.id(), *step);
     if (!carried) return complain(carried.error());
-    how.from = node->op.path;
+    how.from = step->path;
     how.carried = std::move(*carried);
   }
   const Map given = inputs->get<Map>();

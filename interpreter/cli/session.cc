@@ -7,8 +7,8 @@
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/engine.h"
-#include "interpreter/reader/reader.h"
 #include "interpreter/reader/calls.h"
+#include "interpreter/reader/reader.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -177,13 +177,19 @@ Result<Opened> open_named(const Invocation& invocation, bool needs_graph) {
   return Opened{std::move(*session), std::move(*run)};
 }
 
-const Node* node_named(const StepGraph& graph, const std::string& word, bool gate) {
-  if (word.find('/') != std::string::npos) return graph.find(OpId{word});
-  const Node* phase = graph.find_phase(word);
-  const Node* step = graph.find_step(word);
-  if (phase && step) return gate ? phase : step;
-  if (phase || step) return phase ? phase : step;
-  return graph.find(OpId{word});
+std::optional<OpId> op_named(const StepGraph& graph, const RunHistory& history, const std::string& word, bool gate) {
+  Expansion expansion(graph, history.in_order());
+  auto found = [](const Node* node) { return node ? std::optional<OpId>(node->op) : std::nullopt; };
+  const size_t bracket = word.find('[');
+  const std::string id = word.substr(0, bracket);
+  if (id.find('/') != std::string::npos) return found(expansion.find(OpId{word}));
+  const Node* phase = graph.find_phase(id);
+  const Node* step = graph.find_step(id);
+  if (phase && step && bracket == std::string::npos) return found(gate ? phase : step);
+  const Node* named = step ? step : phase;
+  if (!named) return found(expansion.find(OpId{word}));
+  if (bracket == std::string::npos) return found(named);
+  return found(expansion.find(OpId{named->op.path + word.substr(bracket)}));
 }
 
 Result<const OpRecord*> gate_named(const OpenRun& run, const std::string& word) {
@@ -197,16 +203,17 @@ Result<const OpRecord*> gate_named(const OpenRun& run, const std::string& word) 
                   "`muster show " + run.id() + "` tells where it stands");
     return fail(ErrorCode::invalid, "several gates are open: " + names, "name one");
   }
-  const Node* node = word == "playbook" ? &run.loaded.graph->root() : node_named(*run.loaded.graph, word, true);
-  if (!node)
+  std::optional<OpId> gate =
+      word == "playbook" ? run.loaded.graph->root().op : op_named(*run.loaded.graph, run.history, word, true);
+  if (!gate)
     return fail(ErrorCode::not_found, "no phase or step of the run is called `" + word + "`",
                 open.empty() ? "no gate is open" : "open: " + names);
   for (const OpRecord* op : open)
-    if (op->op == node->op) return op;
-  const OpRecord* op = run.history.find(node->op);
+    if (op->op == *gate) return op;
+  const OpRecord* op = run.history.find(*gate);
   std::string state =
       op && op->gate.state != GateState::none ? "is " + std::string(name_of(op->gate.state)) : "is not open";
-  return fail(ErrorCode::refused, "the gate of `" + node->op.path + "` " + state,
+  return fail(ErrorCode::refused, "the gate of `" + gate->path + "` " + state,
               open.empty() ? "no gate of the run waits" : "open: " + names);
 }
 

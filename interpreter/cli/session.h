@@ -10,6 +10,7 @@
 
 #include "interpreter/base/source_file.h"
 #include "interpreter/cli/command.h"
+#include "interpreter/graph/expansion.h"
 #include "interpreter/graph/step_graph.h"
 #include "interpreter/journal/journal.h"
 #include "interpreter/journal/run_state.h"
@@ -58,7 +59,8 @@ struct Opened {
 [[nodiscard]] Result<Opened> open_named(const Invocation& invocation, bool needs_graph);
 
 // The node of a path, `replace/restored`, or of an id: a bare name that fits both is a phase for gates, else a step.
-[[nodiscard]] const Node* node_named(const StepGraph& graph, const std::string& word, bool gate);
+[[nodiscard]] std::optional<OpId> op_named(const StepGraph& graph, const RunHistory& history, const std::string& word,
+                                           bool gate);
 // The open gate that the word names; without one, the only gate that is open.
 [[nodiscard]] Result<const OpRecord*> gate_named(const OpenRun& run, const std::string& word);
 

@@ -1,5 +1,7 @@
 #include "interpreter/cli/under_way.h"
 
+#include "interpreter/graph/expansion.h"
+
 namespace muster {
 namespace {
 
@@ -18,10 +20,12 @@ bool has_failed(const OpRecord* op) {
 }
 
 // Its group is entered, nothing in it has failed, and all it waits for has ended well.
-bool is_its_turn(const StepGraph& graph, const RunHistory& history, const Node& node) {
+bool is_its_turn(const Expansion& graph, const RunHistory& history, const Node& node) {
   const Node& group = graph.at(node.parent);
   const OpRecord* entered = history.find(group.op);
   if (!entered || !entered->entered || is_final(entered->state) || entered->to_roll_back) return false;
+  // Of the items that have left no trace yet only the loop knows which have begun.
+  if (node.is_item() && !history.find(node.op)) return false;
   for (NodeId id : node.needs) {
     const OpRecord* need = history.find(graph.at(id).op);
     if (!need || !is_final(need->state) || has_failed(need)) return false;
@@ -29,7 +33,7 @@ bool is_its_turn(const StepGraph& graph, const RunHistory& history, const Node& 
   return true;
 }
 
-bool is_under_way(const StepGraph& graph, const RunHistory& history, const Node& node) {
+bool is_under_way(const Expansion& graph, const RunHistory& history, const Node& node) {
   const OpRecord* op = history.find(node.op);
   if (op && op->intent_open) return op->state == StepState::running;
   if (history.cancel || history.ended || node.place != Place::body) return op && op->state == StepState::running;
@@ -43,9 +47,11 @@ bool is_under_way(const StepGraph& graph, const RunHistory& history, const Node&
 
 std::vector<OpId> under_way(const StepGraph& graph, const RunHistory& history) {
   std::vector<OpId> out;
-  for (const Node& node : graph.nodes()) {
+  Expansion expansion(graph, history.in_order());
+  for (const Node* one : expansion.in_order()) {
+    const Node& node = *one;
     if (node.is_group()) continue;
-    if (is_under_way(graph, history, node)) out.push_back(node.op);
+    if (is_under_way(expansion, history, node)) out.push_back(node.op);
     if (!node.rollback_automatic) continue;
     OpId undo = node.op.rollback().child("auto");
     const OpRecord* op = history.find(undo);

@@ -72,8 +72,8 @@ const OpRecord* Engine::Loop::failed_child(const Node& node) {
     return option && counts_as_failed(record(*option)) ? &record(*option) : nullptr;
   }
   const OpRecord* first = nullptr;
-  for (NodeId id : node.body) {
-    const OpRecord& child = record(parts_.graph->at(id));
+  for (NodeId id : begun_of(node)) {
+    const OpRecord& child = record(expansion_.at(id));
     if (!counts_as_failed(child)) continue;
     if (child.state == StepState::failed || child.state == StepState::rolled_back) {
       if (!first || !first->error || (child.ended_seq < first->ended_seq && child.error)) first = &child;
@@ -88,8 +88,9 @@ bool Engine::Loop::group_failed(const Node& node) {
   const OpRecord& own = record(node);
   if (own.timed_out || own.refuted) return true;
   if (node.kind == NodeKind::choose) return failed_child(node) != nullptr;
+  if (node.kind == NodeKind::foreach) return loop_failed(node);
   for (NodeId id : node.body)
-    if (counts_as_failed(record(parts_.graph->at(id)))) return true;
+    if (counts_as_failed(record(expansion_.at(id)))) return true;
   return false;
 }
 
@@ -98,7 +99,7 @@ bool Engine::Loop::is_complete(const Node& group) {
     const Node* option = chosen_option(group);
     return option && has_ended(*option);
   }
-  return std::all_of(group.body.begin(), group.body.end(), [&](NodeId id) { return has_ended(parts_.graph->at(id)); });
+  return std::all_of(group.body.begin(), group.body.end(), [&](NodeId id) { return has_ended(expansion_.at(id)); });
 }
 
 int64_t Engine::Loop::most_at_once(const Node& group) {
@@ -115,7 +116,7 @@ bool Engine::Loop::needs_hold(const Node& node, bool& never) {
   never = false;
   bool hold = true;
   for (NodeId id : node.needs) {
-    const Node& needed = parts_.graph->at(id);
+    const Node& needed = expansion_.at(id);
     const OpRecord& need = record(needed);
     if (is_final(need.state)) {
       never = never || counts_as_failed(need);
@@ -132,7 +133,7 @@ bool Engine::Loop::needs_hold(const Node& node, bool& never) {
 // The nearest group around a node that has ended: nothing in it will start any more.
 const OpRecord* Engine::Loop::ended_around(const Node& node) {
   for (const Node* at = &node; at != &parts_.graph->root();) {
-    at = &parts_.graph->at(at->parent);
+    at = &expansion_.at(at->parent);
     if (const OpRecord& group = record(*at); is_final(group.state)) return &group;
   }
   return nullptr;
@@ -162,6 +163,13 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
       return Status::ended;
     }
     if (opens_secrets(node, context)) return Status::active;
+  }
+  if (node.kind == NodeKind::foreach) {
+    if (std::optional<Map> error = record_list(node)) {
+      (*error)["step"] = node.op.path;
+      add(EventKind::outcome, node.op, 0, Map{{"state", "failed"}, {"error", std::move(*error)}});
+      return Status::ended;
+    }
   }
   const GateState gate = op.gate.state;
   if (gate != GateState::open && gate != GateState::approved) {
@@ -200,11 +208,11 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
   const int64_t limit = most_at_once(node);
   int64_t at_once = 0;  // who waits at a gate takes nobody's place
   for (size_t i = run.first_open; limit > 0 && i < node.body.size(); ++i) {
-    const Node& child = parts_.graph->at(node.body[i]);
+    const Node& child = expansion_.at(node.body[i]);
     if (!has_ended(child) && has_begun(child) && record(child).gate.state != GateState::open) ++at_once;
   }
   for (size_t i = run.first_open; i < node.body.size(); ++i) {
-    const Node& child = parts_.graph->at(node.body[i]);
+    const Node& child = expansion_.at(node.body[i]);
     if (has_ended(child)) {
       if (i == run.first_open) ++run.first_open;
       continue;
@@ -223,7 +231,7 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
           bool explicit_below = false;
           for (size_t j = i + 1; j < node.body.size() && !explicit_below; ++j)
             explicit_below =
-                parts_.graph->at(node.body[j]).step && parts_.graph->at(node.body[j]).step->needs.has_value();
+                expansion_.at(node.body[j]).step && expansion_.at(node.body[j]).step->needs.has_value();
           if (!explicit_below) break;
         }
         continue;
@@ -248,7 +256,7 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
 
 Engine::Loop::Status Engine::Loop::advance_list(const std::vector<NodeId>& list, Context context) {
   for (NodeId id : list) {
-    const Node& node = parts_.graph->at(id);
+    const Node& node = expansion_.at(id);
     if (has_ended(node)) continue;
     Status status = advance(node, context);
     if (!has_ended(node) && status != Status::ended) return status;
@@ -282,10 +290,13 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
   check_group_timeout(node);
   Context inside = context;
   inside.stop = context.stop || op.timed_out;
-  Status body = node.kind == NodeKind::choose ? advance_choice(node, inside) : advance_body(node, inside);
+  const bool is_loop = node.kind == NodeKind::foreach;
+  Status body = node.kind == NodeKind::choose ? advance_choice(node, inside)
+                : is_loop                     ? advance_items(node, inside)
+                                              : advance_body(node, inside);
   if (body != Status::ended) return body;
 
-  const bool complete = is_complete(node);
+  const bool complete = is_loop ? loop_is_over(node) : is_complete(node);
   // Who cancels and wants all undone means it, though the last step may have ended in the meantime.
   bool undo_all = is_root && ((history_.cancel && history_.cancel->rollback) || undoes_run());
   bool failed = group_failed(node) || !complete || undo_all;
@@ -304,7 +315,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
       Status rescue = advance_list(node.rescue, Context{false, context.ending});
       if (rescue != Status::ended) return rescue;
       rescued = std::all_of(node.rescue.begin(), node.rescue.end(),
-                            [&](NodeId id) { return !counts_as_failed(record(parts_.graph->at(id))); });
+                            [&](NodeId id) { return !counts_as_failed(record(expansion_.at(id))); });
       if (rescued) state = StepState::recovered;
     }
     bool left_as_it_is = (history_.cancel && !history_.cancel->rollback) || history_.ends_by == "stop";
@@ -322,7 +333,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
     Status always = advance_list(node.always, Context{false, true});
     if (always != Status::ended) return always;
     bool always_failed = std::any_of(node.always.begin(), node.always.end(),
-                                     [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
+                                     [&](NodeId id) { return counts_as_failed(record(expansion_.at(id))); });
     if (always_failed && state != StepState::cancelled) state = StepState::failed;
   }
   end_group(node, state);
@@ -343,6 +354,8 @@ void Engine::Loop::end_group(const Node& node, StepState state) {
       for (auto& [name, value] : *outputs) within[name] = std::move(value);
       if (!within.empty()) body["result"] = std::move(within);
     }
+  } else if (node.kind == NodeKind::foreach) {
+    body["error"] = error_of_loop(node);
   } else {
     const OpRecord* child = failed_child(node);
     if (child && child->error) {
@@ -361,6 +374,7 @@ void Engine::Loop::end_group(const Node& node, StepState state) {
                           {"step", node.op.path}};
     }
   }
+  if (node.kind == NodeKind::foreach) body["result"] = result_of_loop(node);
   if (state == StepState::failed && node.step && on_failure_of(node) == OnFailure::proceed) body["passed"] = true;
   body["state"] = std::string(name_of(state));
   add(EventKind::outcome, node.op, 0, std::move(body));
@@ -388,7 +402,7 @@ void Engine::Loop::end_run() {
   auto [state, reason] = ending_now();
   const OpRecord& op = record(root);
   bool always_failed = std::any_of(root.always.begin(), root.always.end(),
-                                   [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); });
+                                   [&](NodeId id) { return counts_as_failed(record(expansion_.at(id))); });
   if (always_failed && state != RunState::rejected && state != RunState::cancelled) {
     reason = reason.empty() ? "a step of `always` failed" : reason + "; a step of `always` failed";
     state = RunState::failed;

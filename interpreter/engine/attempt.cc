@@ -45,7 +45,7 @@ Effect Engine::Loop::effect_of_call(const Node& node, const Action& action, cons
 Engine::Loop::Status Engine::Loop::await_job(const Node& node, Context context) {
   NodeRun& run = run_of(node);
   bool interrupt =
-      context.stop && (history_.cancel || run_timed_out() || record(parts_.graph->at(node.parent)).timed_out);
+      context.stop && (history_.cancel || run_timed_out() || record(expansion_.at(node.parent)).timed_out);
   if (run.deadline && boot() >= *run.deadline && !run.timed_out) {
     run.timed_out = true;
     interrupt = true;
@@ -53,6 +53,7 @@ Engine::Loop::Status Engine::Loop::await_job(const Node& node, Context context) 
     wake_at(*run.deadline);
   }
   if (interrupt && run.stop) run.stop->request_stop();
+  if (run.acting) watch(node);
   return Status::active;
 }
 
@@ -218,6 +219,7 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
   if (automatic_undo && op.result) job->done.fields = *op.result;
   NodeRun& run = run_of(node);
   (automatic_undo ? run.undo_in_flight : run.in_flight) = true;
+  run.acting = !automatic_undo;
   run.timed_out = false;
   run.stop = job->stop;
   run.deadline.reset();
@@ -286,10 +288,15 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
 
 void Engine::Loop::action_ended(ActionEnd end) {
   --in_flight_;
-  const Node& node = parts_.graph->at(end.node);
+  const Node& node = expansion_.at(end.node);
   NodeRun& run = run_of(node);
   bool timed_out = run.timed_out;
   (end.automatic_undo ? run.undo_in_flight : run.in_flight) = false;
+  std::optional<Map> breach;
+  if (!end.automatic_undo) {
+    run.acting = false;
+    breach = end_watch(node);
+  }
   run.stop.reset();
   run.deadline.reset();
   run.timed_out = false;
@@ -331,6 +338,13 @@ void Engine::Loop::action_ended(ActionEnd end) {
       failure.message = "it was not done within " + to_text(timeout_of_attempt(node));
     }
     error = error_map(failure, end.op.path, end.attempt);
+  }
+  if (breach) {
+    // It was told to stop, and may have ended before it heard that.
+    const bool wrote = record(node).intent_open;
+    (*breach)["effect"] = error ? text_of(*error, "effect") : wrote ? "done" : "none";
+    error = std::move(breach);
+    body.erase("result");
   }
   if (node.step && !node.step->sensitive.value_or(false) && !end.streams.empty()) {
     body["streams"] = outputs_in_event(end.streams);
@@ -384,6 +398,7 @@ void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, 
   }
   (*error)["step"] = node.op.path;
   (*error)["attempt"] = attempt;
+  if (const Value* item = item_of(node)) (*error)["item"] = *item;
   bool cancelled = history_.cancel && text_of(*error, "code") == "interrupted";
   std::optional<Retry> retry = retry_of(node);
   bool again = false;
@@ -492,10 +507,22 @@ Engine::Loop::Status Engine::Loop::run_wait(const Node& node) {
     std::optional<Duration> length = duration_of(node, node.step->wait->duration);
     add(EventKind::wait_started, node.op, 1, Map{{"due_at", now() + length.value_or(Duration{0})}, {"reason", "wait"}});
   }
+  watch(node);
+  NodeRun& run = run_of(node);
+  if (run.watch && run.watch->breach) {
+    add(EventKind::wait_ended, node.op, 1, {});
+    Map error = *end_watch(node);
+    error["step"] = node.op.path;
+    error["attempt"] = 1;
+    failed_for_good(node, 1, EventKind::outcome, {}, std::move(error));
+    return has_ended(node) ? Status::ended : Status::blocked;
+  }
   if (op.due_at && now() < *op.due_at) {
     wake_at(*op.due_at);
     return Status::active;
   }
+  if (run.watch && run.watch->in_flight) return Status::active;  // its last answer counts
+  (void)end_watch(node);
   add(EventKind::wait_ended, node.op, 1, {});
   attempt_ended(node, 1, EventKind::outcome, {}, std::nullopt);
   return Status::ended;

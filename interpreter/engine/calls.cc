@@ -8,7 +8,7 @@ const Node* Engine::Loop::called_above(const Node& node) const {
   const Node* at = &node;
   while (at->kind != NodeKind::called) {
     if (at->scope == 0) return nullptr;
-    at = &parts_.graph->at(at->parent);
+    at = &expansion_.at(at->parent);
   }
   return at;
 }
@@ -19,7 +19,7 @@ std::string Engine::Loop::secret_prefix(const Node& node) const {
 }
 
 tl::expected<Map, Map> Engine::Loop::inputs_of_call(const Node& called, Timestamp at) {
-  const Node& call = parts_.graph->at(called.parent);
+  const Node& call = expansion_.at(called.parent);
   RunEnvironment names = environment(call, at);
   Map given;
   for (const Entry& entry : call.step->call->with) {
@@ -48,7 +48,7 @@ bool Engine::Loop::enter(const Node& group) {
     tl::expected<Map, Map> inputs = inputs_of_call(group, gate ? record(*gate).gate.opened_at : now());
     if (!inputs) {
       Map error = inputs.error();
-      error["step"] = parts_.graph->at(group.parent).op.path;
+      error["step"] = expansion_.at(group.parent).op.path;
       add(EventKind::outcome, group.op, 0, Map{{"state", "failed"}, {"error", std::move(error)}});
       return false;
     }
@@ -59,9 +59,9 @@ bool Engine::Loop::enter(const Node& group) {
 }
 
 std::optional<const Map*> Engine::Loop::failure_above(const Node& node) {
-  for (const Node* at = &node; at->id.index != 0; at = &parts_.graph->at(at->parent)) {
+  for (const Node* at = &node; at->id.index != 0; at = &expansion_.at(at->parent)) {
     if (at->place != Place::rescue && at->place != Place::always && at->place != Place::before) continue;
-    const Node& group = parts_.graph->at(at->parent);
+    const Node& group = expansion_.at(at->parent);
     if (const OpRecord* child = failed_child(group); child && child->error) return &*child->error;
     const OpRecord& own = record(group);
     return own.error ? &*own.error : nullptr;
@@ -71,7 +71,7 @@ std::optional<const Map*> Engine::Loop::failure_above(const Node& node) {
 
 Map Engine::Loop::result_within(const Node& node) {
   const Node* inner = nullptr;
-  if (node.kind == NodeKind::call) inner = &parts_.graph->at(node.body.front());
+  if (node.kind == NodeKind::call) inner = &expansion_.at(node.body.front());
   if (node.kind == NodeKind::choose) inner = chosen_option(node);
   if (!inner) return {};
   Map result = record(*inner).result.value_or(Map{});

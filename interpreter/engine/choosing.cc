@@ -15,7 +15,7 @@ const Node* Engine::Loop::chosen_option(const Node& node) {
   const OpRecord& op = record(node);
   if (op.chosen.empty()) return nullptr;
   for (NodeId id : node.body)
-    if (id_of(parts_.graph->at(id)) == op.chosen.back()) return &parts_.graph->at(id);
+    if (id_of(expansion_.at(id)) == op.chosen.back()) return &expansion_.at(id);
   return nullptr;
 }
 
@@ -65,14 +65,14 @@ bool Engine::Loop::choose_next(const Node& node, const OpRecord* failed) {
   const Choose& choice = *node.step->choose;
   const std::vector<std::string> tried = record(node).chosen;
   std::string all;
-  for (NodeId id : node.body) all += (all.empty() ? "`" : ", `") + id_of(parts_.graph->at(id)) + "`";
+  for (NodeId id : node.body) all += (all.empty() ? "`" : ", `") + id_of(expansion_.at(id)) + "`";
   if (choice.by && tried.empty()) {
     RunEnvironment names = environment(node, now());
     tl::expected<Evaluation, Diagnostic> said = evaluate(*choice.by, names);
     if (!said) return cannot_choose(node, expression_error(said.error()));
     const auto* name = said->value.find<std::string>();
     for (NodeId id : node.body)
-      if (name && id_of(parts_.graph->at(id)) == *name) return choose(node, parts_.graph->at(id));
+      if (name && id_of(expansion_.at(id)) == *name) return choose(node, expansion_.at(id));
     Diagnostic wrong;
     wrong.code = "expression-failed";
     wrong.at = choice.by->at;
@@ -82,7 +82,7 @@ bool Engine::Loop::choose_next(const Node& node, const OpRecord* failed) {
     return cannot_choose(node, expression_error(wrong));
   }
   for (NodeId id : node.body) {
-    const Node& option = parts_.graph->at(id);
+    const Node& option = expansion_.at(id);
     if (std::find(tried.begin(), tried.end(), id_of(option)) != tried.end()) continue;
     if (option.step->when) {
       RunEnvironment names = environment(option, now());
@@ -104,7 +104,7 @@ void Engine::Loop::pass_over_options(const Node& node) {
   if (history_.cancel) return;
   const Node* chosen = chosen_option(node);
   for (NodeId id : node.body) {
-    const Node& option = parts_.graph->at(id);
+    const Node& option = expansion_.at(id);
     if (has_ended(option) || &option == chosen) continue;
     add(EventKind::skipped, option.op, 0,
         Map{{"state", "skipped"},

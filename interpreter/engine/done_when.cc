@@ -46,7 +46,7 @@ void Engine::Loop::start_asking(const Node& node, DoneQuestion question) {
   // answer.
   OpId asking{node.op.path + (done_when.that.empty() ? "!ended" : "!done_when")};
   read_beside(node, {std::move(asking), std::max(run.done->number, 1), &action, std::move(*args), limit},
-              [this, id = node.id](Result<StepOutput> output) { done_when_answered(parts_.graph->at(id), output); });
+              [this, id = node.id](Result<StepOutput> output) { done_when_answered(expansion_.at(id), output); });
 }
 
 void Engine::Loop::done_when_answered(const Node& node, const Result<StepOutput>& output) {
@@ -81,7 +81,7 @@ DoneAnswer Engine::Loop::claims_hold(const Node& node, const Map* result) {
 }
 
 std::optional<Engine::Loop::Status> Engine::Loop::already_done(const Node& node, AskedDone when) {
-  if (!node.step || !node.step->done_when) return std::nullopt;
+  if (!node.step || !node.step->done_when || node.kind == NodeKind::foreach) return std::nullopt;  // its items are
   std::optional<DoneAnswer> answer = is_done(node, when, record(node).gate.opening);
   if (!answer) return Status::active;
   if (answer->is != Is::there) return std::nullopt;
@@ -144,7 +144,8 @@ Engine::Loop::Status Engine::Loop::advance_proof(const Node& node, Context conte
 }
 
 std::optional<Engine::Loop::Status> Engine::Loop::done_after_group(const Node& node) {
-  if (!node.step || !node.step->done_when || record(node).refuted) return std::nullopt;
+  bool asks = node.step && node.step->done_when && node.kind != NodeKind::foreach;
+  if (!asks || record(node).refuted) return std::nullopt;
   std::optional<DoneAnswer> answer = is_done(node, AskedDone::after, 0);
   if (!answer) return Status::active;
   if (answer->is == Is::there) return std::nullopt;

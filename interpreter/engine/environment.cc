@@ -65,7 +65,7 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
   if (root == "playbook") {
     if (path.size() < 2)
       return tl::unexpected(std::string("`playbook` is read by its fields, as in `playbook.version`"));
-    const Playbook& playbook = graph_.playbook_of(node_);
+    const Playbook& playbook = expansion_.graph().playbook_of(node_);
     const std::string& field = path[1];
     if (field == "name") return keep(playbook.playbook ? playbook.playbook->text : "", 2);
     if (field == "version") return keep(playbook.version.value_or(""), 2);
@@ -73,7 +73,20 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
     if (field == "owner") return keep(playbook.owner.value_or(""), 2);
     return tl::unexpected("`playbook` has no field `" + field + "`");
   }
+  if (std::optional<Found> found = item(root)) return *found;
   return tl::unexpected("nothing is called `" + root + "`");
+}
+
+std::optional<Environment::Found> RunEnvironment::item(const std::string& name) const {
+  for (const Node* item = &expansion_.at(node_.item); item->id.index != 0;) {
+    const Node& loop = expansion_.at(item->parent);
+    if (name == "index" && item->index > 0) return keep(item->index, 1);
+    const OpRecord* record = history_.find(loop.op);
+    if (name == loop.step->fanout->name() && record && record->items && item->index > 0)
+      return Found{&record->items->at(static_cast<size_t>(item->index) - 1), 1};
+    item = &expansion_.at(loop.item);
+  }
+  return std::nullopt;
 }
 
 tl::expected<bool, std::string> RunEnvironment::has_secret(const std::string& name) const {
@@ -92,12 +105,15 @@ tl::expected<Value, std::string> RunEnvironment::call(const std::string& functio
 tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {
   if (path.size() < 2)
     return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));
-  const Node* node = graph_.find_step(path[1], node_.scope);
+  const Node* node = expansion_.graph().find_step(path[1], node_.scope);
   if (!node) return tl::unexpected("no step is called `" + path[1] + "`");
-  const OpRecord* record = history_.find(graph_.as_seen_by(node_, *node).op);
+  node = &expansion_.as_seen_by(node_, *node);
+  const OpRecord* record = history_.find(node->op);
   if (path.size() < 3) {
     if (!record || !record->result) return tl::unexpected(why_no_result(path[1], record));
-    return keep(Value(*record->result), 2);
+    Map whole = *record->result;
+    if (record->items) whole["items"] = items_of(history_, *record);
+    return keep(Value(std::move(whole)), 2);
   }
   const std::string& field = path[2];
   if (field == "state") return keep(std::string(name_of(record ? record->state : StepState::pending)), 3);
@@ -110,6 +126,7 @@ tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<con
     return keep(*record->ended_at - *record->started_at, 3);
   }
   if (!record || !record->result) return tl::unexpected(why_no_result(path[1], record));
+  if (record->items && field == "items") return keep(Value(items_of(history_, *record)), 3);
   const Value* value = member(*record->result, field);
   if (!value) return keep(Value(), 3);
   return Found{value, 3};

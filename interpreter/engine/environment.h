@@ -12,7 +12,7 @@
 #include "interpreter/action/scripts.h"
 #include "interpreter/engine/secrets.h"
 #include "interpreter/expression/evaluate.h"
-#include "interpreter/graph/step_graph.h"
+#include "interpreter/graph/expansion.h"
 #include "interpreter/journal/run_state.h"
 
 namespace muster {
@@ -29,9 +29,9 @@ struct RunFacts {
 class RunEnvironment final : public Environment {
  public:
   // `node`: whose expression is read; it sees the names of its own playbook. `inputs`: that playbook's.
-  RunEnvironment(const StepGraph& graph, const Node& node, const RunHistory& history, const Map& inputs, RunFacts facts,
-                 Timestamp now)
-      : graph_(graph), node_(node), history_(history), inputs_(&inputs), facts_(std::move(facts)), now_(now) {}
+  RunEnvironment(const Expansion& expansion, const Node& node, const RunHistory& history, const Map& inputs,
+                 RunFacts facts, Timestamp now)
+      : expansion_(expansion), node_(node), history_(history), inputs_(&inputs), facts_(std::move(facts)), now_(now) {}
 
   // `result` and `error`, where they stand.
   void set_result(const Map* result) { result_ = result; }
@@ -64,9 +64,11 @@ class RunEnvironment final : public Environment {
 
  private:
   tl::expected<Found, std::string> step(std::span<const std::string> path) const;
+  // An item's name or `index`, where the node stands in a `foreach` that calls it so.
+  std::optional<Found> item(const std::string& name) const;
   Found keep(Value value, size_t used) const;
 
-  const StepGraph& graph_;
+  const Expansion& expansion_;
   const Node& node_;
   const RunHistory& history_;
   const Map* inputs_;

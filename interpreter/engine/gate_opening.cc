@@ -12,11 +12,6 @@
 namespace muster {
 namespace {
 
-void collect_actions(const StepGraph& graph, const Node& node, std::vector<const Node*>& out) {
-  if (node.kind == NodeKind::action) out.push_back(&node);
-  for (NodeId id : node.body) collect_actions(graph, graph.at(id), out);
-}
-
 void collect_reads(const Argument& argument, std::vector<const Read*>& out) {
   if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
     for (const auto& piece : scalar->text.pieces)
@@ -65,13 +60,13 @@ const Node* Engine::Loop::gate_above(const Node& node) const {
     const OpRecord* op = history_.find(at->op);
     if (op && op->gate.state == GateState::approved) return at;
     if (at->kind == NodeKind::playbook) return nullptr;
-    at = &parts_.graph->at(at->parent);
+    at = &expansion_.at(at->parent);
   }
 }
 
 std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Timestamp at, SecretsAs secrets) {
   std::vector<const Node*> actions;
-  collect_actions(*parts_.graph, gate, actions);
+  collect_actions(gate, actions);
   std::set<GuardedId> guarded_ids;
   for (const Node* node : actions)
     if (node->step->id) guarded_ids.emplace(node->scope, node->step->id->text);
@@ -86,6 +81,12 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
       out.push_back(std::move(guarded));
       continue;
     }
+    if (const Node* loop = loop_without_list(*node)) {
+      guarded.known_after = guarded_read(gate, *loop);
+      if (guarded.known_after.empty()) guarded.problem = "the list of `" + loop->op.path + "` is not known yet";
+      out.push_back(std::move(guarded));
+      continue;
+    }
     const ActionCall& call = node->step->actions.front();
     std::vector<const Read*> reads;
     collect_reads(call.args, reads);
@@ -94,11 +95,11 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
     if (guarded.known_after.empty()) {
       RunEnvironment names = environment(*node, at);
       if (secrets == SecretsAs::names) names.show_secrets_by_name();
-      if (node->step->when && node != &gate) {
-        bool waits = std::any_of(node->step->when->reads.begin(), node->step->when->reads.end(),
+      if (const std::optional<Expression>* when = when_of(*node); when && *when && node != &gate) {
+        bool waits = std::any_of((*when)->reads.begin(), (*when)->reads.end(),
                                  [&](const Read& read) { return !waits_for.step(read, *node).empty(); });
         if (!waits) {
-          tl::expected<bool, Map> holds = ask(*node->step->when, names);
+          tl::expected<bool, Map> holds = ask(**when, names);
           guarded.skipped = holds && !*holds;
         }
       }
@@ -210,6 +211,7 @@ void Engine::Loop::close_gate(const Node& node, const GateDecision& decision) {
 }
 
 void Engine::Loop::open_gate(const Node& node, int opening) {
+  record_lists_beneath(node, node);  // what is shown is what runs
   std::vector<Guarded> guarded = guarded_by(node, now(), SecretsAs::values);
   struct Asked {
     OpId op;
@@ -255,7 +257,7 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
           run_now.previewing = false;
           run_now.stop.reset();
           if (!broken_ && !stopping_ && !history_.cancel)
-            previewed(parts_.graph->at(id), opening, std::move(*previews));
+            previewed(expansion_.at(id), opening, std::move(*previews));
         });
       });
     });

@@ -33,7 +33,7 @@ Map error_map(const Error& error, const std::string& step, int attempt) {
 }
 
 Engine::Loop::Loop(Parts parts, Observer& observer)
-    : parts_(std::move(parts)), observer_(observer), owner_(this_owner()) {
+    : parts_(std::move(parts)), observer_(observer), owner_(this_owner()), expansion_(*parts_.graph) {
   nodes_.resize(parts_.graph->nodes().size());
 }
 
@@ -41,7 +41,8 @@ Engine::Loop::~Loop() {
   // Jobs refer to this object: they are stopped and waited for, except in a process that is about to go (stop()).
   broken_ = true;
   for (NodeRun& node : nodes_)
-    if (node.stop) node.stop->request_stop();
+    for (std::stop_source* stop : {node.stop ? &*node.stop : nullptr, node.watch ? &node.watch->stop : nullptr})
+      if (stop) stop->request_stop();
   while (in_flight_ > 0) {
     parts_.executor->wait(std::nullopt);
     take_in_completions();
@@ -105,6 +106,7 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
     if (!applied) return pass(applied.error());
     observer_.happened(event, history_);
   }
+  expansion_.expand_all(history_.in_order());
   history_.last_seq = lease_.next_seq - 1;
   return run_;
 }
@@ -152,6 +154,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
   inputs_ = *inputs->find<Map>();
   const Value* break_glass = member(history_.created, "break_glass");
   break_glass_ = break_glass && break_glass->is<bool>() && break_glass->get<bool>();
+  expansion_.expand_all(history_.in_order());
   for (const OpRecord* op : history_.in_order()) {
     if (op->gate.state == GateState::rejected || op->gate.state == GateState::expired) {
       rejected_ = true;
@@ -176,7 +179,7 @@ void Engine::Loop::wake_at(Timestamp moment) {
 }
 
 OpRecord& Engine::Loop::record(const Node& node) {
-  NodeRun& run = nodes_[node.id.index];
+  NodeRun& run = run_of(node);
   if (!run.record) run.record = &history_.at(node.op);
   return *run.record;
 }

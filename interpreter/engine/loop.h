@@ -11,12 +11,14 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "interpreter/checker/arguments.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/engine/environment.h"
 #include "interpreter/engine/secrets.h"
+#include "interpreter/graph/expansion.h"
 
 namespace muster {
 
@@ -67,10 +69,29 @@ struct GuardedPreview {
   Result<Preview> preview;
 };
 
+// The polls of a `watch`, beside the action or the wait that they belong to.
+struct WatchRun {
+  bool in_flight = false;
+  std::stop_source stop;
+  Duration next, deadline;  // boot time: of the next poll, of the one in flight
+  int polls = 0;
+  std::optional<Map> breach;  // the error that it makes
+};
+
+// What a list of claims came to: a row per claim, as events and `error.claims` hold them.
+struct JudgedClaims {
+  List rows;
+  bool all_held = true;
+  std::string first_failure;  // with the values of its parts
+  std::string diagnostic;     // of the first that raised
+};
+
 // What is known of a node beside its record: nothing here is needed after a kill.
 struct NodeRun {
   OpRecord* record = nullptr;
   bool in_flight = false;  // a job of this node is on a thread
+  bool acting = false;     // and that job is its action
+  std::shared_ptr<WatchRun> watch;
   bool timed_out = false;
   bool undo_in_flight = false;
   std::optional<std::stop_source> stop;
@@ -93,6 +114,15 @@ struct NodeRun {
   int secrets_asked = 0;  // for which attempt, and how far: see opens_secrets
   // group
   size_t first_open = 0;  // all before it in `body` have ended
+};
+
+// Where a `foreach` stands. Nothing here is needed after a kill: it is read off the records of the items.
+struct LoopRun {
+  std::vector<NodeId> open;  // items that have begun and not ended
+  size_t next = 1;           // the first item that has not begun
+  int64_t succeeded = 0, failed = 0, skipped = 0;
+  int64_t failures = 0;    // of `failed`, those that no `on_failure: continue` passes
+  bool cut_short = false;  // an item was kept from ending, or could not be rolled back: no further one begins
 };
 
 [[nodiscard]] OnFailure on_failure_of(const StepGraph& graph, const Node& node);
@@ -141,7 +171,10 @@ class Engine::Loop {
   void take_in(ActionEnd end);
   void take_in_completions();
   OpRecord& record(const Node& node);
-  NodeRun& run_of(const Node& node) { return nodes_[node.id.index]; }
+  NodeRun& run_of(const Node& node) {
+    if (node.id.index >= nodes_.size()) nodes_.resize(expansion_.size());
+    return nodes_[node.id.index];
+  }
   bool has_ended(const Node& node) { return is_final(record(node).state); }
   std::optional<Ending> idle_ending(Status root, const WhenIdle& idle);
   Result<void> tell_state(RunState state);  // the row's, where nothing else is to be written
@@ -204,6 +237,28 @@ class Engine::Loop {
   std::string left_undone();
   bool run_timed_out() { return record(parts_.graph->root()).timed_out; }
   bool stopped_by_person() const { return history_.cancel.has_value(); }
+
+  // --- foreach.cc: a step once per item
+  tl::expected<List, Map> list_of(const Node& loop);
+  tl::expected<int64_t, Map> failures_allowed(const Node& loop, size_t count);
+  tl::expected<int64_t, Map> items_at_once(const Node& loop);
+  std::optional<Map> record_list(const Node& loop);  // what went wrong; nothing: it is known, and in the journal
+  Status advance_items(const Node& loop, Context context);
+  LoopRun& loop_run(const Node& loop);
+  const Value* item_of(const Node& node);  // the innermost that it stands in; nullptr: none
+  void count_item(const Node& item, LoopRun& at);
+  bool waits_for_undo(const Node& loop, const Node& item);
+  bool may_begin_next(const Node& loop, const LoopRun& at);
+  bool loop_is_over(const Node& loop);  // as many items have begun as ever will
+  bool loop_failed(const Node& loop);
+  std::vector<NodeId> begun_of(const Node& group);  // what may have been done beneath it
+  // For a gate: the actions that it guards; the lists that can be known when it opens.
+  void collect_actions(const Node& node, std::vector<const Node*>& out);
+  void record_lists_beneath(const Node& node, const Node& gate);
+  const Node* loop_without_list(const Node& node);               // that the node stands for all items of; nullptr: none
+  std::string guarded_read(const Node& gate, const Node& loop);  // the step behind the gate that its list depends on
+  Map result_of_loop(const Node& loop);
+  Map error_of_loop(const Node& loop);
 
   // --- unwinding.cc: rollback in reverse order of completion
   Status advance_rollback(const Node& group);
@@ -273,6 +328,14 @@ class Engine::Loop {
   void poll(const Node& node);
   void poll_ended(const Node& node, Result<StepOutput> output);
 
+  // Of a read that got no answer no claim holds.
+  JudgedClaims judge(const std::vector<Claim>& claims, const Result<StepOutput>& output, RunEnvironment& names) const;
+
+  // --- watching.cc
+  void watch(const Node& node);  // polls when it is time
+  void watched(const Node& node, WatchRun& at, const Result<StepOutput>& output);
+  std::optional<Map> end_watch(const Node& node);  // the error, where a claim was broken
+
   // --- gate_opening.cc
   std::optional<Status> advance_gate(const Node& node, Context context);
   void open_gate(const Node& node, int opening);
@@ -313,7 +376,9 @@ class Engine::Loop {
   Map inputs_;
   OpenedSecrets secrets_;
   std::set<std::string> being_opened_;
-  std::vector<NodeRun> nodes_;
+  Expansion expansion_;
+  std::deque<NodeRun> nodes_;  // they never move: items are added while others are looked at
+  std::unordered_map<uint32_t, LoopRun> loops_;
   std::vector<Event> batch_;
   std::vector<OutputRecord> batch_outputs_;
   std::string batch_ledger_;

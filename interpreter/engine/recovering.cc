@@ -15,7 +15,7 @@ Engine::Loop::Status Engine::Loop::advance_rescue(const Node& node, Context cont
   OpRecord& op = record(node);
   const bool by_person = !context.ending && (history_.cancel || rejected_ || !history_.ends_by.empty());
   const bool begun = std::any_of(node.rescue.begin(), node.rescue.end(), [&](NodeId id) {
-    const OpRecord& step = record(parts_.graph->at(id));
+    const OpRecord& step = record(expansion_.at(id));
     return step.state != StepState::pending || step.attempt > 0;
   });
   bool rescued = false;
@@ -23,7 +23,7 @@ Engine::Loop::Status Engine::Loop::advance_rescue(const Node& node, Context cont
     Status status = advance_list(node.rescue, Context{false, context.ending});
     if (status != Status::ended) return status;
     rescued = std::all_of(node.rescue.begin(), node.rescue.end(), [&](NodeId id) {
-      const OpRecord& step = record(parts_.graph->at(id));
+      const OpRecord& step = record(expansion_.at(id));
       return is_final(step.state) && !counts_as_failed(step);
     });
   }
@@ -43,7 +43,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::before_retry(const Node& node,
   const std::vector<NodeId>& list = node.before[static_cast<size_t>(op.attempt) - 1];
   Status status = advance_list(list, Context{false, context.ending});
   if (status != Status::ended) return status;
-  if (std::none_of(list.begin(), list.end(), [&](NodeId id) { return counts_as_failed(record(parts_.graph->at(id))); }))
+  if (std::none_of(list.begin(), list.end(), [&](NodeId id) { return counts_as_failed(record(expansion_.at(id))); }))
     return std::nullopt;
   // Where the way to another attempt is barred there is none.
   if (!node.rescue.empty()) {
@@ -64,7 +64,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::end_before_retry(const Node& n
   const OpRecord& op = record(node);
   if (op.attempt == 0 || static_cast<size_t>(op.attempt) > node.before.size()) return std::nullopt;
   for (NodeId id : node.before[static_cast<size_t>(op.attempt) - 1]) {
-    const Node& step = parts_.graph->at(id);
+    const Node& step = expansion_.at(id);
     const OpRecord& begun = record(step);
     if (has_ended(step) || (begun.state == StepState::pending && begun.attempt == 0 && !run_of(step).in_flight))
       continue;

@@ -8,7 +8,7 @@ namespace muster {
 RunEnvironment Engine::Loop::environment(const Node& node, Timestamp at) {
   auto [state, reason] = ending_now();
   RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
-  RunEnvironment names(*parts_.graph, node, history_, inputs_, std::move(facts), at);
+  RunEnvironment names(expansion_, node, history_, inputs_, std::move(facts), at);
   names.set_scripts(parts_.scripts);
   names.set_secrets(&secrets_, secret_prefix(node));
   if (const Node* called = called_above(node)) {

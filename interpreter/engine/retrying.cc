@@ -2,28 +2,27 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "interpreter/base/json.h"
+#include "interpreter/graph/expansion.h"
 
 namespace muster {
 namespace {
 
 class Carrying {
  public:
-  Carrying(const StepGraph& graph, const RunHistory& history, const std::string& earlier, const Node& from)
-      : graph_(graph),
-        history_(history),
-        earlier_(earlier),
-        from_(from),
-        again_(graph.nodes().size(), Again::unasked) {}
+  Carrying(const StepGraph& graph, const RunHistory& history, const std::string& earlier, const OpId& from)
+      : graph_(graph, history.in_order()), history_(history), earlier_(earlier), step_(graph_.find(from)) {}
 
   Result<std::vector<Event>> events() {
-    for (const Node* at = &from_; at != &graph_.root(); at = &parent_of(*at)) {
+    if (!step_) return fail(ErrorCode::not_found, "the run has no such step");
+    for (const Node* at = step_; at != &graph_.root(); at = &parent_of(*at)) {
       if (at->place == Place::body) continue;
-      return fail(ErrorCode::invalid, "`" + from_.op.path + "` stands in a rescue, a rollback or `always`",
+      return fail(ErrorCode::invalid, "`" + step_->op.path + "` stands in a rescue, a rollback or `always`",
                   "a run is tried again from a step of its body");
     }
-    for (const Node* at = &from_; at != &graph_.root(); at = &parent_of(*at)) {
+    for (const Node* at = step_; at != &graph_.root(); at = &parent_of(*at)) {
       for (NodeId id : at->needs) {
         if (Result<void> held = check_ground(graph_.at(id)); !held) return pass(held.error());
       }
@@ -38,9 +37,11 @@ class Carrying {
   Result<std::vector<Event>> everything() {
     std::vector<const Node*> kept;
     bool can_undo = false;
-    for (const Node& node : graph_.nodes()) {
+    for (const Node* one : graph_.in_order()) {
+      const Node& node = *one;
       const OpRecord* op = record(node);
       if (&node == &graph_.root() || !op || !is_carried(node)) continue;
+      if (op->items) lists_.push_back(&node);
       if (op->state == StepState::in_doubt)
         return fail(ErrorCode::refused, "nobody knows what became of `" + node.op.path + "`",
                     "settle it first: `muster resolve " + earlier_ + " " + node.op.path + " ...`");
@@ -68,6 +69,7 @@ class Carrying {
 
   std::vector<Event> told(const std::vector<const Node*>& kept) const {
     std::vector<Event> out;
+    for (const Node* loop : lists_) out.push_back(list_of(*loop));
     for (const Node* node : kept)
       if (record(*node)->entered) {
         Map entered{{"entered", true}};
@@ -85,11 +87,11 @@ class Carrying {
   const Node& parent_of(const Node& node) const { return graph_.at(node.parent); }
   const OpRecord* record(const Node& node) const { return history_.find(node.op); }
   bool holds(const Node& outer) const {
-    for (const Node* at = &from_; at != &graph_.root(); at = &parent_of(*at))
+    for (const Node* at = step_; at != &graph_.root(); at = &parent_of(*at))
       if (at == &outer) return true;
     return &outer == &graph_.root();
   }
-  bool is_above(const Node& node) const { return &node != &from_ && holds(node); }
+  bool is_above(const Node& node) const { return &node != step_ && holds(node); }
 
   bool ended_well(const Node& node) const {
     const OpRecord* op = record(node);
@@ -107,22 +109,22 @@ class Carrying {
     }
   }
   // The first node at or beneath this one whose effect does not stand.
-  const Node* undone_in(const Node& node) const {
+  const Node* undone_in(const Node& node) {
     const OpRecord* op = record(node);
     if (op && (op->rolled_back || op->state == StepState::rolled_back || op->state == StepState::in_doubt))
       return &node;
-    for (NodeId id : node.body)
+    for (NodeId id : graph_.body_of(node))
       if (const Node* inner = undone_in(graph_.at(id))) return inner;
     return nullptr;
   }
 
   // Whether it is the step, or comes after it.
   bool runs_again(const Node& node) {
-    Again& known = again_[node.id.index];
+    Again& known = again_[node.id.index];  // the address stays
     if (known == Again::yes || known == Again::no) return known == Again::yes;
     if (known == Again::asking) return false;
     known = Again::asking;
-    bool again = &node == &from_;
+    bool again = &node == step_;
     for (NodeId id : node.needs) again = again || runs_again(graph_.at(id)) || is_above(graph_.at(id));
     if (!again && &node != &graph_.root() && !is_above(parent_of(node))) again = runs_again(parent_of(node));
     again_[node.id.index] = again ? Again::yes : Again::no;
@@ -139,12 +141,14 @@ class Carrying {
     const OpRecord* op = record(first);
     std::string state = op ? std::string(name_of(op->state)) : "pending";
     std::replace(state.begin(), state.end(), '_', ' ');
-    return fail(ErrorCode::refused, "`" + from_.op.path + "` builds on `" + first.op.path + "`, which is " + state,
+    return fail(ErrorCode::refused, "`" + step_->op.path + "` builds on `" + first.op.path + "`, which is " + state,
                 "try again from `" + first.op.path + "`");
   }
 
   void collect(const Node& group, std::vector<const Node*>& kept) {
-    for (NodeId id : group.body) {
+    // Items keep their places: what was carried over and what runs again stand in the same list.
+    if (group.kind == NodeKind::foreach && record(group) && record(group)->items) lists_.push_back(&group);
+    for (NodeId id : graph_.body_of(group)) {
       const Node& node = graph_.at(id);
       if (is_above(node)) {
         collect(node, kept);
@@ -157,7 +161,8 @@ class Carrying {
     const OpRecord* op = record(node);
     if (!op || !is_final(op->state)) return;
     kept.push_back(&node);
-    for (NodeId id : node.body) keep(graph_.at(id), kept);
+    if (node.kind == NodeKind::foreach && op->items) lists_.push_back(&node);
+    for (NodeId id : graph_.body_of(node)) keep(graph_.at(id), kept);
   }
 
   static Event event(EventKind kind, const Node& node, int attempt, Map body) {
@@ -185,22 +190,29 @@ class Carrying {
     return event(EventKind::outcome, node, op.attempt, std::move(body));
   }
 
-  const StepGraph& graph_;
+  Event list_of(const Node& loop) const {
+    const OpRecord& op = *record(loop);
+    return event(EventKind::evaluated, loop, 0,
+                 Map{{"foreach", *op.items}, {"max_failures", op.max_failures}, {"max_parallel", op.max_parallel}});
+  }
+
+  Expansion graph_;
   const RunHistory& history_;
   const std::string& earlier_;
-  const Node& from_;
-  std::vector<Again> again_;
+  const Node* step_;
+  std::unordered_map<uint32_t, Again> again_;
+  std::vector<const Node*> lists_;  // that stay as they were, outer ones first
   std::set<uint32_t> ground_;
 };
 
 }  // namespace
 
 Result<std::vector<Event>> carry_all(const StepGraph& graph, const RunHistory& history, const std::string& earlier) {
-  return Carrying(graph, history, earlier, graph.root()).everything();
+  return Carrying(graph, history, earlier, graph.root().op).everything();
 }
 
 Result<std::vector<Event>> carry_over(const StepGraph& graph, const RunHistory& history, const std::string& earlier,
-                                      const Node& from) {
+                                      const OpId& from) {
   return Carrying(graph, history, earlier, from).events();
 }
 

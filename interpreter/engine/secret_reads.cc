@@ -24,6 +24,9 @@ class SecretReads {
   void part(std::shared_ptr<Group>& group) {
     if (group) describe(*group, *this);
   }
+  void part(std::shared_ptr<Fanout>& fanout) {
+    if (fanout) describe(*fanout, *this);
+  }
   void later(std::initializer_list<std::string_view>) {}
 
   // --- what holds expressions
@@ -36,6 +39,11 @@ class SecretReads {
   }
   void of(const DurationText& text) { of(text.text); }
   void of(const IntegerText& text) { of(text.text); }
+  void of(const FailureLimit& limit) { of(limit.text); }
+  void of(const ItemList& items) {
+    if (const auto* expression = std::get_if<Expression>(&items.list)) return of(*expression);
+    for (const Argument& item : std::get<std::vector<Argument>>(items.list)) of(item);
+  }
   void of(const Argument& argument) {
     if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
       of(scalar->text);

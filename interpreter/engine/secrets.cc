@@ -151,10 +151,11 @@ std::vector<SecretRead> Engine::Loop::secrets_needed_by(const Node& node) {
   std::vector<SecretRead> names = secrets_read_by(*parts_.graph, node, *parts_.actions);
   if (node.kind != NodeKind::playbook) return names;
   // A run that goes on after a kill or a gate knows at once what it knew before, so that nothing slips through.
-  for (const Node& other : parts_.graph->nodes()) {
-    const OpRecord* op = history_.find(other.op);
-    if (!op || (op->attempt == 0 && op->gate.opening == 0)) continue;
-    for (SecretRead& read : secrets_read_by(*parts_.graph, other, *parts_.actions)) names.push_back(std::move(read));
+  std::set<uint32_t> asked;  // the items of a list read the same
+  for (const OpRecord* op : history_.in_order()) {
+    const Node* other = op->attempt == 0 && op->gate.opening == 0 ? nullptr : parts_.graph->find(op->op);
+    if (!other || !asked.insert(other->id.index).second) continue;
+    for (SecretRead& read : secrets_read_by(*parts_.graph, *other, *parts_.actions)) names.push_back(std::move(read));
   }
   return names;
 }

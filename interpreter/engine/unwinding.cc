@@ -15,15 +15,15 @@ void Engine::Loop::collect_rollback_of(const Node& node, std::vector<const Node*
       undo.push_back(&node);  // its own way back replaces those of its steps
       return;
     }
-    for (NodeId id : node.body) collect_rollback_of(parts_.graph->at(id), undo, without);
-    for (NodeId id : node.rescue) collect_rollback_of(parts_.graph->at(id), undo, without);
+    for (NodeId id : begun_of(node)) collect_rollback_of(expansion_.at(id), undo, without);
+    for (NodeId id : node.rescue) collect_rollback_of(expansion_.at(id), undo, without);
     return;
   }
   bool had_effect = op->state == StepState::succeeded || op->state == StepState::recovered ||
                     (op->state == StepState::failed && op->certainty != "none");
-  for (NodeId id : node.rescue) collect_rollback_of(parts_.graph->at(id), undo, without);
+  for (NodeId id : node.rescue) collect_rollback_of(expansion_.at(id), undo, without);
   for (const std::vector<NodeId>& list : node.before)
-    for (NodeId id : list) collect_rollback_of(parts_.graph->at(id), undo, without);
+    for (NodeId id : list) collect_rollback_of(expansion_.at(id), undo, without);
   if (!had_effect || op->attempt == 0) return;
   if (node.undoes()) {
     undo.push_back(&node);
@@ -37,8 +37,8 @@ std::vector<std::string> Engine::Loop::collect_rollback(const Node& group, std::
   if (group.undoes()) {
     undo.push_back(&group);
   } else {
-    for (NodeId id : group.body) collect_rollback_of(parts_.graph->at(id), undo, without);
-    for (NodeId id : group.rescue) collect_rollback_of(parts_.graph->at(id), undo, without);
+    for (NodeId id : begun_of(group)) collect_rollback_of(expansion_.at(id), undo, without);
+    for (NodeId id : group.rescue) collect_rollback_of(expansion_.at(id), undo, without);
   }
   std::stable_sort(undo.begin(), undo.end(),
                    [&](const Node* a, const Node* b) { return record(*a).ended_seq > record(*b).ended_seq; });
@@ -61,7 +61,7 @@ Engine::Loop::Status Engine::Loop::advance_rollback(const Node& group) {
   bool all_undone = true;
   const std::vector<std::string> paths = *op.to_roll_back;
   for (const std::string& path : paths) {
-    const Node* node = parts_.graph->find(OpId{path});
+    const Node* node = expansion_.find(OpId{path});
     if (!node) continue;
     if (!record(*node).rolled_back) {
       Status status = undo(*node);
@@ -84,7 +84,7 @@ Engine::Loop::Status Engine::Loop::settle_begun(const Node& group) {
   };
   auto settle = [&](const std::vector<NodeId>& list) {
     for (NodeId id : list) {
-      const Node& node = parts_.graph->at(id);
+      const Node& node = expansion_.at(id);
       const OpRecord& op = record(node);
       bool begun = op.state != StepState::pending || op.attempt > 0 || op.entered || run_of(node).in_flight;
       if (begun && !has_ended(node)) take(advance(node, Context{true, true}));
@@ -95,7 +95,7 @@ Engine::Loop::Status Engine::Loop::settle_begun(const Node& group) {
   if (op.to_roll_back && !op.rollback_ended) {
     const std::vector<std::string> paths = *op.to_roll_back;
     for (const std::string& path : paths) {
-      const Node* node = parts_.graph->find(OpId{path});
+      const Node* node = expansion_.find(OpId{path});
       if (!node || record(*node).rolled_back) continue;
       if (!node->rollback_automatic) {
         settle(node->rollback);
@@ -121,7 +121,7 @@ Engine::Loop::Status Engine::Loop::undo(const Node& node) {
     Status status = advance_list(node.rollback, Context{false, true});
     if (status != Status::ended) return status;
     for (NodeId id : node.rollback) {
-      const OpRecord& step = record(parts_.graph->at(id));
+      const OpRecord& step = record(expansion_.at(id));
       // Skipped by its `when` there was nothing to undo; skipped by a person it was left as it is.
       bool nothing_to_do = step.state == StepState::skipped && step.resolution != "skip";
       ok = ok && (step.state == StepState::succeeded || nothing_to_do || step.state == StepState::already_done ||

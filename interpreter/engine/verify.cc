@@ -70,21 +70,17 @@ void Engine::Loop::poll(const Node& node) {
   Duration limit = timeout_of_attempt(node);
   if (limit.us == 0) limit = Duration{std::max<int64_t>(run.poll_until->us - boot().us, Duration::seconds(30).us)};
   read_beside(node, {node.op.verify(), run.polls, &action, std::move(*args), limit},
-              [this, id = node.id](Result<StepOutput> output) { poll_ended(parts_.graph->at(id), std::move(output)); });
+              [this, id = node.id](Result<StepOutput> output) { poll_ended(expansion_.at(id), std::move(output)); });
 }
 
-void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
-  NodeRun& run = run_of(node);
-  const Verify& verify = *node.step->verify;
-  RunEnvironment names = environment(node, now());
-  Map empty;
-  bool answered = output.has_value();
+JudgedClaims Engine::Loop::judge(const std::vector<Claim>& claims, const Result<StepOutput>& output,
+                                 RunEnvironment& names) const {
+  const Map empty;
+  const bool answered = output.has_value();
   names.set_result(answered ? &output->fields : &empty);
-  List claims;
-  bool all_held = answered;
-  std::string first_failure;
-  std::string diagnostic;
-  for (const Claim& claim : verify.that) {
+  JudgedClaims judged;
+  judged.all_held = answered;
+  for (const Claim& claim : claims) {
     Map row{{"claim", claim.that.text}};
     if (claim.name) row["name"] = *claim.name;
     if (claim.severity) row["severity"] = claim.severity->text;
@@ -95,7 +91,7 @@ void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
       tl::expected<Evaluation, Diagnostic> answer = evaluate(claim.that, names);
       if (!answer) {
         row["reason"] = answer.error().message;
-        if (diagnostic.empty() && parts_.files) diagnostic = render(answer.error(), *parts_.files);
+        if (judged.diagnostic.empty() && parts_.files) judged.diagnostic = render(answer.error(), *parts_.files);
       } else {
         const bool* yes = answer->value.find<bool>();
         held = yes && *yes;
@@ -106,42 +102,53 @@ void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
       }
     }
     row["held"] = held;
-    if (!held && first_failure.empty()) {
-      first_failure = claim.name ? *claim.name : claim.that.text;
+    if (!held && judged.first_failure.empty()) {
+      judged.first_failure = claim.name ? *claim.name : claim.that.text;
       if (const Value* parts = member(row, "parts"); parts && parts->is<Map>()) {
         std::string with;
         for (const auto& [text, value] : parts->get<Map>())
           with += (with.empty() ? " with `" : ", `") + text + "` = " + to_text(value);
-        first_failure += with;
+        judged.first_failure += with;
       } else if (member(row, "reason")) {
-        first_failure += ": " + text_of(row, "reason");
+        judged.first_failure += ": " + text_of(row, "reason");
       }
     }
-    all_held = all_held && held;
-    claims.push_back(std::move(row));
+    judged.all_held = judged.all_held && held;
+    judged.rows.push_back(std::move(row));
   }
+  names.set_result(nullptr);
+  return judged;
+}
+
+void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
+  NodeRun& run = run_of(node);
+  const Verify& verify = *node.step->verify;
+  RunEnvironment names = environment(node, now());
+  const bool answered = output.has_value();
+  JudgedClaims judged = judge(verify.that, output, names);
+  const bool all_held = judged.all_held;
   if (!all_held && !history_.cancel && boot() < *run.poll_until) {
     Duration every = duration_of(node, verify.every).value_or(poll_every);
     run.next_poll = std::min(Duration{boot().us + every.us}, *run.poll_until);
     return;
   }
   run.polling = false;
-  Map body{{"claims", claims}, {"polls", run.polls}, {"started_at", run.verify_began}};
+  Map body{{"claims", judged.rows}, {"polls", run.polls}, {"started_at", run.verify_began}};
   if (node.kind == NodeKind::verify && answered) body["result"] = output->fields;
   if (all_held) {
     attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::nullopt);
     return;
   }
-  Map error{
-      {"code", "verify_failed"},
-      {"message", answered ? "claim does not hold: " + first_failure : "nothing to verify: " + output.error().message},
-      {"effect", node.kind == NodeKind::verify ? "none" : "done"},
-      {"claims", std::move(claims)}};
+  Map error{{"code", "verify_failed"},
+            {"message", answered ? "claim does not hold: " + judged.first_failure
+                                 : "nothing to verify: " + output.error().message},
+            {"effect", node.kind == NodeKind::verify ? "none" : "done"},
+            {"claims", std::move(judged.rows)}};
   if (!answered) {
     error["code"] = std::string(name_of(output.error().code));
     if (!output.error().hint.empty()) error["hint"] = output.error().hint;
   }
-  if (!diagnostic.empty()) error["diagnostic"] = diagnostic;
+  if (!judged.diagnostic.empty()) error["diagnostic"] = judged.diagnostic;
   attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::move(error));
 }
 

@@ -6,6 +6,14 @@ namespace {
 std::string marks_of(const StepGraph& graph, const Node& node) {
   std::string out;
   if (approval_of(graph, node)) out += " [gate]";
+  if (node.kind == NodeKind::foreach) {
+    const Fanout& fanout = *node.step->fanout;
+    const auto* list = fanout.foreach ? std::get_if<Expression>(&fanout.foreach->list) : nullptr;
+    const size_t values = list || !fanout.foreach ? 0 : std::get<std::vector<Argument>>(fanout.foreach->list).size();
+    out += " [foreach " + (list ? list->text : std::to_string(values) + " values") +
+           (fanout.first_success ? ", until one succeeds" : "") + "]";
+    return out + marks_of(graph, graph.at(node.body.front()));
+  }
   const std::optional<Expression>* when = when_of(node);
   if (when && *when) out += " [when " + (*when)->text + "]";
   if (node.step && node.step->done_when) out += " [done_when]";
@@ -39,19 +47,25 @@ std::string what_of(const Node& node) {
   }
 }
 
+// A `foreach` and its item are drawn as one.
+const Node& drawn_as(const StepGraph& graph, const Node& node) {
+  return node.is_item() ? graph.at(node.parent) : node;
+}
+
 void list(const StepGraph& graph, const Node& node, int depth, std::string& out) {
-  std::string what = what_of(node);
+  const Node& body = node.kind == NodeKind::foreach ? graph.at(node.body.front()) : node;
+  std::string what = what_of(body);
   out += std::string(static_cast<size_t>(depth) * 2, ' ') + label_of(node) + (what.empty() ? "" : "  (" + what + ")") +
          marks_of(graph, node) + "\n";
-  for (NodeId id : node.body) list(graph, graph.at(id), depth + 1, out);
+  for (NodeId id : body.body) list(graph, graph.at(id), depth + 1, out);
   auto others = [&](const std::vector<NodeId>& ids, const char* name) {
     if (ids.empty()) return;
     out += std::string(static_cast<size_t>(depth) * 2 + 2, ' ') + name + ":\n";
     for (NodeId id : ids) list(graph, graph.at(id), depth + 2, out);
   };
-  others(node.rescue, "rescue");
-  others(node.rollback, "rollback");
-  others(node.always, "always");
+  others(body.rescue, "rescue");
+  others(body.rollback, "rollback");
+  others(body.always, "always");
 }
 
 std::string quoted(const std::string& text) {
@@ -90,14 +104,15 @@ std::string draw_text(const StepGraph& graph) {
 std::string draw_dot(const StepGraph& graph) {
   std::string out = "digraph playbook {\n  rankdir=LR;\n  node [shape=box];\n";
   for (const Node& node : graph.nodes()) {
-    if (node.kind == NodeKind::playbook) continue;
+    if (node.kind == NodeKind::playbook || node.is_item()) continue;
+    const NodeId parent = drawn_as(graph, graph.at(node.parent)).id;
     out += "  n" + std::to_string(node.id.index) + " [label=" + quoted(label_of(node)) +
            (approval_of(graph, node) ? ", peripheries=2" : "") + (node.place != Place::body ? ", style=dashed" : "") +
            "];\n";
     for (NodeId need : node.needs)
       out += "  n" + std::to_string(need.index) + " -> n" + std::to_string(node.id.index) + ";\n";
-    if (node.parent.index != 0 && node.needs.empty())
-      out += "  n" + std::to_string(node.parent.index) + " -> n" + std::to_string(node.id.index) + " [style=dotted];\n";
+    if (parent.index != 0 && node.needs.empty())
+      out += "  n" + std::to_string(parent.index) + " -> n" + std::to_string(node.id.index) + " [style=dotted];\n";
   }
   return out + "}\n";
 }
@@ -105,13 +120,14 @@ std::string draw_dot(const StepGraph& graph) {
 std::string draw_mermaid(const StepGraph& graph) {
   std::string out = "flowchart LR\n";
   for (const Node& node : graph.nodes()) {
-    if (node.kind == NodeKind::playbook) continue;
+    if (node.kind == NodeKind::playbook || node.is_item()) continue;
+    const NodeId parent = drawn_as(graph, graph.at(node.parent)).id;
     std::string id = "n" + std::to_string(node.id.index);
     std::string text = mermaid_text(label_of(node));
     out += "  " + id + (approval_of(graph, node) ? "{{\"" + text + "\"}}" : "[\"" + text + "\"]") + "\n";
     for (NodeId need : node.needs) out += "  n" + std::to_string(need.index) + " --> " + id + "\n";
-    if (node.parent.index != 0 && node.needs.empty())
-      out += "  n" + std::to_string(node.parent.index) + " -.-> " + id + "\n";
+    if (parent.index != 0 && node.needs.empty())
+      out += "  n" + std::to_string(parent.index) + " -.-> " + id + "\n";
   }
   return out;
 }

@@ -1,5 +1,6 @@
 #include "interpreter/graph/step_graph.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "interpreter/base/digest.h"
@@ -29,6 +30,7 @@ StepGraph::StepGraph(std::shared_ptr<const Playbook> playbook) : playbook_(std::
   root.op = OpId{"playbook"};
   NodeId top = add(std::move(root));
   add_playbook(top, *playbook_);
+  nodes_[top.index].end = static_cast<uint32_t>(nodes_.size());
   resolve_needs();
 }
 
@@ -58,6 +60,7 @@ void StepGraph::add_playbook(NodeId top, const Playbook& playbook) {
       add_steps(id, phase.rollback->steps, Place::rollback, nodes_[id.index].op.rollback(), false, undo);
       nodes_[id.index].rollback = std::move(undo);
     }
+    nodes_[id.index].end = static_cast<uint32_t>(nodes_.size());
   }
   nodes_[top.index].body = std::move(phases);
   std::vector<NodeId> rescue, always, undo;
@@ -83,6 +86,7 @@ void StepGraph::add_call(NodeId id, const Call& call) {
   NodeId top = add(std::move(node));
   nodes_[id.index].body = {top};
   add_playbook(top, *call.called);
+  nodes_[top.index].end = static_cast<uint32_t>(nodes_.size());
 }
 
 void StepGraph::add_options(NodeId id, const Choose& choose) {
@@ -97,18 +101,21 @@ void StepGraph::add_options(NodeId id, const Choose& choose) {
     NodeId at = add(std::move(node));
     options.push_back(at);
     if (option.step.group) add_group(at, *option.step.group, nodes_[at.index].op);
-    if (!option.step.rollback) continue;
-    nodes_[at.index].rollback_automatic = option.step.rollback->automatic;
-    std::vector<NodeId> undo;
-    add_steps(at, option.step.rollback->steps, Place::rollback, nodes_[at.index].op.rollback(), false, undo);
-    nodes_[at.index].rollback = std::move(undo);
+    if (option.step.rollback) {
+      nodes_[at.index].rollback_automatic = option.step.rollback->automatic;
+      std::vector<NodeId> undo;
+      add_steps(at, option.step.rollback->steps, Place::rollback, nodes_[at.index].op.rollback(), false, undo);
+      nodes_[at.index].rollback = std::move(undo);
+    }
+    nodes_[at.index].end = static_cast<uint32_t>(nodes_.size());
   }
   nodes_[id.index].body = std::move(options);
 }
 
 NodeId StepGraph::add(Node node) {
   NodeId id{static_cast<uint32_t>(nodes_.size())};
-  node.id = id;
+  node.id = node.origin = id;
+  node.item = nodes_.empty() ? id : nodes_[node.parent.index].item;
   by_op_.emplace(node.op.path, id);
   if (node.step && node.step->id) scopes_[node.scope].steps.emplace(node.step->id->text, id);
   nodes_.push_back(std::move(node));
@@ -137,8 +144,21 @@ void StepGraph::add_steps(NodeId parent, const std::vector<Step>& steps, Place p
     node.step = &step;
     node.op = base.child(step.id ? step.id->text : std::to_string(i + 1));
     if (!parallel && !step.needs && !out.empty()) node.needs = {out.back()};
+    if (step.fanout) node.kind = NodeKind::foreach;
     NodeId id = add(std::move(node));
+    NodeId outermost = id;
     out.push_back(id);
+    if (step.fanout) {
+      Node item;
+      item.kind = kind_of(step);
+      item.parent = id;
+      item.scope = nodes_[id.index].scope;
+      item.step = &step;
+      item.op = OpId{nodes_[id.index].op.path + "[]"};
+      id = add(std::move(item));
+      nodes_[id.index].item = id;
+      nodes_[outermost.index].body = {id};
+    }
     if (step.group) add_group(id, *step.group, nodes_[id.index].op);
     if (!step.rescue.empty()) {
       std::vector<NodeId> rescue;
@@ -161,6 +181,7 @@ void StepGraph::add_steps(NodeId parent, const std::vector<Step>& steps, Place p
       add_steps(id, step.rollback->steps, Place::rollback, nodes_[id.index].op.rollback(), false, undo);
       nodes_[id.index].rollback = std::move(undo);
     }
+    nodes_[id.index].end = nodes_[outermost.index].end = static_cast<uint32_t>(nodes_.size());
   }
 }
 
@@ -177,6 +198,16 @@ void StepGraph::resolve_needs() {
 
 const Node* StepGraph::find(const OpId& op) const {
   auto it = by_op_.find(op.path);
+  if (it != by_op_.end()) return &at(it->second);
+  if (op.path.find('[') == std::string::npos) return nullptr;
+  std::string of_all;
+  bool inside = false;
+  for (char c : op.path) {
+    if (c == ']') inside = false;
+    if (!inside) of_all.push_back(c);
+    if (c == '[') inside = true;
+  }
+  it = by_op_.find(of_all);
   return it == by_op_.end() ? nullptr : &at(it->second);
 }
 
@@ -216,22 +247,45 @@ std::string StepGraph::digest(const std::vector<std::string>& file_digests) cons
   return hash.hex();
 }
 
+namespace {
+
+// Keys of a step with `foreach` that are not about the node that is asked.
+const std::optional<Approval> no_gate;
+const std::optional<Expression> no_condition;
+const std::optional<DurationText> no_limit;
+const std::vector<Output> no_outputs;
+
+}  // namespace
+
+bool names_item(const Step& step, const Expression& expression) {
+  return std::any_of(expression.reads.begin(), expression.reads.end(), [&](const Read& read) {
+    return step.fanout && !read.called && (read.path[0] == step.fanout->name() || read.path[0] == "index");
+  });
+}
+
 const std::optional<Approval>& approval_of(const StepGraph& graph, const Node& node) {
+  if (node.is_item()) return no_gate;
   if (node.step) return node.step->approval;
   return node.phase ? node.phase->approval : graph.playbook_of(node).approval;
 }
 
 const std::optional<Expression>* when_of(const Node& node) {
+  if (node.step && node.step->when && node.step->fanout) {
+    bool per_item = names_item(*node.step, *node.step->when);
+    if (per_item != node.is_item()) return &no_condition;
+  }
   if (node.step) return &node.step->when;
   return node.phase ? &node.phase->when : nullptr;
 }
 
 const std::optional<DurationText>& timeout_of(const StepGraph& graph, const Node& node) {
+  if (node.kind == NodeKind::foreach) return no_limit;
   if (node.step) return node.step->timeout;
   return node.phase ? node.phase->timeout : graph.playbook_of(node).timeout;
 }
 
 const std::vector<Output>& outputs_of(const StepGraph& graph, const Node& node) {
+  if (node.kind == NodeKind::foreach) return no_outputs;
   if (node.step) return node.step->outputs;
   return node.phase ? node.phase->group.outputs : graph.playbook_of(node).outputs;
 }
@@ -240,7 +294,7 @@ std::string label_of(const Node& node) {
   const std::optional<Template>* title = nullptr;
   if (node.step) title = &node.step->title;
   if (node.phase) title = &node.phase->title;
-  if (title && *title && (*title)->is_constant()) return (*title)->constant_text();
+  if (title && *title && (*title)->is_constant() && !node.is_item()) return (*title)->constant_text();
   return node.op.path.substr(node.op.path.rfind('/') + 1);  // npos + 1 is 0: all of it
 }
 

@@ -27,7 +27,22 @@ struct NodeId {
 };
 
 // `call` holds one node, `called`: the playbook that it runs. `choose` holds its options.
-enum class NodeKind { playbook, phase, group, action, verify, set, fail, wait, audit, call, called, choose, option };
+enum class NodeKind {
+  playbook,
+  phase,
+  group,
+  foreach,
+  action,
+  verify,
+  set,
+  fail,
+  wait,
+  audit,
+  call,
+  called,
+  choose,
+  option
+};
 
 // Which list of its group a node stands in.
 enum class Place { body, rescue, rollback, always, before };
@@ -49,12 +64,19 @@ struct Node {
   std::vector<NodeId> always;  // of groups
   std::vector<std::vector<NodeId>>
       before;  // of a step with `retry`: what runs before its second attempt, its third ...
+  // A `foreach` has one node in its body, its item: what the step does, with all its keys but `needs`, `approval`,
+  // `foreach` and a `when` that does not name the item. Expansion makes one of it for each value of the list.
+  NodeId item;        // the innermost item that it stands in, an item's own id; the playbook's: in none
+  NodeId origin;      // the node of the graph that it was made from; itself
+  uint32_t end = 0;   // one behind the last node beneath it
+  int64_t index = 0;  // of an item: its place in the list, from 1; 0: it stands for all of them
 
   [[nodiscard]] bool is_group() const {
     switch (kind) {
       case NodeKind::playbook:
       case NodeKind::phase:
       case NodeKind::group:
+      case NodeKind::foreach:
       case NodeKind::call:
       case NodeKind::called:
       case NodeKind::choose:
@@ -64,6 +86,7 @@ struct Node {
         return false;
     }
   }
+  [[nodiscard]] bool is_item() const { return id.index != 0 && item == id; }
   [[nodiscard]] bool undoes() const { return rollback_automatic || !rollback.empty(); }
 };
 
@@ -84,7 +107,7 @@ class StepGraph {
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
   [[nodiscard]] const Node& at(NodeId id) const { return nodes_[id.index]; }
   [[nodiscard]] const Node& root() const { return nodes_.front(); }
-  [[nodiscard]] const Node* find(const OpId& op) const;
+  [[nodiscard]] const Node* find(const OpId& op) const;  // of an item, `users[17]/stop`: what stands for all of them
   // By the step's own id, among the steps of one playbook.
   [[nodiscard]] const Node* find_step(std::string_view id, uint32_t scope = 0) const;
   // Steps between attempts are there once for each of them: a reader among them sees those of its own attempt.
@@ -112,7 +135,10 @@ class StepGraph {
 };
 
 // The parts of a node that every group and step has, wherever they stand in the language's structs.
+// Of a step with `foreach`, node and item share it: each key belongs to one of them.
 [[nodiscard]] const std::optional<Approval>& approval_of(const StepGraph& graph, const Node& node);
+// Whether the expression reads the step's `foreach` item, or its index.
+[[nodiscard]] bool names_item(const Step& step, const Expression& expression);
 [[nodiscard]] const std::optional<Expression>* when_of(const Node& node);  // nullptr: the playbook has none
 [[nodiscard]] const std::optional<DurationText>& timeout_of(const StepGraph& graph, const Node& node);
 [[nodiscard]] const std::vector<Output>& outputs_of(const StepGraph& graph, const Node& node);

@@ -44,6 +44,13 @@ std::optional<Timestamp> time_in(const Map& body, std::string_view name) {
   return *t;
 }
 
+std::optional<int64_t> number_in(const Map& body, std::string_view name) {
+  const Value* v = member(body, name);
+  const int64_t* n = v ? v->find<int64_t>() : nullptr;
+  if (!n) return std::nullopt;
+  return *n;
+}
+
 std::vector<std::string> texts_in(const Map& body, std::string_view name) {
   std::vector<std::string> out;
   const Value* v = member(body, name);
@@ -212,6 +219,11 @@ Result<void> RunHistory::apply(const Event& event) {
     case EventKind::evaluated: {
       OpRecord& op = at(event.op);
       if (const Value* v = member(body, "when"); v && v->is<bool>()) op.when = v->get<bool>();
+      if (const Value* v = member(body, "foreach"); v && v->is<List>()) {
+        op.items = v->get<List>();
+        op.max_parallel = number_in(body, "max_parallel").value_or(1);
+        op.max_failures = number_in(body, "max_failures").value_or(0);
+      }
       if (flag(body, "timed_out")) op.timed_out = true;
       if (member(body, "done_when")) {
         apply_verdict(op, event, body);
@@ -370,6 +382,26 @@ Result<void> RunHistory::apply(const Event& event) {
       event.kind == EventKind::vote || event.kind == EventKind::answered || event.kind == EventKind::cancel_asked;
   last_word_ = is_decision ? person : std::string();
   return {};
+}
+
+List items_of(const RunHistory& history, const OpRecord& loop) {
+  List out;
+  if (!loop.items) return out;
+  const bool went_well = loop.state == StepState::succeeded || loop.state == StepState::recovered;
+  for (size_t i = 0; i < loop.items->size(); ++i) {
+    const OpRecord* op = history.find(OpId{loop.op.path + "[" + std::to_string(i + 1) + "]"});
+    Map row;
+    if (op && op->result) row = *op->result;
+    StepState state = op ? op->state : StepState::pending;
+    if (state == StepState::pending && is_final(loop.state))
+      state = went_well ? StepState::skipped : StepState::not_reached;
+    row["item"] = (*loop.items)[i];
+    row["index"] = i + 1;
+    row["state"] = std::string(name_of(state));
+    row["error"] = op && op->error ? Value(*op->error) : Value();
+    out.push_back(Value(std::move(row)));
+  }
+  return out;
 }
 
 Result<RunHistory> replay(const std::vector<Event>& events) {

@@ -91,6 +91,9 @@ struct OpRecord {
   std::string carried_from;  // the run that did it, where this one tries that one again
   bool refuted = false;      // its `done_when` did not hold afterwards
   std::vector<std::string> notes;
+  // Of a `foreach`: its list and its limits, as they were evaluated.
+  std::optional<List> items;
+  int64_t max_parallel = 1, max_failures = 0;
   // Of a group:
   bool entered = false;
   bool timed_out = false;
@@ -135,6 +138,10 @@ class RunHistory {
   std::unordered_map<std::string, std::unique_ptr<OpRecord>> ops_;
   std::vector<const OpRecord*> order_;
 };
+
+// What became of the items of a `foreach`, in the order of its list: each `item, index, state, error` and the fields of
+// its result. An item that was never begun is skipped where the loop went well, and not reached where it did not.
+[[nodiscard]] List items_of(const RunHistory& history, const OpRecord& loop);
 
 [[nodiscard]] Result<RunHistory> replay(const std::vector<Event>& events);
 // The ending of a run, from its history; nothing while it goes on.

@@ -4,11 +4,12 @@
 //   visit(key, member, Need, meaning)  a key; how it is read follows from the member's type
 //   visit.calls(calls, meaning)        any other key is the name of an action (a step's body, the probe of a verify)
 //   visit.part(group)                  the keys of a group stand here too; a shared_ptr is made when one of them is
-//   there visit.entries(list, meaning)       all keys are free names visit.later({keys...})             keys of the
+//   there; so do those of a fanout, before the group's: where there is a `foreach`, `max_parallel` is about its items visit.entries(list, meaning)       all keys are free names visit.later({keys...})             keys of the
 //   language that this version does not know yet
 // Source: docs/language.md.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <memory>
 #include <string_view>
@@ -62,6 +63,17 @@ void describe(Group& g, V& visit) {
 }
 
 template <class V>
+void describe(Fanout& f, V& visit) {
+  visit("foreach", f.foreach, Need::optional, "a list, or an expression that yields one: the step runs once per item");
+  visit("as", f.as, Need::optional, "what the item is called in expressions; `item`");
+  visit("max_parallel", f.max_parallel, Need::optional, "the most items that run at the same time; 1");
+  visit("max_failures", f.max_failures, Need::optional,
+        "so many items may fail, a number or a percentage as in `5%`; beyond it nothing new starts");
+  visit("first_success", f.first_success, Need::optional,
+        "true: the items are tried in order, a failed one is rolled back, the first success ends the loop");
+}
+
+template <class V>
 void describe(Phase& p, V& visit) {
   visit("id", p.id, Need::required, "names the phase");
   visit("title", p.title, Need::optional, "one line for people");
@@ -91,9 +103,11 @@ void describe(Step& s, V& visit) {
   visit("audit", s.audit, Need::optional, "writes an entry into the audit log");
   visit("call", s.call, Need::optional, "runs another playbook as a group of this one");
   visit("choose", s.choose, Need::optional, "one of several ways, named or the first that fits");
+  visit.part(s.fanout);
   visit.part(s.group);
   visit.calls(s.actions, "the action that the step runs, with its arguments");
   visit("verify", s.verify, Need::optional, "claims that must hold afterwards");
+  visit("watch", s.watch, Need::optional, "claims that must hold as long as the action runs or the wait lasts");
   visit("rescue", s.rescue, Need::optional,
         "steps that run when it has failed for good; if they succeed it is recovered");
   visit("on_failure", s.on_failure, Need::optional, "`fail`, `continue` or `ask`");
@@ -102,7 +116,7 @@ void describe(Step& s, V& visit) {
   visit("effect", s.effect, Need::optional, "`read`, `write` or `destructive`, where it cannot be derived");
   visit("sensitive", s.sensitive, Need::optional, "true: its result is neither stored nor shown");
   visit("outputs", s.outputs, Need::optional, "names for parts of the result");
-  visit.later({"foreach", "as", "max_failures", "first_success", "watch", "manual"});
+  visit.later({"manual"});
 }
 
 template <class V>
@@ -166,6 +180,13 @@ void describe(Verify& v, V& visit) {
   visit("that", v.that, Need::required, "one claim or a list of claims");
   visit("within", v.within, Need::optional, "poll until the claims hold, at most so long");
   visit("every", v.every, Need::optional, "time between polls");
+}
+
+template <class V>
+void describe(Watch& w, V& visit) {
+  visit.calls(w.probes, "the read action that is asked afresh at each poll");
+  visit("that", w.that, Need::required, "one claim or a list of claims");
+  visit("every", w.every, Need::optional, "time between polls; 1s");
 }
 
 template <class V>
@@ -290,7 +311,7 @@ class KeyNames {
  public:
   template <class M>
   void operator()(std::string_view key, M&, Need, std::string_view) {
-    keys.push_back(key);
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);  // `max_parallel` has two homes
   }
   void calls(std::vector<ActionCall>&, std::string_view) {}
   void entries(std::vector<Entry>&, std::string_view) {}
@@ -298,6 +319,10 @@ class KeyNames {
   void part(std::shared_ptr<Group>&) {
     Group group;
     describe(group, *this);
+  }
+  void part(std::shared_ptr<Fanout>&) {
+    Fanout fanout;
+    describe(fanout, *this);
   }
   void later(std::initializer_list<std::string_view>) {}
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -74,6 +75,14 @@ struct Verify {
   std::optional<DurationText> every;
 };
 
+// Claims that hold as long as the step runs.
+struct Watch {
+  Span at;
+  std::vector<ActionCall> probes;  // the one read action; more than one is the checker's to refuse
+  std::vector<Claim> that;
+  std::optional<DurationText> every;
+};
+
 // Is the effect already there? The read alone answers where its own end is a yes or a no, otherwise the claims do.
 struct DoneWhen {
   Span at;
@@ -111,6 +120,30 @@ struct Retry {
   double jitter = 0.0;   // share of the delay that is random, 0 to 1
   std::optional<Expression> when;
   std::vector<Step> before;  // steps between two attempts
+};
+
+// What `foreach` runs over: an expression that yields a list, or the values themselves.
+struct ItemList {
+  Span at;
+  std::variant<Expression, std::vector<Argument>> list;
+};
+
+// How many items may fail: `3` or `5%`; of what stands in `${{ }}` nothing is known before the run.
+struct FailureLimit {
+  Template text;
+  std::optional<int64_t> count;
+  std::optional<double> percent;  // 0 to 100
+};
+
+// What makes a step run once per item.
+struct Fanout {
+  std::optional<ItemList> foreach;
+  std::optional<Name> as;                   // what an item is called; `item`
+  std::optional<IntegerText> max_parallel;  // items at the same time; 1
+  std::optional<FailureLimit> max_failures;
+  bool first_success = false;
+
+  [[nodiscard]] std::string_view name() const { return as ? std::string_view(as->text) : "item"; }
 };
 
 enum class OnFailure { fail, proceed, ask };  // `continue` is written `proceed` here only because C++ has the word
@@ -198,6 +231,7 @@ struct Step {
   std::optional<Retry> retry;
   std::optional<DoneWhen> done_when;
   std::optional<Verify> verify;
+  std::optional<Watch> watch;
   std::optional<OnFailure> on_failure;
   std::vector<Step> rescue;  // of a step with a body of its own; a group has one in `group`
   std::optional<Rollback> rollback;
@@ -213,7 +247,8 @@ struct Step {
   std::optional<Audit> audit;
   std::optional<Call> call;
   std::optional<Choose> choose;
-  std::shared_ptr<Group> group;  // `steps:`, with rescue, always, parallel beside it; of a call what stands beside it
+  std::shared_ptr<Group> group;    // `steps:`, with rescue, always, parallel beside it; of a call what stands beside it
+  std::shared_ptr<Fanout> fanout;  // `foreach:`, with what belongs to it
 };
 
 // A group: of its step's keys those that groups have.

@@ -24,7 +24,8 @@ std::string identity_of(const Node& node) {
 class Side {
  public:
   Side(const Version& version, const std::vector<Action>& actions) : version_(version), actions_(actions) {
-    for (const Node& node : graph().nodes()) by_identity_.emplace(identity_of(node), &node);
+    for (const Node& node : graph().nodes())
+      if (!node.is_item()) by_identity_.emplace(identity_of(node), &node);
   }
   const StepGraph& graph() const { return version_.graph; }
   const Node* find(const std::string& identity) const {
@@ -94,6 +95,7 @@ class Comparison {
 
   std::vector<Change> run() {
     for (const Node& node : after_.graph().nodes()) {
+      if (node.is_item()) continue;  // a `foreach` and its item are one step
       const Node* earlier = before_.find(identity_of(node));
       if (!earlier) {
         added(node);
@@ -102,7 +104,7 @@ class Comparison {
       }
     }
     for (const Node& node : before_.graph().nodes())
-      if (!after_.find(identity_of(node))) removed(node);
+      if (!node.is_item() && !after_.find(identity_of(node))) removed(node);
     find_moves();
     std::stable_sort(changes_.begin(), changes_.end(),
                      [](const Change& a, const Change& b) { return is_weaker(a.kind) && !is_weaker(b.kind); });
@@ -241,16 +243,22 @@ class Comparison {
       if (a != b) tell(ChangeKind::verify_changed, to, key, a, b);
   }
 
-  void compare_rollbacks(const Node& from, const Node& to) {
+  void compare_rollbacks(const Node& earlier, const Node& later) {
+    auto what_runs = [](const Side& side, const Node& node) -> const Node& {
+      return node.kind == NodeKind::foreach ? side.graph().at(node.body.front()) : node;
+    };
+    const Node& from = what_runs(before_, earlier);
+    const Node& to = what_runs(after_, later);
     if (from.undoes() && !to.undoes()) {
-      tell(ChangeKind::rollback_lost, to, "it is not undone any more", from.rollback_automatic ? "auto" : "steps", "");
+      tell(ChangeKind::rollback_lost, later, "it is not undone any more", from.rollback_automatic ? "auto" : "steps",
+           "");
     } else if (!from.undoes() && to.undoes()) {
-      tell(ChangeKind::rollback_added, to, "it can be undone", "", to.rollback_automatic ? "auto" : "steps");
+      tell(ChangeKind::rollback_added, later, "it can be undone", "", to.rollback_automatic ? "auto" : "steps");
     } else if (from.rollback_automatic != to.rollback_automatic) {
-      tell(ChangeKind::rollback_changed, to, "it is undone in another way", from.rollback_automatic ? "auto" : "steps",
-           to.rollback_automatic ? "auto" : "steps");
+      tell(ChangeKind::rollback_changed, later, "it is undone in another way",
+           from.rollback_automatic ? "auto" : "steps", to.rollback_automatic ? "auto" : "steps");
     } else if (to.rollback.size() < from.rollback.size()) {
-      tell(ChangeKind::rollback_changed, to, "fewer steps undo it", std::to_string(from.rollback.size()),
+      tell(ChangeKind::rollback_changed, later, "fewer steps undo it", std::to_string(from.rollback.size()),
            std::to_string(to.rollback.size()));
     }
   }
@@ -277,6 +285,7 @@ class Comparison {
   // Steps that are in both versions: in another group, or before a step that they stood behind.
   void find_moves() {
     for (const Node& node : after_.graph().nodes()) {
+      if (node.is_item()) continue;  // a `foreach` and its item are one step
       const Node* earlier = before_.find(identity_of(node));
       if (!earlier || node.kind == NodeKind::playbook) continue;
       std::string was = identity_of(before_.graph().at(earlier->parent)),

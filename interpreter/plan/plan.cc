@@ -136,7 +136,7 @@ class Planner {
 
   void find_effects() {
     for (const Node& node : graph_.nodes()) {
-      if (!node.step) continue;
+      if (!node.step || node.is_item()) continue;  // a `foreach` and its item are planned as one
       for (const ActionCall& call : node.step->actions)
         if (const Action* action = find_action(actions_, call.action.text))
           effects_[node.id.index] = effect_of(call, *action, node.step->effect, false);
@@ -212,7 +212,9 @@ class Planner {
     scope_ = node.scope;
     if (node.phase && node.phase->title) step.title = rendered(*node.phase->title);
     if (node.step && node.step->title) step.title = rendered(*node.step->title);
-    if (const std::optional<Expression>* when = when_of(node); when && *when) {
+    if (node.step && node.step->when && names_item(*node.step, *node.step->when)) {
+      step.when = Unknown{"asked for each item"};
+    } else if (const std::optional<Expression>* when = when_of(node); when && *when) {
       tl::expected<Value, Diagnostic> value = outlook().value_of(**when);
       if (!value) plan_.problems.push_back(value.error());
       step.when = value ? std::move(*value) : Value(Unknown{"cannot be told"});
@@ -232,10 +234,11 @@ class Planner {
         step.keys.push_back({std::string(key.key), std::move(key.text)});
     if (node.step && step.what == "verify") step.keys.push_back({"verify", Value(verify_text(*node.step))});
     plan_.steps.push_back(std::move(step));
-    plan_list(node.body, list, depth + 1, skipped);
-    plan_list(node.rescue, "rescue", depth + 1, skipped);
-    plan_list(node.rollback, "rollback", depth + 1, skipped);
-    plan_list(node.always, "always", depth + 1, skipped);
+    const Node& body = node.kind == NodeKind::foreach ? graph_.at(node.body.front()) : node;
+    plan_list(body.body, list, depth + 1, skipped);
+    plan_list(body.rescue, "rescue", depth + 1, skipped);
+    plan_list(body.rollback, "rollback", depth + 1, skipped);
+    plan_list(body.always, "always", depth + 1, skipped);
     scope_ = outer;
   }
 

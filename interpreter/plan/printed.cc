@@ -17,6 +17,7 @@ struct AnyVisitor {
   void entries(std::vector<Entry>&, std::string_view) {}
   void part(Group&) {}
   void part(std::shared_ptr<Group>&) {}
+  void part(std::shared_ptr<Fanout>&) {}
   void later(std::initializer_list<std::string_view>) {}
 };
 template <class T>
@@ -57,8 +58,12 @@ class Printer {
       return member.text;
     } else if constexpr (std::is_same_v<M, Template>) {
       return printed(member);
-    } else if constexpr (std::is_same_v<M, DurationText> || std::is_same_v<M, IntegerText>) {
+    } else if constexpr (std::is_same_v<M, DurationText> || std::is_same_v<M, IntegerText> ||
+                         std::is_same_v<M, FailureLimit>) {
       return printed(member.text);
+    } else if constexpr (std::is_same_v<M, ItemList>) {
+      if (const auto* list = std::get_if<Expression>(&member.list)) return list->text;
+      return text(std::get<std::vector<Argument>>(member.list));
     } else if constexpr (std::is_same_v<M, Expression>) {
       return member.text;
     } else if constexpr (std::is_same_v<M, OnFailure>) {
@@ -147,6 +152,9 @@ class Printer {
     void part(const Group& group) { describe(const_cast<Group&>(group), *this); }
     void part(const std::shared_ptr<Group>& group) {
       if (group) part(*group);
+    }
+    void part(const std::shared_ptr<Fanout>& fanout) {
+      if (fanout) describe(const_cast<Fanout&>(*fanout), *this);
     }
     void later(std::initializer_list<std::string_view>) {}
   };

@@ -38,6 +38,9 @@ class ConstructReader {
   bool read(const YamlNode& node, Rollback& out, std::string_view key);
   bool read(const YamlNode& node, Verify& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, DoneWhen& out, std::string_view key);
+  bool read(const YamlNode& node, Watch& out, std::string_view key);
+  bool read(const YamlNode& node, ItemList& out, std::string_view key);
+  bool read(const YamlNode& node, FailureLimit& out, std::string_view key);
   bool read(const YamlNode& node, Retry& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Objectives& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Defaults& out, std::string_view key) { return read_construct(node, out, key); }

@@ -1,5 +1,6 @@
 // The constructs of a playbook that are more than a map of keys.
 #include "interpreter/reader/construct_reader.h"
+#include "interpreter/language/failure_limit.h"
 #include "interpreter/reader/map_visitor.h"
 
 namespace muster {
@@ -141,6 +142,39 @@ bool ConstructReader::read(const YamlNode& node, DoneWhen& out, std::string_view
   if (node.kind != YamlNode::Kind::map)
     return wrong_shape(node, key, "a map with a read action, `that`, or both", "write `done_when: {that: ...}`");
   return read_construct(node, out, key);
+}
+
+bool ConstructReader::read(const YamlNode& node, Watch& out, std::string_view key) {
+  if (node.kind != YamlNode::Kind::map)
+    return wrong_shape(node, key, "a map with a read action and `that`",
+                       "write `watch: {http: {get: ...}, that: result.status == 200}`");
+  return read_construct(node, out, key);
+}
+
+bool ConstructReader::read(const YamlNode& node, ItemList& out, std::string_view key) {
+  out.at = tree_.head(node);
+  if (node.kind == YamlNode::Kind::list) {
+    std::vector<Argument> items;
+    if (!read(node, items, key)) return false;
+    out.list = std::move(items);
+    return true;
+  }
+  if (!node.is_scalar()) return wants_list(node, key);
+  Expression list;
+  if (!read(node, list, key)) return false;
+  out.list = std::move(list);
+  return true;
+}
+
+bool ConstructReader::read(const YamlNode& node, FailureLimit& out, std::string_view key) {
+  constexpr std::string_view form = "a whole number or a percentage, as in `3` or `5%`";
+  if (!wants_scalar(node, key, form) || !read(node, out.text, key)) return false;
+  if (!out.text.is_constant()) return true;
+  if (parse_failure_limit(out.text.constant_text(), out.count, out.percent)) return true;
+  refuse(tree_.span(node), "wrong-type",
+         "`" + std::string(key) + "` must be " + std::string(form) + ", and `" + std::string(tree_.text(node)) +
+             "` stands here");
+  return false;
 }
 
 bool ConstructReader::read(const YamlNode& node, Step& out, std::string_view) {

@@ -39,6 +39,19 @@ class MapVisitor {
   }
 
   void part(Group& group) { describe(group, *this); }
+  void part(std::shared_ptr<Fanout>& fanout) {
+    if (has("foreach")) {
+      fanout = std::make_shared<Fanout>();
+      describe(*fanout, *this);
+      return;
+    }
+    for (std::string_view key : {"as", "max_failures", "first_success"}) {
+      const YamlNode* at = nullptr;
+      if (!take(key, at)) continue;
+      reader_.refuse(reader_.tree_.span(*at), "only-for-foreach", "`" + std::string(key) + "` belongs to a `foreach`",
+                     "say what the step runs over: `foreach: LIST`");
+    }
+  }
   void part(std::shared_ptr<Group>& group) {
     if (has("steps")) {
       group = std::make_shared<Group>();

@@ -23,6 +23,7 @@ struct AnyVisitor {
   void entries(std::vector<Entry>&, std::string_view) {}
   void part(Group&) {}
   void part(std::shared_ptr<Group>&) {}
+  void part(std::shared_ptr<Fanout>&) {}
   void later(std::initializer_list<std::string_view>) {}
 };
 template <class T>
@@ -85,6 +86,10 @@ class Schemas {
       return text_schema();
     } else if constexpr (std::is_same_v<M, IntegerText>) {
       return integer_schema();
+    } else if constexpr (std::is_same_v<M, FailureLimit>) {
+      return any_of({Map{{"type", "integer"}, {"minimum", 0}}, text_schema()});
+    } else if constexpr (std::is_same_v<M, ItemList>) {
+      return any_of({expression_schema(), list_of(Map{})});
     } else if constexpr (std::is_same_v<M, DurationText>) {
       return duration_schema();
     } else if constexpr (std::is_same_v<M, Expression>) {
@@ -159,6 +164,10 @@ class Schemas {
     void part(std::shared_ptr<Group>&) {
       Group group;
       describe(group, *this);
+    }
+    void part(std::shared_ptr<Fanout>&) {
+      Fanout fanout;
+      describe(fanout, *this);
     }
     void later(std::initializer_list<std::string_view>) {}
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "interpreter/base/json.h"
+#include "interpreter/graph/expansion.h"
 
 namespace muster {
 namespace {
@@ -15,6 +16,8 @@ std::string kind_of(const Node& node) {
       return "phase";
     case NodeKind::group:
       return "group";
+    case NodeKind::foreach:
+      return "foreach";
     case NodeKind::action:
       return node.step->actions.front().action.text;
     case NodeKind::verify:
@@ -102,6 +105,7 @@ TimelineStep step_of(const Node& node, const OpRecord* op) {
   pending.op = node.op;
   TimelineStep step = step_of(op ? *op : pending);
   if (node.step && node.step->id) step.id = node.step->id->text;
+  if (node.is_item()) step.id += "[" + std::to_string(node.index) + "]";
   if (node.phase && node.phase->id) step.id = node.phase->id->text;
   step.title = label_of(node);
   step.kind = kind_of(node);
@@ -224,7 +228,9 @@ std::optional<TimelineStep> automatic_undo(const Node& node, const RunHistory& h
 }
 
 void read_steps(const StepGraph& graph, const RunHistory& history, Timeline& out) {
-  for (const Node& node : graph.nodes()) {
+  Expansion expansion(graph, history.in_order());
+  for (const Node* one : expansion.in_order()) {
+    const Node& node = *one;
     if (node.kind == NodeKind::playbook || node.kind == NodeKind::called) continue;
     const OpRecord* op = history.find(node.op);
     // Undo and rescue steps that were never needed are no part of the story.

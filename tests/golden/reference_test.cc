@@ -27,6 +27,7 @@ struct AnyVisitor {
   void entries(std::vector<Entry>&, std::string_view) {}
   void part(Group&) {}
   void part(std::shared_ptr<Group>&) {}
+  void part(std::shared_ptr<Fanout>&) {}
   void later(std::initializer_list<std::string_view>) {}
 };
 template <class T>
@@ -98,6 +99,10 @@ class Reference {
       Group group;
       describe(group, *this);
     }
+    void part(std::shared_ptr<Fanout>&) {
+      Fanout fanout;
+      describe(fanout, *this);
+    }
     void later(std::initializer_list<std::string_view>) {}
   };
 
@@ -113,6 +118,10 @@ class Reference {
       return "text";
     } else if constexpr (std::is_same_v<M, Template>) {
       return "text with `${{ }}`";
+    } else if constexpr (std::is_same_v<M, FailureLimit>) {
+      return "a whole number, or a percentage";
+    } else if constexpr (std::is_same_v<M, ItemList>) {
+      return "an expression, or a list";
     } else if constexpr (std::is_same_v<M, IntegerText>) {
       return "a whole number";
     } else if constexpr (std::is_same_v<M, DurationText>) {

@@ -32,6 +32,9 @@ std::string described(const OpRecord& op) {
                     " undone " + text_of_flag(op.rolled_back) + " to undo";
   if (op.to_roll_back)
     for (const std::string& step : *op.to_roll_back) out += " " + step;
+  if (op.items)
+    out += " items " + encode_value(Value(*op.items)) + " " + std::to_string(op.max_parallel) + " " +
+           std::to_string(op.max_failures);
   for (const std::string& note : op.notes) out += " note " + note;
   for (const auto& [name, mark] : op.marks)
     out += " mark " + name + (mark.intent_open ? " open" : "") + (mark.value ? " " + encode_value(*mark.value) : "");
@@ -87,12 +90,24 @@ class Story {
       default:
         break;
     }
+    if (chance(30)) {
+      out += "        foreach: [1, 2, 3, 4]\n";
+      const char* limits[] = {"", "        max_parallel: 2\n", "        max_failures: 50%\n",
+                              "        first_success: true\n"};
+      out += limits[below(4)];
+      if (chance(40)) {
+        out += "        steps:\n          - {do: {name: " + name + "}, rollback: [{do: {name: gundo}}]}\n";
+        out += "          - {do: {name: g" + id + "}}\n";
+        return out;
+      }
+    }
     out += "        do: {name: " + name + "}\n";
     if (chance(30)) out += "        retry: {attempts: " + std::to_string(below(3) + 1) + ", delay: 2s}\n";
     if (chance(30)) out += "        idempotent: true\n";
     if (chance(30))
       out += std::string("        verify: {that: result.name == \"") + (chance(70) ? name : "x") + "\"}\n";
-    if (chance(20)) out += "        on_failure: continue\n";
+    if (chance(20) && out.find("max_failures") == std::string::npos && out.find("first_success") == std::string::npos)
+      out += "        on_failure: continue\n";
     if (chance(20)) out += std::string("        when: ") + (chance(50) ? "true" : "false") + "\n";
     if (chance(40)) out += "        rollback: [{do: {name: gundo}}]\n";
     return out;

@@ -258,9 +258,7 @@ class Simulation final : public Observer {
     StartRequest again = request();
     again.parent = run_id;
     if (!from.empty()) {
-      const Node* node = graph->find(OpId{from});
-      if (!node) return fail(ErrorCode::not_found, from);
-      Result<std::vector<Event>> carried = carry_over(*graph, engine->history(), run_id, *node);
+      Result<std::vector<Event>> carried = carry_over(*graph, engine->history(), run_id, OpId{from});
       if (!carried) return pass(carried.error());
       again.from = from;
       again.carried = std::move(*carried);
