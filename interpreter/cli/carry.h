@@ -16,6 +16,7 @@ struct Carry {
   std::string parent = {};
   std::string from = {};
   std::vector<Event> carried = {};
+  bool among_others = false;  // the process goes on with another run after it
 };
 
 // `run` is empty for a new one, which is made of `inputs`.

@@ -10,10 +10,10 @@ namespace {
 
 // The words that events are made of. A secret that happens to be one of them must not unmake the journal.
 bool is_structure(std::string_view key) {
-  constexpr std::array<std::string_view, 25> words = {
-      "carried_from", "done_when", "from",    "settled_by", "action",  "args_digest", "barred", "choice", "code",
+  constexpr std::array<std::string_view, 28> words = {
+      "carried_from", "done_when", "from",    "settled_by", "action",  "args_digest", "barred", "bound",  "breakers", "choice", "code",
       "digest",       "effect",    "entered", "exit_code",  "nonce",   "op",          "people", "person", "places",
-      "state",        "status",    "step",    "steps",      "undo_of", "verdict",     "without"};
+      "signature", "state",        "status",    "step",    "steps",      "undo_of", "verdict",     "without"};
   for (std::string_view word : words)
     if (word == key) return true;
   return false;

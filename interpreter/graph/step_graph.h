@@ -27,7 +27,7 @@ struct NodeId {
 };
 
 // `call` holds one node, `called`: the playbook that it runs. `choose` holds its options.
-enum class NodeKind { playbook, phase, group, action, verify, set, fail, wait, audit, call, called, choose, option };
+enum class NodeKind { playbook, phase, group, action, verify, set, fail, wait, audit, call, called, choose, option, manual };
 
 // Which list of its group a node stands in.
 enum class Place { body, rescue, rollback, always };
