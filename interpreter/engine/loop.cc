@@ -121,7 +121,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
   // glass.
   Result<RunRecord> before = parts_.journal->read(run);
   if (!before) return pass(before.error());
-  if (has_ended(before->row.state)) {
+  if (muster::has_ended(before->row.state)) {
     Result<RunHistory> ended = replay(before->events);
     if (!ended) return pass(ended.error());
     const OpRecord* review = open_review(*ended);

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "interpreter/reader/reader.h"
 #include "tests/unit/engine/simulation.h"
 
 namespace muster {
