@@ -94,7 +94,7 @@ int complete_command(Invocation& invocation) {
   event.op = step.op;
   event.attempt = step.attempt;
   event.at = now;
-  event.body = encode_value(Value(completion_body(step, said)));
+  event.body = encode_value(Value(completion_body(said)));
   Result<void> recorded = opened->session.journal->say(run.id(), event);
   if (!recorded) return complain(recorded.error());
   if (invocation.options.has("--no-wait")) {

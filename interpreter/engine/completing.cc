@@ -43,11 +43,11 @@ Result<Map> may_complete(const OpRecord& step, const Manual& declared, const Com
   return std::move(*answers);
 }
 
-Map completion_body(const OpRecord& step, const Completion& said) {
+Map completion_body(const Completion& said) {
   return Map{{"person", said.person},
              {"answers", said.answers},
              {"how", said.how},
-             {"nonce", step.asked ? text_of(*step.asked, "nonce") : ""}};
+             {"nonce", said.nonce}};
 }
 
 }  // namespace muster

@@ -15,6 +15,6 @@ namespace muster {
 [[nodiscard]] Result<Map> may_complete(const OpRecord& step, const Manual& declared, const Completion& said,
                                        const Configuration& configuration, Timestamp now);
 // What an `answered` event says.
-[[nodiscard]] Map completion_body(const OpRecord& step, const Completion& said);
+[[nodiscard]] Map completion_body(const Completion& said);
 
 }  // namespace muster

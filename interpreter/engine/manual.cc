@@ -94,7 +94,7 @@ Result<void> Engine::Loop::complete(const OpId& step, Completion said) {
     return fail(ErrorCode::not_found, "no manual step is called `" + step.path + "`");
   Result<Map> allowed = may_complete(*op, *node->step->manual, said, *parts_.configuration, now());
   if (!allowed) return pass(allowed.error());
-  add(EventKind::answered, step, op->attempt, completion_body(*op, said));
+  add(EventKind::answered, step, op->attempt, completion_body(said));
   return {};
 }
 

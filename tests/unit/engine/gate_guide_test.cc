@@ -137,7 +137,7 @@ TEST_F(Guide, AFormBeforeAGate) {
   event.op = pick->op;
   event.attempt = pick->attempt;
   event.at = said.at;
-  event.body = encode_value(Value(completion_body(*pick, said)));
+  event.body = encode_value(Value(completion_body(said)));
   ASSERT_TRUE(sim.journal->say(sim.run_id, event).has_value());
   EXPECT_EQ(resumed(), 75);
   EXPECT_EQ(text_of(sim.op("danger")->gate.shown, "message"), "Replace db2?");

@@ -54,7 +54,7 @@ class ByHand : public testing::Test {
     event.op = OpId{"only/pick"};
     event.attempt = op->attempt;
     event.at = said.at;
-    event.body = encode_value(Value(completion_body(*op, said)));
+    event.body = encode_value(Value(completion_body(said)));
     return sim.journal->say(sim.run_id, event);
   }
   Simulation sim;
