@@ -7,6 +7,7 @@
 #include "interpreter/checker/called_playbooks.h"
 #include "interpreter/checker/calls.h"
 #include "interpreter/checker/fanout.h"
+#include "interpreter/checker/inputs.h"
 #include "interpreter/checker/names.h"
 #include "interpreter/checker/outline.h"
 #include "interpreter/checker/reachability.h"
@@ -308,6 +309,13 @@ class Check {
   void check_gate(const Approval& approval, const ReadScope& scope, const Effects& guarded, const std::string& what) {
     references_.check(approval.message, scope);
     references_.check(approval.expires, scope);
+    for (const Evidence& evidence : approval.evidence) {
+      check_name(evidence.name, "the name of a piece of evidence", problems_);
+      if (evidence.probes.empty())
+        refuse(evidence.name.at, "evidence-empty", quoted(evidence.name.text) + " reads nothing",
+               "give it one read action");
+      (void)check_probes(evidence.probes, scope, "evidence", {});
+    }
     if (!guarded.any_step) {
       warn(approval.at, "gate-guards-nothing", "this gate guards nothing: " + what + " has no steps", "");
     } else if (!guarded.writes) {
@@ -388,6 +396,10 @@ class Check {
     if (step.audit) {
       references_.check(step.audit->fields, before);
       if (step.audit->event) check_name(*step.audit->event, "the name of an event", problems_);
+    }
+    if (step.manual) {
+      check_manual(*step.manual, step, before);
+      effects.writes = true;  // a person may do anything
     }
     if (step.effect && !effect_of(step.effect->text)) {
       std::string_view near = nearest(step.effect->text, {"read", "write", "destructive"});
@@ -502,6 +514,31 @@ class Check {
     muster::check_fanout(step, outer, problems_);
   }
 
+  void check_manual(const Manual& manual, const Step& step, const ReadScope& before) {
+    references_.check(manual.instructions, before);
+    for (const Template& item : manual.checklist) references_.check(item, before);
+    references_.check(manual.expires, before);
+    if (!manual.instructions && manual.checklist.empty() && manual.form.empty())
+      refuse(manual.at, "manual-empty", "this step does not say what the person does",
+             "write `instructions`, a `checklist` or a `form`");
+    for (const Input& field : manual.form) {
+      check_name(field.name, "the name of a form's field", problems_);
+      check_input(field, problems_);
+    }
+    const bool several = manual.assignees.size() > 1 ||
+                         std::any_of(manual.assignees.begin(), manual.assignees.end(),
+                                     [](const Requirement& requirement) { return requirement.count > 1; });
+    if (several)
+      refuse(manual.at, "manual-several", "one person says that a manual step is done, and several are asked for",
+             "list who may: `assignees: [group:NAME, user:NAME]`; a gate asks several people");
+    if (step.timeout)
+      refuse(step.timeout->text.at, "manual-timeout", "`timeout` ends an action, and this step waits for a person",
+             "write `expires` in `manual`");
+    if (step.sensitive.value_or(false))
+      refuse(manual.at, "manual-sensitive", "what a person answers is recorded, and cannot be kept out",
+             "leave `sensitive` out, and ask for a reference instead of the value");
+  }
+
   void check_body_count(const Step& step) {
     std::vector<std::pair<std::string, Span>> bodies;
     for (const ActionCall& call : step.actions)
@@ -514,6 +551,7 @@ class Check {
     if (step.fail) bodies.emplace_back("fail", step.fail->at);
     if (step.wait) bodies.emplace_back("wait", step.wait->at);
     if (step.audit) bodies.emplace_back("audit", step.audit->at);
+    if (step.manual) bodies.emplace_back("manual", step.manual->at);
     if (bodies.empty() && step.actions.empty() && !step.verify) {
       std::string list;
       for (std::string_view name : action_names_) list += (list.empty() ? "" : ", ") + quoted(name);
@@ -528,7 +566,7 @@ class Check {
 
   void check_unknown_action(const ActionCall& call, const Step& step) {
     const std::string& name = call.action.text;
-    bool has_other = step.call || step.choose || step.group || step.set || step.fail || step.wait || step.audit;
+    bool has_other = step.call || step.choose || step.group || step.set || step.fail || step.wait || step.audit || step.manual;
     for (const ActionCall& other : step.actions) has_other = has_other || find_action(actions_, other.action.text);
     std::vector<std::string_view> all = action_names_;
     all.insert(all.end(), step_keys_.begin(), step_keys_.end());

@@ -38,5 +38,7 @@ class CheckedPlaybook {
 // Given inputs typed by their declarations, with defaults: errors name the input (code `bad-input`), spans point at the
 // declaration. `given` holds text as typed on the command line, or values from a file.
 [[nodiscard]] std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagnostics& problems);
+// The answers to a manual step's form, in the same way.
+[[nodiscard]] std::optional<Map> bind_answers(const Manual& manual, const Map& given, Diagnostics& problems);
 
 }  // namespace muster

@@ -284,7 +284,19 @@ std::optional<std::string> wrong_input(const Input& input, const Argument& value
   return typed.error();
 }
 
-std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagnostics& problems) {
+namespace {
+
+// What messages call the values: those of `run`, or of a form.
+struct Wording {
+  std::string_view one;   // `input`
+  std::string_view none;  // `the playbook has no input`
+  std::string_view list;  // `its inputs are`
+  std::string_view give;  // `-i `
+  Span at;                // of them all
+};
+
+std::optional<Map> bind(const std::vector<Input>& declared, const Map& given, const Wording& words,
+                        Diagnostics& problems) {
   Map bound;
   bool good = true;
   auto fail = [&](Span at, std::string message, std::string help = {}) {
@@ -292,18 +304,19 @@ std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagn
     good = false;
   };
   std::vector<std::string_view> names;
-  for (const Input& input : playbook.inputs) names.push_back(input.name.text);
+  for (const Input& input : declared) names.push_back(input.name.text);
   for (const auto& [name, value] : given) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     std::string_view near = nearest(name, names);
     std::string list;
     for (std::string_view known : names) list += (list.empty() ? "" : ", ") + quoted(known);
-    fail(playbook.at, "the playbook has no input " + quoted(name),
+    fail(words.at, std::string(words.none) + " " + quoted(name),
          !near.empty()  ? "did you mean " + quoted(near) + "?"
          : list.empty() ? "it has none"
-                        : "its inputs are " + list);
+                        : std::string(words.list) + " " + list);
   }
-  for (const Input& input : playbook.inputs) {
+  const std::string one(words.one);
+  for (const Input& input : declared) {
     const Value* value = member(given, input.name.text);
     if (value && value->is_null()) value = nullptr;
     std::optional<Value> fallback;
@@ -313,19 +326,31 @@ std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagn
     }
     if (!value) {
       if (input.required)
-        fail(input.at, "input " + quoted(input.name.text) + " is required",
-             "give it with `-i " + input.name.text + "=VALUE`");
+        fail(input.at, one + " " + quoted(input.name.text) + " is required",
+             "give it with `" + std::string(words.give) + input.name.text + "=VALUE`");
       continue;
     }
     auto typed = typed_input(*value, input);
     if (typed) {
       bound.emplace(input.name.text, std::move(*typed));
     } else {
-      fail(input.at, "input " + quoted(input.name.text) + " " + typed.error(), input.description.value_or(""));
+      fail(input.at, one + " " + quoted(input.name.text) + " " + typed.error(), input.description.value_or(""));
     }
   }
   if (!good) return std::nullopt;
   return bound;
+}
+
+}  // namespace
+
+std::optional<Map> bind_inputs(const Playbook& playbook, const Map& given, Diagnostics& problems) {
+  return bind(playbook.inputs, given, {"input", "the playbook has no input", "its inputs are", "-i ", playbook.at},
+              problems);
+}
+
+std::optional<Map> bind_answers(const Manual& manual, const Map& given, Diagnostics& problems) {
+  return bind(manual.form, given, {"answer", "the form has no field", "its fields are", "--answer ", manual.at},
+              problems);
 }
 
 }  // namespace muster

@@ -287,6 +287,11 @@ void References::check_step(const Read& read, const ReadScope& scope) {
     refuse(read.pieces[2], "unknown-result", "step " + quoted(id) + " has no field " + quoted(read.path[2]), help);
     return;
   }
+  if (step.manual && read.path.size() > 3 && read.path[2] == "answers") {
+    std::vector<std::string_view> asked;
+    for (const Input& field : step.manual->form) asked.push_back(field.name.text);
+    check_field(read, asked, "steps." + id + ".answers", 3);
+  }
   if (scope.own_result && outline_.is_inside(*target, scope.node)) return;
   if (!scope.before_the_run && outline_.ends_before(*target, scope.node)) return;
   if (*target == scope.node) {
@@ -349,6 +354,8 @@ ResultShape References::shape_of(const Step& step) const {
         if (!contains(shape.fields, output.name.text)) shape.fields.push_back(output.name.text);
   } else if (step.set) {
     for (const Entry& entry : step.set->values) shape.fields.push_back(entry.key.text);
+  } else if (step.manual) {
+    shape.fields = {"answers", "by", "at"};
   } else if (!step.group && step.verify && step.verify->probes.size() == 1) {
     shape = shape_of(step.verify->probes[0]);
   }

@@ -15,6 +15,7 @@
 #include "interpreter/cli/anchors.h"
 #include "interpreter/cli/asking.h"
 #include "interpreter/cli/live.h"
+#include "interpreter/cli/manual_panel.h"
 #include "interpreter/cli/real_world.h"
 #include "interpreter/report/report.h"
 #include "interpreter/report/wording.h"
@@ -41,6 +42,8 @@ class Watching final : public Observer {
     if (asking) return asking->look(history);
     const OpRecord* op = event.kind == EventKind::gate_opened ? history.find(event.op) : nullptr;
     if (op && op->gate.state == GateState::open) view_.show_gate(*op, with_commands);
+    const OpRecord* step = event.kind == EventKind::wait_started ? history.find(event.op) : nullptr;
+    if (step && step->asked) view_.show_manual(*step, with_commands);
   }
   void progress(const OpId& op, int64_t done, int64_t total, std::string_view unit) override {
     view_.progress(op, done, total, unit);
@@ -88,10 +91,15 @@ void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph&
   const OpRecord* root = history.find(graph.root().op);
   if (ending.exit_code == exit_code::busy && root && root->error)
     if (std::string hint = text_of(*root->error, "hint"); !hint.empty()) tell("  = help: " + safe_line(hint) + "\n");
+  if (const OpRecord* review = open_review(history))
+    tell("the glass was broken: " + safe_line(text_of(review->gate.shown, "message")) +
+         "\n  = help: somebody else closes the review: " + us + " approve " + ending.run + " review\n");
   if (!parked) return;
   for (const OpRecord* op : open_doubts(history)) tell("  = help: " + resolve_command_line(us, ending.run, *op) + "\n");
   for (const OpRecord* op : open_gates(history)) tell("to decide, type one of\n" + gate_commands(us, ending.run, *op));
-  if (open_gates(history).empty()) tell("  = help: " + us + " resume " + ending.run + "\n");
+  for (const OpRecord* op : open_manuals(history))
+    tell("once it is done, type\n  " + complete_command_line(us, ending.run, *op) + "\n");
+  if (open_gates(history).empty() && open_manuals(history).empty()) tell("  = help: " + us + " resume " + ending.run + "\n");
 }
 
 // The journal could not take what has happened: the person who settles the doubt needs it, here and in a file
@@ -141,7 +149,8 @@ int carry_on_recorded(Invocation& invocation, Opened& opened) {
   // Its owner may have acted on our word already.
   Result<OpenRun> now = open_run(*opened.session.journal, id);
   if (!now) return complain(now.error());
-  if (now->history.ended) return say_it_has_ended(*now);
+  const OpRecord* review = open_review(now->history);
+  if (now->history.ended && !(review && !review->gate.votes.empty())) return say_it_has_ended(*now);
   bool detached = was_started_detached(now->history);
   return carry_on(invocation, opened.session, std::move(now->loaded), id, {}, {detached, true});
 }
@@ -150,7 +159,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
              Carry how) {
   OutsideHeads outside(invocation, session.configuration);
   AnchoredJournal anchored(*session.journal, outside);
-  RealWorld world(invocation, store_of(invocation, session.configuration));
+  RealWorld world(invocation, store_of(invocation, session.configuration), &session.configuration);
   std::unique_ptr<Executor> executor = pool_executor(pool_threads);
   LiveView view({invocation.terminal, muster_as_called(invocation), tell, monotonic_us, terminal_size}, *loaded.graph);
   Watching watching(view);
@@ -159,9 +168,12 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   Parts parts{loaded.graph,   &loaded.files,         &actions, &world.world(), session.journal.get(),
               executor.get(), &session.configuration};
   Engine engine(parts, watching);
-  StartRequest request{inputs,     invocation.person, invocation.host, muster_version,
-                       how.parent, how.detached,      how.from,        std::move(how.carried)};
+  StartRequest request{inputs,     session.configuration.person_of(invocation.person),
+                       invocation.host, muster_version,
+                       how.parent, how.detached,
+                       how.from,   std::move(how.carried)};
   request.undoes = how.undoes;
+  request.changed_by = loaded.changed_by;
   if (run.empty()) {
     Result<std::string> created = engine.create(request);
     if (!created) return complain(created.error());
@@ -204,7 +216,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
       });
   }
   bool ask = invocation.terminal.tty && !how.detached && !invocation.json();
-  Asking asking(invocation.person,
+  Asking asking(session.configuration.person_of(invocation.person),
                 {[&](const OpId& gate, Vote vote) { return engine.vote(gate, std::move(vote)); },
                  [&](const OpId& step, std::string choice, std::string reason) {
                    return engine.resolve(step, std::move(choice), invocation.person, std::move(reason));
@@ -223,6 +235,8 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
     asking.look(engine.history());
   } else {
     for (const OpRecord* op : open_gates(engine.history())) view.show_gate(*op, watching.with_commands);
+    for (const OpRecord* op : open_manuals(engine.history()))
+      if (op->completions.empty()) view.show_manual(*op, watching.with_commands);
   }
 
   Result<Ending> ending = engine.go({!how.detached, ask});
@@ -238,7 +252,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   say_how_it_ended(invocation, *session.journal, *loaded.graph, engine.history(), *ending);
   outside.finish();
   // Children that run belong to the helper now; the threads that wait for them end with the process.
-  if (!has_ended(ending->state)) std::_Exit(ending->exit_code);
+  if (!has_ended(ending->state) && (stopped || !how.among_others)) std::_Exit(ending->exit_code);
   return ending->exit_code;
 }
 

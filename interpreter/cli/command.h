@@ -61,6 +61,7 @@ int schema_command(Invocation&);
 int gates_command(Invocation&);
 int approve_command(Invocation&);
 int reject_command(Invocation&);
+int complete_command(Invocation&);
 int resume_command(Invocation&);
 int retry_command(Invocation&);
 int rollback_command(Invocation&);

@@ -80,6 +80,7 @@ std::string right_of(const Node& node, const OpRecord* op, const std::string& so
   if (!so_far.empty()) return so_far;
   if (!op) return {};
   if (op->gate.state == GateState::open) return "waiting at its gate";
+  if (op->asked) return "waiting for a person";
   if (op->due_at) return (node.kind == NodeKind::wait ? "until " : "tries again at ") + clock_of(*op->due_at);
   if (op->state == StepState::pending || op->state == StepState::running || op->state == StepState::waiting) return {};
   std::string took = op->started_at && op->ended_at ? spent(*op->ended_at - *op->started_at) : "";
@@ -126,7 +127,7 @@ class Rows {
     mark(row, op, is_running);
     row.is_phase_over = row.is_phase && op && is_final(op->state);
     row.is_live =
-        is_running || (op && (op->gate.state == GateState::open || op->state == StepState::in_doubt || op->due_at));
+        is_running || (op && (op->gate.state == GateState::open || op->state == StepState::in_doubt || op->due_at || op->asked));
     rows.push_back(std::move(row));
     if (!node.is_group() || !op || !op->entered) return;
     if (node.kind == NodeKind::foreach) {

@@ -42,17 +42,28 @@ std::string gate_panel(const std::string& run, const OpRecord& op, PanelStyle st
   std::string title = text_of(shown, "title"), message = text_of(shown, "message");
   std::string out = painted("gate " + safe_line(op.op.path), "1", style.colour) +
                     (title.empty() || title == op.op.path ? "" : "  " + safe_line(title)) + "  of run " + run + "\n";
-  if (op.gate.opening > 1) out += "  it is shown again: what it would do has changed\n";
+  if (const Value* changed = member(shown, "changed"); changed && changed->is<List>()) {
+    out += "  it is shown again, because something has changed:\n";
+    for (const Value& line : changed->get<List>()) out += indented(to_text(line), "    ");
+  }
   out += indented(message, "  ");
-  out += "  what would be done:\n";
+  if (const Value* evidence = member(shown, "evidence"); evidence && evidence->is<Map>())
+    for (const auto& [name, found] : evidence->get<Map>()) {
+      out += "  evidence " + safe_line(name) + ":\n";
+      if (const Map* fields = found.find<Map>())
+        for (const auto& [field, value] : *fields)
+          if (!value.is_null()) out += "      " + safe_line(field) + ": " + short_value(value, 200) + "\n";
+    }
+  out += op.op.path == review_op ? "  what was done:\n" : "  what would be done:\n";
   if (const Value* guarded = member(shown, "guarded"); guarded && guarded->is<List>())
     for (const Value& item : guarded->get<List>())
       if (const Map* step = item.find<Map>()) out += guarded_lines(*step, style);
   out += "  approvers: " + approvers(rules) + "\n";
   std::string barred;
   for (const std::string& person : rules.barred) barred += (barred.empty() ? "" : ", ") + safe_line(person);
-  if (!barred.empty()) out += "  but not:   " + barred + ", who started or resumed the run\n";
+  if (!barred.empty()) out += "  but not:   " + barred + ", who started, resumed or wrote the run\n";
   if (rules.self_approval_lifted) out += "  the starter may approve it: the configuration is that of a team of one\n";
+  if (rules.signatures) out += "  an approval must be signed\n";
   if (rules.require_reason) out += "  a reason must be given\n";
   for (const Vote& vote : op.gate.votes)
     out += "  " + safe_line(vote.person) + " said " + safe_line(vote.verdict) +
@@ -64,9 +75,11 @@ std::string gate_panel(const std::string& run, const OpRecord& op, PanelStyle st
 }
 
 std::string gate_commands(const std::string& muster, const std::string& run, const OpRecord& gate) {
-  std::string what = " " + run + " " + shell_quote(gate.op.path);
-  std::string reason = rules_of(gate.gate).require_reason ? " --reason TEXT" : "";
-  return "  " + muster + " approve" + what + reason + "\n  " + muster + " reject" + what + reason + "\n";
+  std::string what = " " + run + " " + (gate.op.path == review_op ? "review" : shell_quote(gate.op.path));
+  RulesOfGate rules = rules_of(gate.gate);
+  std::string reason = rules.require_reason ? " --reason TEXT" : "";
+  std::string sign = rules.signatures ? " --sign KEY" : "";
+  return "  " + muster + " approve" + what + reason + sign + "\n  " + muster + " reject" + what + reason + "\n";
 }
 
 std::string muster_as_called(const Invocation& invocation) {

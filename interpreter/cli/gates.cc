@@ -1,5 +1,6 @@
 // `muster gates [RUN]`
 #include "interpreter/cli/gate_panel.h"
+#include "interpreter/cli/manual_panel.h"
 #include "interpreter/cli/session.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/report/report.h"
@@ -38,8 +39,12 @@ int gates_command(Invocation& invocation) {
       Result<RunRecord> record = journal.read(id);
       Result<RunHistory> history = record ? replay(record->events) : pass(record.error());
       if (!history) return complain(history.error());
-      for (const OpRecord* op : open_gates(*history)) {
+      std::vector<const OpRecord*> gates = open_gates(*history);
+      if (const OpRecord* review = open_review(*history)) gates.push_back(review);
+      for (const OpRecord* op : gates) {
         Map row = to_value(timeline_gate(*op));
+        row["kind"] = op->op.path == review_op ? "review" : "gate";
+        if (op->op.path == review_op) row["gate"] = "review";
         row["run"] = id;
         row["playbook"] = record->row.playbook;
         rows.push_back(std::move(row));
@@ -47,12 +52,21 @@ int gates_command(Invocation& invocation) {
           answer(gate_panel(id, *op, {invocation.terminal.answers, invocation.terminal.tty}) +
                  gate_commands(muster_as_called(invocation), id, *op) + "\n");
       }
+      for (const OpRecord* op : open_manuals(*history)) {
+        Map row = manual_row(*op);
+        row["run"] = id;
+        row["playbook"] = record->row.playbook;
+        rows.push_back(std::move(row));
+        if (!invocation.json())
+          answer(manual_panel(id, *op, {invocation.terminal.answers, invocation.terminal.tty}) + "  " +
+                 complete_command_line(muster_as_called(invocation), id, *op) + "\n\n");
+      }
     }
   }
   if (invocation.json()) {
     answer_rows(invocation, rows);
   } else if (rows.empty() && !invocation.terminal.quiet) {
-    tell("no gate waits for a decision\n");
+    tell("nothing waits for a person\n");
   }
   return exit_code::ok;
 }

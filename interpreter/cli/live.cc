@@ -6,6 +6,7 @@
 
 #include "interpreter/base/json.h"
 #include "interpreter/cli/frame.h"
+#include "interpreter/cli/manual_panel.h"
 #include "interpreter/report/wording.h"
 
 namespace muster {
@@ -160,15 +161,26 @@ void LiveView::heard() {
   question_.clear();
 }
 
-void LiveView::show_gate(const OpRecord& gate, bool with_commands) {
+void LiveView::show_panel(std::string panel, const std::string& commands) {
   leave_tree();
-  std::string panel = gate_panel(
-      run_, gate, {settings_.terminal.live ? Colour::off : settings_.terminal.colour, settings_.terminal.tty});
   if (settings_.terminal.live) panel = boxed(panel, std::min(settings_.size().columns, widest_tree) - 1);
-  settings_.write((settings_.terminal.live ? "" : "\n") + panel +
-                  (with_commands ? "  to decide, type one of\n" + gate_commands(settings_.muster, run_, gate) : "") +
-                  "\n");
+  settings_.write((settings_.terminal.live ? "" : "\n") + panel + commands + "\n");
   draw();
+}
+
+PanelStyle LiveView::panel_style() const {
+  return {settings_.terminal.live ? Colour::off : settings_.terminal.colour, settings_.terminal.tty};
+}
+
+void LiveView::show_gate(const OpRecord& gate, bool with_commands) {
+  show_panel(gate_panel(run_, gate, panel_style()),
+             with_commands ? "  to decide, type one of\n" + gate_commands(settings_.muster, run_, gate) : "");
+}
+
+void LiveView::show_manual(const OpRecord& step, bool with_command) {
+  show_panel(manual_panel(run_, step, panel_style()),
+             with_command ? "  once it is done, type\n  " + complete_command_line(settings_.muster, run_, step) + "\n"
+                          : "");
 }
 
 void LiveView::progress(const OpId& op, int64_t done, int64_t total, std::string_view unit) {
@@ -263,6 +275,9 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
                                 safe_line(text_of(body, "verdict")),
                             body));
       break;
+    case EventKind::answered:
+      line(at + "  " + what + "  " + safe_line(text_of(body, "person")) + " says that it is done");
+      break;
     case EventKind::gate_closed: {
       std::string verdict = text_of(body, "verdict");
       line(at + "gate " + event.op.path + "  " + styled(verdict, verdict == "approved" ? "32" : "33") +
@@ -274,7 +289,7 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
         line(at + "waits: " + safe_line(text_of(body, "message")));
         break;
       }
-      if (op && op->due_at && !draws_tree())
+      if (op && op->due_at && !op->asked && !draws_tree())
         line(at + "  " + what + (text_of(body, "reason") == "retry" ? "  tries again at " : "  waits until ") +
              clock_of(*op->due_at));
       break;

@@ -35,6 +35,7 @@ class LiveView final : public Observer {
   void tick();
   void set_run(std::string run) { run_ = std::move(run); }
   void show_gate(const OpRecord& gate, bool with_commands);
+  void show_manual(const OpRecord& step, bool with_command);
   // A line of somebody else's, in its place above what is drawn; also with -q.
   void say(const std::string& text);
   // A question stays below everything that is written after it; empty: none.
@@ -56,6 +57,8 @@ class LiveView final : public Observer {
   void verbose(const Event& event, const Map& body);
   void clear();  // takes away what was drawn below the lines that stay
   void draw();
+  void show_panel(std::string panel, const std::string& commands);
+  [[nodiscard]] PanelStyle panel_style() const;
   void leave_tree();  // drawn once more, for good
   [[nodiscard]] std::string tree();
   std::string styled(std::string_view text, std::string_view ansi) const {

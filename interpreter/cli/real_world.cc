@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "interpreter/cli/real_channels.h"
 #include "interpreter/world/curl.h"
 #include "interpreter/world/real_clock.h"
 #include "interpreter/world/real_entropy.h"
@@ -37,11 +38,14 @@ std::string scratch_parent(const Invocation& invocation) {
 }  // namespace
 
 struct RealWorld::Ports {
-  Ports(const Invocation& invocation, const std::string& store)
+  Ports(const Invocation& invocation, const std::string& store, const Configuration* configuration)
       : scratch(scratch_parent(invocation)),
         trial(sql, scratch),
         processes(settings_of(invocation, store)),
-        variables(invocation.environment) {}
+        variables(invocation.environment),
+        channels(configuration, world) {
+    world.channels = &channels;
+  }
   RealClock clock;
   RealEntropy entropy;
   RealFiles files;
@@ -52,10 +56,11 @@ struct RealWorld::Ports {
   RealProcesses processes;
   RealVariables variables;
   World world{clock, files, sql, trial, http, processes, scratch, entropy, variables};
+  RealChannels channels;
 };
 
-RealWorld::RealWorld(const Invocation& invocation, const std::string& store)
-    : ports_(std::make_unique<Ports>(invocation, store)) {}
+RealWorld::RealWorld(const Invocation& invocation, const std::string& store, const Configuration* configuration)
+    : ports_(std::make_unique<Ports>(invocation, store, configuration)) {}
 RealWorld::~RealWorld() = default;
 World& RealWorld::world() { return ports_->world; }
 

@@ -4,13 +4,15 @@
 #include <memory>
 
 #include "interpreter/cli/command.h"
+#include "interpreter/language/configuration.h"
 #include "interpreter/world/world.h"
 
 namespace muster {
 
 class RealWorld {
  public:
-  RealWorld(const Invocation& invocation, const std::string& store);
+  // Without a configuration there are no channels. It must outlive this.
+  RealWorld(const Invocation& invocation, const std::string& store, const Configuration* configuration = nullptr);
   ~RealWorld();
   [[nodiscard]] World& world();
 

@@ -3,9 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
+#include "interpreter/cli/accounts.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/reader/calls.h"
 #include "interpreter/reader/reader.h"
@@ -33,6 +36,18 @@ std::shared_ptr<const StepGraph> graph_of(SourceFiles& files, const OpenSource& 
   if (playbook) checked = check(std::move(*playbook), builtin_actions(), problems);
   if (!checked || has_errors(problems)) return nullptr;
   return std::make_shared<StepGraph>(std::make_shared<const Playbook>(checked->playbook()));
+}
+
+std::vector<std::string> owners_of(const SourceFiles& files) {
+  std::vector<std::string> owners;
+  for (const SourceFile& file : files.all()) {
+    struct stat status {};
+    if (::stat(file.path.c_str(), &status) != 0) continue;
+    std::string owner = account_name(status.st_uid);
+    if (!owner.empty() && std::find(owners.begin(), owners.end(), owner) == owners.end())
+      owners.push_back(std::move(owner));
+  }
+  return owners;
 }
 
 }  // namespace
@@ -136,6 +151,7 @@ Result<Loaded> load_playbook(const Invocation& invocation, const std::string& pa
   loaded.files.add({path, std::move(*bytes), digest});
   Diagnostics problems;
   loaded.graph = graph_of(loaded.files, sources_beside(path), problems);
+  loaded.changed_by = owners_of(loaded.files);
   if (!problems.empty()) tell(render_all(problems, loaded.files, invocation.terminal.colour));
   return loaded;
 }
@@ -159,6 +175,8 @@ Result<OpenRun> open_run(Journal& journal, const std::string& id) {
     if (!bytes) return pass(bytes.error());
     out.loaded.files.add({text_of(*file, "path"), std::move(*bytes), digest});
   }
+  if (const Value* changers = member(out.history.created, "changed_by"); changers && changers->is<List>())
+    for (const Value& changer : changers->get<List>()) out.loaded.changed_by.push_back(to_text(changer));
   Diagnostics problems;
   out.loaded.graph = graph_of(out.loaded.files, no_more_sources(), problems);
   return out;
@@ -194,6 +212,10 @@ std::optional<OpId> op_named(const StepGraph& graph, const RunHistory& history, 
 
 Result<const OpRecord*> gate_named(const OpenRun& run, const std::string& word) {
   std::vector<const OpRecord*> open = open_gates(run.history);
+  if (word == "review" && !run.loaded.graph->find_phase("review") && !run.loaded.graph->find_step("review")) {
+    if (const OpRecord* review = open_review(run.history)) return review;
+    return fail(ErrorCode::refused, "no review of run " + run.id() + " is open");
+  }
   std::string names;
   for (const OpRecord* op : open) names += (names.empty() ? "`" : ", `") + op->op.path + "`";
   if (word.empty()) {

@@ -38,7 +38,7 @@ bool is_under_way(const Expansion& graph, const RunHistory& history, const Node&
   if (op && op->intent_open) return op->state == StepState::running;
   if (history.cancel || history.ended || node.place != Place::body) return op && op->state == StepState::running;
   if (op && op->state != StepState::pending && op->state != StepState::running) return false;
-  if (op && (op->gate.state == GateState::open || op->due_at)) return false;
+  if (op && (op->gate.state == GateState::open || op->due_at || op->asked)) return false;
   if (op && op->outcome_ok) return true;  // what is left is its verify
   return is_its_turn(graph, history, node);
 }

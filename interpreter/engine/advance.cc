@@ -172,12 +172,12 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
     }
   }
   const GateState gate = op.gate.state;
-  if (gate != GateState::open && gate != GateState::approved) {
+  if (gate != GateState::open && !is_passed(gate)) {
     if (std::optional<Status> done = already_done(node, AskedDone::before)) return done;
   }
   if (std::optional<Status> gated = advance_gate(node, context)) return gated;
   // Somebody may have done it while the gate was open.
-  return op.gate.state == GateState::approved ? already_done(node, AskedDone::behind_gate) : std::nullopt;
+  return is_passed(op.gate.state) ? already_done(node, AskedDone::behind_gate) : std::nullopt;
 }
 
 void Engine::Loop::check_group_timeout(const Node& node) {

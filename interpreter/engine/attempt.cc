@@ -106,6 +106,7 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
   }
   if (op.outcome_ok && !has_ended(node)) return advance_proof(node, context);
   if (node.kind == NodeKind::wait) return run_wait(node);
+  if (node.kind == NodeKind::manual && (op.asked || !op.due_at || now() >= *op.due_at)) return run_manual(node);
   if (op.due_at) {
     if (now() < *op.due_at) {
       wake_at(*op.due_at);

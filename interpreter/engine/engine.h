@@ -17,6 +17,7 @@
 #include "interpreter/action/action.h"
 #include "interpreter/base/diagnostic.h"
 #include "interpreter/engine/executor.h"
+#include "interpreter/engine/completing.h"
 #include "interpreter/engine/gates.h"
 #include "interpreter/graph/step_graph.h"
 #include "interpreter/journal/journal.h"
@@ -48,6 +49,7 @@ struct StartRequest {
   std::vector<Event> carried = {};  // what stays done before that step: see retrying.h
   bool break_glass = false;         // it begins outside of its window, too
   bool undoes = false;              // it undoes what `carried` tells, and does nothing else
+  std::vector<std::string> changed_by = {};  // who changed the playbook's files last, where that is known
 };
 
 // Watches a run: the terminal. Called on the loop's thread; must not block.
@@ -86,8 +88,14 @@ class Engine {
   // Until the run ends, parks or is lost.
   [[nodiscard]] Result<Ending> go(WhenIdle idle);
 
+  // Reads a run without taking it over, for what a command asks before it records a decision.
+  [[nodiscard]] Result<void> inspect(const std::string& run);
+  // Whether an open gate would still show what it has shown, evidence aside: `refused` says what changed.
+  [[nodiscard]] Result<void> still_as_shown(const OpId& gate);
+
   // From the loop's thread (an Executor::watch callback): what a person at the terminal or a signal says.
   [[nodiscard]] Result<void> vote(const OpId& gate, Vote vote);
+  [[nodiscard]] Result<void> complete(const OpId& step, Completion said);
   [[nodiscard]] Result<void> resolve(const OpId& step, std::string choice, std::string person, std::string reason);
   void cancel(CancelRequest request);
   // TERM, HUP: no new effects; go() returns with exit code 75 and the run can be resumed.
@@ -109,8 +117,12 @@ class Engine {
 // the playbook.
 [[nodiscard]] Map resolution(const StepGraph* graph, const OpId& step, std::string choice, std::string person,
                              std::string reason);
-// The gates of a run that wait now.
+// The gates of a run that wait now. A review is none of them: no run waits for it.
 [[nodiscard]] std::vector<const OpRecord*> open_gates(const RunHistory& history);
+// The review that a broken glass left open; nullptr: none.
+[[nodiscard]] const OpRecord* open_review(const RunHistory& history);
+// Manual steps that wait for a person.
+[[nodiscard]] std::vector<const OpRecord*> open_manuals(const RunHistory& history);
 // Steps in doubt or asking.
 [[nodiscard]] std::vector<const OpRecord*> open_doubts(const RunHistory& history);
 

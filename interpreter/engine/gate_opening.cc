@@ -1,5 +1,4 @@
-// Gates: what would be done is rendered and previewed once, shown, and bound to a digest; the decision is taken in
-// here.
+// Gates open: what would be done is rendered and previewed once, evidence is read, and both are shown and bound.
 #include <algorithm>
 #include <set>
 
@@ -52,13 +51,70 @@ struct WaitsFor {
   }
 };
 
+std::string in_one_line(const Value& value) {
+  std::string text = print_json(value);
+  constexpr size_t most = 300;
+  return text.size() > most ? text.substr(0, most) + "..." : text;
+}
+
+std::string lines_of_step(const Map& shown, const std::string& op) {
+  const Value* guarded = member(shown, "guarded");
+  if (!guarded || !guarded->is<List>()) return {};
+  for (const Value& item : guarded->get<List>()) {
+    const Map* row = item.find<Map>();
+    if (!row || text_of(*row, "op") != op) continue;
+    std::string out;
+    if (const Value* lines = member(*row, "lines"); lines && lines->is<List>())
+      for (const Value& line : lines->get<List>()) out += (out.empty() ? "" : "; ") + to_text(line);
+    return out;
+  }
+  return {};
+}
+
+std::string who_may(const Map& shown) {
+  std::string out;
+  if (const Value* places = member(shown, "places"); places && places->is<List>())
+    for (const Value& item : places->get<List>())
+      if (const Map* place = item.find<Map>())
+        out += (out.empty() ? "" : ", and ") + to_text(*member(*place, "count")) + " of " + text_of(*place, "label") +
+               " " + in_one_line(*member(*place, "people"));
+  return out.empty() ? "anybody" : out;
+}
+
+// What differs between two showings of a gate, a line for each, as people see it.
+List what_changed(const Map& before, const Map& now, const std::string& reason) {
+  List lines;
+  auto differ = [&](const std::string& what, const std::string& was, const std::string& is) {
+    if (was != is) lines.push_back(what + ": was " + was + ", is " + is);
+  };
+  auto part = [](const Map& shown, std::string_view name) {
+    const Value* value = member(shown, name);
+    return value && value->is<Map>() ? value->get<Map>() : Map{};
+  };
+  const Map evidence_before = part(before, "evidence"), evidence_now = part(now, "evidence");
+  for (const auto& [name, value] : evidence_now) {
+    const Value* was = member(evidence_before, name);
+    differ("evidence `" + name + "`", was ? in_one_line(*was) : "not there", in_one_line(value));
+  }
+  if (const Value* guarded = member(now, "guarded"); guarded && guarded->is<List>())
+    for (const Value& item : guarded->get<List>())
+      if (const Map* row = item.find<Map>()) {
+        std::string op = text_of(*row, "op");
+        differ("step `" + op + "`", lines_of_step(before, op), lines_of_step(now, op));
+      }
+  differ("approvers", who_may(before), who_may(now));
+  differ("message", text_of(before, "message"), text_of(now, "message"));
+  if (lines.empty()) lines.push_back(reason);
+  return lines;
+}
+
 }  // namespace
 
 const Node* Engine::Loop::gate_above(const Node& node) const {
   const Node* at = &node;
   while (true) {
     const OpRecord* op = history_.find(at->op);
-    if (op && op->gate.state == GateState::approved) return at;
+    if (op && is_passed(op->gate.state)) return at;
     if (at->kind == NodeKind::playbook) return nullptr;
     at = &expansion_.at(at->parent);
   }
@@ -117,99 +173,6 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
   return out;
 }
 
-std::string Engine::Loop::gate_digest(const Node& gate, const Map& shown, const std::vector<Guarded>& guarded) {
-  List steps;
-  const Value* pins = member(shown, "pinned");
-  for (const Guarded& step : guarded) {
-    Map args = step.args;
-    const Value* mine = pins ? member(*pins, step.node->op.path) : nullptr;
-    if (mine && mine->is<Map>())
-      for (const auto& [name, value] : mine->get<Map>()) args[name] = value;
-    steps.push_back(Map{{"op", step.node->op.path},
-                        {"args", std::move(args)},
-                        {"known_after", step.known_after},
-                        {"skipped", step.skipped},
-                        {"problem", step.problem}});
-  }
-  auto of = [&](std::string_view name) {
-    const Value* v = member(shown, name);
-    return v ? *v : Value();
-  };
-  List files;
-  for (const SourceFile& file : parts_.files->all()) files.push_back(file.digest);
-  Map bound{{"store", parts_.journal->instance()},
-            {"run", run_},
-            {"gate", gate.op.path},
-            {"opening", of("opening")},
-            {"nonce", of("nonce")},
-            {"files", std::move(files)},
-            {"inputs", inputs_},
-            {"steps", std::move(steps)},
-            {"places", of("places")},
-            {"barred", of("barred")},
-            {"require_reason", of("require_reason")},
-            {"expires_at", of("expires_at")},
-            {"message", of("message")}};
-  return sha256_hex("muster-gate-1\n" + encode_value(Value(std::move(bound))));
-}
-
-std::optional<Engine::Loop::Status> Engine::Loop::advance_gate(const Node& node, Context context) {
-  const std::optional<Approval>& approval = approval_of(*parts_.graph, node);
-  if (!approval) return std::nullopt;
-  NodeRun& run = run_of(node);
-  OpRecord& op = record(node);
-  if (run.previewing) return Status::active;
-  switch (op.gate.state) {
-    case GateState::approved:
-      return std::nullopt;
-    case GateState::rejected:
-    case GateState::expired:
-      return Status::ended;
-    case GateState::none:
-    case GateState::voided:
-      open_gate(node, op.gate.opening + 1);
-      return run.previewing ? Status::active : Status::ended;
-    case GateState::open:
-      break;
-  }
-  if (context.stop) {
-    add(EventKind::gate_closed, node.op, op.gate.opening, Map{{"verdict", "voided"}, {"reason", "the run is ending"}});
-    add(EventKind::skipped, node.op, 0,
-        Map{{"state", history_.cancel ? "cancelled" : "not_reached"}, {"reason", "the run is ending"}});
-    return Status::ended;
-  }
-  bool decided = !op.gate.votes.empty() || (op.gate.expires_at && now() >= *op.gate.expires_at);
-  if (decided) {
-    std::string digest = gate_digest(node, op.gate.shown, guarded_by(node, op.gate.opened_at, SecretsAs::names));
-    GateDecision decision = decide_gate(op.gate, digest, now());
-    if (decision.state != GateState::open) {
-      close_gate(node, decision);
-      if (decision.state == GateState::approved) return std::nullopt;
-      if (decision.state == GateState::voided) return Status::active;
-      return Status::ended;
-    }
-  }
-  if (op.gate.expires_at) wake_at(*op.gate.expires_at);
-  return Status::blocked;
-}
-
-void Engine::Loop::close_gate(const Node& node, const GateDecision& decision) {
-  List people(decision.people.begin(), decision.people.end());
-  int opening = record(node).gate.opening;
-  add(EventKind::gate_closed, node.op, opening,
-      Map{{"verdict", std::string(name_of(decision.state))},
-          {"reason", decision.reason},
-          {"people", std::move(people)}},
-      "gate");
-  if (decision.state != GateState::rejected && decision.state != GateState::expired) return;
-  rejected_ = true;
-  rejected_reason_ = decision.state == GateState::expired ? "gate `" + node.op.path + "` expired"
-                                                          : "gate `" + node.op.path + "` was rejected" +
-                                                                (decision.reason.empty() ? "" : ": " + decision.reason);
-  if (node.kind != NodeKind::playbook)
-    add(EventKind::skipped, node.op, 0, Map{{"state", "not_reached"}, {"reason", rejected_reason_}});
-}
-
 void Engine::Loop::open_gate(const Node& node, int opening) {
   record_lists_beneath(node, node);  // what is shown is what runs
   std::vector<Guarded> guarded = guarded_by(node, now(), SecretsAs::values);
@@ -224,12 +187,14 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
     if (step.known_after.empty() && !step.skipped)
       asked->push_back(
           {step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args), step.problem});
+  auto reads = std::make_shared<std::vector<EvidenceRead>>(evidence_of(node));
   NodeRun& run = run_of(node);
   run.previewing = true;
   run.stop.emplace();
-  after_commit_.push_back([this, asked, id = node.id, opening, stop = run.stop->get_token(), opened = secrets_.all()] {
+  after_commit_.push_back([this, asked, reads, id = node.id, gate = node.op, opening, stop = run.stop->get_token(),
+                           opened = secrets_.all()] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, asked, id, opening, stop, opened] {
+    parts_.executor->start([this, asked, reads, id, gate, opening, stop, opened] {
       auto previews = std::make_shared<std::vector<GuardedPreview>>();
       ReadMarks marks;
       NoActions others;
@@ -250,21 +215,23 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
                                        {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt});
         previews->push_back({step.op, std::move(preview)});
       }
-      parts_.executor->post([this, previews, id, opening] {
-        completed_.push_back([this, previews, id, opening] {
+      auto evidence = std::make_shared<Map>(read_evidence(*parts_.world, *reads, run_, gate, opened, stop));
+      parts_.executor->post([this, previews, evidence, id, opening] {
+        completed_.push_back([this, previews, evidence, id, opening] {
           --in_flight_;
           NodeRun& run_now = nodes_[id.index];
           run_now.previewing = false;
           run_now.stop.reset();
           if (!broken_ && !stopping_ && !history_.cancel)
-            previewed(expansion_.at(id), opening, std::move(*previews));
+            previewed(expansion_.at(id), opening, std::move(*previews), std::move(*evidence));
         });
       });
     });
   });
 }
 
-void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedPreview> previews) {
+void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedPreview> previews,
+                             Map evidence) {
   const Approval& approval = *approval_of(*parts_.graph, node);
   Timestamp at = now();
   RunEnvironment names = environment(node, at);
@@ -280,34 +247,9 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
     shown["message"] = to_text(*message);
   }
   if (std::optional<Duration> expires = duration_of(node, approval.expires)) shown["expires_at"] = at + *expires;
-  shown["require_reason"] = approval.require_reason;
-  List places;
-  for (const Requirement& requirement : approval.approvers) {
-    std::set<std::string> people;
-    std::string label;
-    for (const Approver& approver : requirement.of) {
-      bool is_group = approver.kind == Approver::Kind::group;
-      label += (label.empty() ? "" : " or ") + std::string(is_group ? "group:" : "user:") + approver.name;
-      if (!is_group) people.insert(approver.name);
-      for (const GroupOfPeople& group : parts_.configuration->groups)
-        if (is_group && group.name.text == approver.name)
-          for (const Name& member_name : group.members) people.insert(member_name.text);
-    }
-    places.push_back(
-        Map{{"people", List(people.begin(), people.end())}, {"label", label}, {"count", requirement.count}});
-  }
-  bool prevent = approval.prevent_self_approval.value_or(!approval.approvers.empty());
-  bool lifted = prevent && parts_.configuration->self_approval_allowed();
-  List barred;
-  if (prevent && !lifted) {
-    std::set<std::string> people{text_of(history_.created, "starter")};
-    people.insert(history_.resumers.begin(), history_.resumers.end());
-    for (const std::string& person : people)
-      if (!person.empty()) barred.push_back(person);
-  }
-  shown["places"] = std::move(places);
-  shown["barred"] = std::move(barred);
-  shown["self_approval_lifted"] = lifted;
+  Map rules = rules_of_gate_now(node);
+  for (const auto& [name, value] : rules) shown[name] = value;
+  shown["evidence"] = std::move(evidence);
 
   Map pinned;
   for (const GuardedPreview& preview : previews)
@@ -349,7 +291,12 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
   }
   shown["guarded"] = std::move(steps);
   shown = secrets_.body(std::move(shown));  // before the digest: it binds what people see
-  shown["digest"] = gate_digest(node, shown, guarded);
+  const GateRecord& before = record(node).gate;
+  if (before.state == GateState::voided && !before.shown.empty())
+    shown["changed"] = what_changed(before.shown, shown, before.reason);
+  Map bound = bound_parts(node, shown, rules, shown["evidence"].get<Map>(), guarded);
+  shown["digest"] = digest_of_parts(bound);
+  shown["bound"] = std::move(bound);
   add(EventKind::gate_opened, node.op, opening, std::move(shown));
 }
 

@@ -55,6 +55,20 @@ bool all_filled(const std::vector<RulesOfGate::Place>& places, const std::vector
 
 }  // namespace
 
+List places_of(const std::vector<Requirement>& approvers, const Configuration& configuration) {
+  List places;
+  for (const Requirement& requirement : approvers) {
+    std::string label;
+    for (const Approver& approver : requirement.of)
+      label += (label.empty() ? "" : " or ") +
+               std::string(approver.kind == Approver::Kind::group ? "group:" : "user:") + approver.name;
+    const std::vector<std::string> people = configuration.people_of(requirement.of);
+    places.push_back(
+        Map{{"people", List(people.begin(), people.end())}, {"label", label}, {"count", requirement.count}});
+  }
+  return places;
+}
+
 RulesOfGate rules_of(const GateRecord& gate) {
   RulesOfGate rules;
   if (const Value* places = member(gate.shown, "places"); places && places->is<List>()) {
@@ -70,6 +84,8 @@ RulesOfGate rules_of(const GateRecord& gate) {
     }
   }
   rules.barred = texts(member(gate.shown, "barred"));
+  rules.breakers = texts(member(gate.shown, "breakers"));
+  rules.signatures = is_true(gate.shown, "signatures");
   rules.require_reason = is_true(gate.shown, "require_reason");
   rules.self_approval_lifted = is_true(gate.shown, "self_approval_lifted");
   return rules;
@@ -85,6 +101,16 @@ Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now) {
   if (vote.digest != gate.digest)
     return fail(ErrorCode::refused, "this decision is for other content than the gate shows now",
                 "look at `muster gates` and decide again");
+  if (rules.signatures && vote.verdict != verdict_reject && vote.signature.empty())
+    return fail(ErrorCode::invalid, "this gate asks for a signed decision", "add `--sign KEY`");
+  if (vote.verdict == verdict_break_glass) {
+    if (vote.reason.empty())
+      return fail(ErrorCode::invalid, "a glass is broken with a reason", "add `--reason TEXT`");
+    if (has(rules.breakers, vote.person)) return {};
+    return fail(ErrorCode::refused, "`" + vote.person + "` may not pass this gate alone",
+                rules.breakers.empty() ? "nobody may: `gates.break_glass` of the configuration says who"
+                                       : "`gates.break_glass` of the configuration says who may");
+  }
   if (rules.require_reason && vote.reason.empty())
     return fail(ErrorCode::invalid, "this gate asks for a reason", "add `--reason TEXT`");
   bool counts = rules.places.empty();
@@ -101,21 +127,26 @@ Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now) {
   for (const auto& [person, at] : gate.resumers)
     barred = barred || (!rules.barred.empty() && person == vote.person && at <= std::max(now, vote.at));
   if (vote.verdict == "approve" && barred)
-    return fail(ErrorCode::refused, "`" + vote.person + "` started or resumed this run and may not approve it",
+    return fail(ErrorCode::refused, "`" + vote.person + "` started, resumed or wrote this run and may not approve it",
                 "ask one of " + (labels.empty() ? std::string("the others") : labels) +
                     "; a team of one sets `gates: {self_approval: allowed}` in its configuration");
   return {};
 }
 
-GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, Timestamp now) {
+GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, Timestamp now,
+                         const std::vector<bool>* signed_well) {
   GateDecision decision;
   if (gate.state != GateState::open) return {gate.state, gate.reason, {}};
   if (digest_now != gate.digest) return {GateState::voided, "what it would do has changed since it was shown", {}};
   RulesOfGate rules = rules_of(gate);
   std::vector<std::string> people;
-  for (const Vote& vote : gate.votes) {
+  for (size_t i = 0; i < gate.votes.size(); ++i) {
+    const Vote& vote = gate.votes[i];
     if (!may_vote(gate, vote, vote.at)) continue;
-    if (vote.verdict == "reject") return {GateState::rejected, vote.reason, {vote.person}};
+    if (vote.verdict == verdict_reject) return {GateState::rejected, vote.reason, {vote.person}};
+    if (rules.signatures && signed_well && !(i < signed_well->size() && (*signed_well)[i])) continue;
+    if (vote.verdict == verdict_break_glass) return {GateState::broken_glass, vote.reason, {vote.person}};
+    if (vote.verdict != verdict_approve) continue;
     if (!has(people, vote.person)) people.push_back(vote.person);
     bool enough = rules.places.empty() || all_filled(rules.places, people);
     if (enough) return {GateState::approved, vote.reason, people};
@@ -124,6 +155,14 @@ GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, 
     return {GateState::expired, "nobody decided before " + to_text(*gate.expires_at), {}};
   decision.people = std::move(people);
   return decision;
+}
+
+Map vote_body(const GateRecord& gate, const Vote& vote) {
+  Map body{{"person", vote.person}, {"verdict", vote.verdict}, {"reason", vote.reason},
+           {"digest", vote.digest}, {"how", vote.how},         {"opening", gate.opening}};
+  if (!vote.user.empty() && vote.user != vote.person) body["user"] = vote.user;
+  if (!vote.signature.empty()) body["signature"] = vote.signature;
+  return body;
 }
 
 }  // namespace muster

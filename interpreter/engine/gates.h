@@ -10,6 +10,7 @@
 
 #include "interpreter/base/result.h"
 #include "interpreter/journal/run_state.h"
+#include "interpreter/language/configuration.h"
 
 namespace muster {
 
@@ -21,11 +22,15 @@ struct RulesOfGate {
     int64_t count = 1;
   };
   std::vector<Place> places;          // none: anybody, one vote
-  std::vector<std::string> barred;    // starter and resumers, where self approval is prevented
+  std::vector<std::string> barred;    // starter, resumers, who changed the playbook: where self approval is prevented
+  std::vector<std::string> breakers;  // who may pass it alone, loudly
+  bool signatures = false;            // an approval counts only when it is signed
   bool self_approval_lifted = false;  // by the configuration of a team of one
   bool require_reason = false;
 };
 [[nodiscard]] RulesOfGate rules_of(const GateRecord& gate);
+// Who may decide, with groups and accounts resolved by the configuration as it is now: `[{people, label, count}]`.
+[[nodiscard]] List places_of(const std::vector<Requirement>& approvers, const Configuration& configuration);
 
 // Whether this person may vote so now: what a command asks before it writes a vote, and the engine again before it
 // counts it.
@@ -37,7 +42,10 @@ struct GateDecision {
   std::vector<std::string> people;  // whose votes counted
 };
 // A no wins when it comes first; each person fills one place; votes for another digest or by people who may not count
-// nothing.
-[[nodiscard]] GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, Timestamp now);
+// nothing. `signed_well`: by vote, whether its signature holds; without it that is not judged yet.
+[[nodiscard]] GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, Timestamp now,
+                                       const std::vector<bool>* signed_well = nullptr);
+// What a `vote` event says.
+[[nodiscard]] Map vote_body(const GateRecord& gate, const Vote& vote);
 
 }  // namespace muster

@@ -83,6 +83,7 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
                                   {"starter", request.person},
                                   {"host", request.host},
                                   {"muster", request.version},
+                                  {"changed_by", List(request.changed_by.begin(), request.changed_by.end())},
                                   {"parent", request.parent},
                                   {"from", request.from},
                                   {"detached", request.detached},
@@ -119,14 +120,18 @@ const Owner& Engine::Loop::owner() {
 Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who) {
   run_ = run;
   muster_version_ = who.version;
-  // Whoever comes to a run that has ended only hears how: nothing is written behind the last event.
+  // Whoever comes to a run that has ended only hears how: behind its end nothing is written but the review of a broken
+  // glass.
   Result<RunRecord> before = parts_.journal->read(run);
   if (!before) return pass(before.error());
-  if (!before->events.empty() && before->events.back().kind == EventKind::run_ended) {
+  if (muster::has_ended(before->row.state)) {
     Result<RunHistory> ended = replay(before->events);
     if (!ended) return pass(ended.error());
-    history_ = std::move(*ended);
-    return {};
+    const OpRecord* review = open_review(*ended);
+    if (!review || review->gate.votes.empty()) {
+      history_ = std::move(*ended);
+      return {};
+    }
   }
   lease_good_until_ = Duration{boot().us + lease_length.us};
   Result<Lease> lease = parts_.journal->own(run, owner(), who.person, parts_.world->clock.now());
@@ -156,6 +161,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
   break_glass_ = break_glass && break_glass->is<bool>() && break_glass->get<bool>();
   expansion_.expand_all(history_.in_order());
   for (const OpRecord* op : history_.in_order()) {
+    if (op->op.path == review_op) continue;
     if (op->gate.state == GateState::rejected || op->gate.state == GateState::expired) {
       rejected_ = true;
       rejected_reason_ = op->gate.reason;
@@ -361,10 +367,12 @@ Result<Ending> Engine::Loop::park(int exit_code, std::string reason) {
   commit.state = exit_code == 75 && stopping_ ? RunState::running : RunState::waiting;
   commit.release = true;
   commit.from_reserve = full_;
-  for (const OpRecord* op : history_.in_order())
-    if (op->gate.state == GateState::open && op->gate.expires_at &&
-        (!commit.due_at || *op->gate.expires_at < *commit.due_at))
-      commit.due_at = op->gate.expires_at;
+  auto due = [&commit](const std::optional<Timestamp>& at) {
+    if (at && (!commit.due_at || *at < *commit.due_at)) commit.due_at = at;
+  };
+  for (const OpRecord* op : open_gates(history_)) due(op->gate.expires_at);
+  for (const OpRecord* op : open_manuals(history_)) due(op->due_at);
+  commit.clear_due = !commit.due_at;
   while (true) {
     Result<CommitAnswer> answer = parts_.journal->commit(lease_, commit);
     if (!answer) return pass(answer.error());
@@ -386,7 +394,9 @@ std::optional<Ending> Engine::Loop::idle_ending(Status root, const WhenIdle& idl
   bool doubts = !open_doubts(history_).empty();
   bool gates = !open_gates(history_).empty();
   if (doubts && !idle.wait_at_doubts) return Ending{RunState::waiting, 6, run_, "a step is in doubt"};
-  if (gates && !doubts && !idle.wait_at_gates) return Ending{RunState::waiting, 75, run_, "waiting at a gate"};
+  bool manuals = !open_manuals(history_).empty();
+  if ((gates || manuals) && !doubts && !idle.wait_at_gates)
+    return Ending{RunState::waiting, 75, run_, gates ? "waiting at a gate" : "waiting for a person"};
   return std::nullopt;
 }
 
@@ -398,6 +408,7 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
     next_wake_.reset();
     take_in_completions();
     Status status = Status::active;
+    if (!stopping_ && !broken_ && !full_) advance_review();
     if (!stopping_ && !broken_ && !full_ && requirements_are_settled() && !history_.ended) {
       Result<Locking> locks = take_locks();
       if (!locks) return pass(locks.error());
@@ -465,19 +476,27 @@ void Engine::Loop::look_around() {
   alarmed_ = alarm.has_value();
 }
 
+Result<void> Engine::Loop::inspect(const std::string& run) {
+  run_ = run;
+  Result<RunRecord> record = parts_.journal->read(run);
+  if (!record) return pass(record.error());
+  Result<RunHistory> history = replay(record->events);
+  if (!history) return pass(history.error());
+  history_ = std::move(*history);
+  Result<Value> inputs = decode_value(record->row.inputs);
+  if (!inputs || !inputs->is<Map>()) return fail(ErrorCode::corrupt, "the inputs of run " + run + " cannot be read");
+  inputs_ = *inputs->find<Map>();
+  return {};
+}
+
 Result<void> Engine::Loop::vote(const OpId& gate, Vote vote) {
   const OpRecord* op = history_.find(gate);
   if (!op) return fail(ErrorCode::not_found, "no gate is called `" + gate.path + "`");
   vote.at = now();
   Result<void> allowed = may_vote(op->gate, vote, vote.at);
+  if (allowed) allowed = still_as_shown(gate);
   if (!allowed) return allowed;
-  add(EventKind::vote, gate, op->gate.opening,
-      Map{{"person", vote.person},
-          {"verdict", vote.verdict},
-          {"reason", vote.reason},
-          {"digest", vote.digest},
-          {"how", vote.how},
-          {"opening", op->gate.opening}});
+  add(EventKind::vote, gate, op->gate.opening, vote_body(op->gate, vote));
   return {};
 }
 
@@ -513,7 +532,10 @@ Engine::~Engine() = default;
 Result<std::string> Engine::create(const StartRequest& request) { return loop_->create(request); }
 Result<void> Engine::adopt(const std::string& run, const StartRequest& who) { return loop_->adopt(run, who); }
 Result<Ending> Engine::go(WhenIdle idle) { return loop_->go(idle); }
+Result<void> Engine::inspect(const std::string& run) { return loop_->inspect(run); }
+Result<void> Engine::still_as_shown(const OpId& gate) { return loop_->still_as_shown(gate); }
 Result<void> Engine::vote(const OpId& gate, Vote vote) { return loop_->vote(gate, std::move(vote)); }
+Result<void> Engine::complete(const OpId& step, Completion said) { return loop_->complete(step, std::move(said)); }
 Result<void> Engine::resolve(const OpId& step, std::string choice, std::string person, std::string reason) {
   return loop_->resolve(step, std::move(choice), std::move(person), std::move(reason));
 }
@@ -533,7 +555,19 @@ Map resolution(const StepGraph* graph, const OpId& step, std::string choice, std
 std::vector<const OpRecord*> open_gates(const RunHistory& history) {
   std::vector<const OpRecord*> open;
   for (const OpRecord* op : history.in_order())
-    if (op->gate.state == GateState::open) open.push_back(op);
+    if (op->gate.state == GateState::open && op->op.path != review_op) open.push_back(op);
+  return open;
+}
+
+const OpRecord* open_review(const RunHistory& history) {
+  const OpRecord* op = history.find(OpId{std::string(review_op)});
+  return op && op->gate.state == GateState::open ? op : nullptr;
+}
+
+std::vector<const OpRecord*> open_manuals(const RunHistory& history) {
+  std::vector<const OpRecord*> open;
+  for (const OpRecord* op : history.in_order())
+    if (op->asked && op->state == StepState::waiting) open.push_back(op);
   return open;
 }
 

@@ -17,6 +17,7 @@
 #include "interpreter/checker/arguments.h"
 #include "interpreter/engine/engine.h"
 #include "interpreter/engine/environment.h"
+#include "interpreter/engine/gate_evidence.h"
 #include "interpreter/engine/secrets.h"
 #include "interpreter/graph/expansion.h"
 
@@ -108,7 +109,10 @@ struct NodeRun {
   bool was_in_doubt = false;             // found so in this process: what can settle it was asked
   int reruns = 0;                        // because of doubts, in this process
   // gate
-  bool previewing = false;
+  bool previewing = false;  // or it reads what a decision is bound to
+  std::optional<GateProof> proof;
+  bool telling = false;  // its channels
+  int looked_at = 0;  // the opening that was compared with what it would show now
   // secrets
   bool opening_secrets = false;
   int secrets_asked = 0;  // for which attempt, and how far: see opens_secrets
@@ -135,7 +139,10 @@ class Engine::Loop {
   Result<std::string> create(const StartRequest& request);
   Result<void> adopt(const std::string& run, const StartRequest& who);
   Result<Ending> go(WhenIdle idle);
+  Result<void> inspect(const std::string& run);
+  Result<void> still_as_shown(const OpId& gate);
   Result<void> vote(const OpId& gate, Vote vote);
+  Result<void> complete(const OpId& step, Completion said);
   Result<void> resolve(const OpId& step, std::string choice, std::string person, std::string reason);
   void cancel(CancelRequest request);
   void stop() { stopping_ = true; }
@@ -339,7 +346,7 @@ class Engine::Loop {
   // --- gate_opening.cc
   std::optional<Status> advance_gate(const Node& node, Context context);
   void open_gate(const Node& node, int opening);
-  void previewed(const Node& node, int opening, std::vector<GuardedPreview> previews);
+  void previewed(const Node& node, int opening, std::vector<GuardedPreview> previews, Map evidence);
   struct Guarded {
     const Node* node;
     Map args;                 // rendered
@@ -351,9 +358,29 @@ class Engine::Loop {
   // For a digest secrets stand for themselves: what was approved is the same to somebody who cannot read them.
   enum class SecretsAs { values, names };
   std::vector<Guarded> guarded_by(const Node& gate, Timestamp at, SecretsAs secrets);
-  std::string gate_digest(const Node& gate, const Map& shown, const std::vector<Guarded>& guarded);
-  void close_gate(const Node& node, const GateDecision& decision);
+
+  // --- gate_evidence.cc
+  std::vector<EvidenceRead> evidence_of(const Node& gate);
+  void start_proof(const Node& gate);
+
+  // --- gate_deciding.cc: what a decision is bound to, and the one place where gates close
+  Map rules_of_gate_now(const Node& gate);
+  Map bound_parts(const Node& gate, const Map& shown, const Map& rules, const Map& evidence,
+                  const std::vector<Guarded>& guarded);
+  static std::string digest_of_parts(const Map& parts);
+  // By name; empty: nothing. With the evidence as it is now, or as it was shown.
+  std::vector<std::string> changed_since_shown(const Node& gate, const Map* fresh_evidence);
+  GateDecision decision_on(const Node& gate, const GateProof* proof);
+  void close_gate(const OpId& gate, const GateDecision& decision);
+  void leave_review(const OpId& gate, const std::string& person, const std::string& reason, const Value& guarded);
+  void tell_of_gate(const Node& node);  // gate_telling.cc
+  void advance_review();  // of a broken glass: nobody waits for it
+
   const Node* gate_above(const Node& node) const;  // the nearest approved gate that guards it
+
+  // --- manual.cc: what a person does
+  Status run_manual(const Node& node);
+  void ask_person(const Node& node, int attempt);
 
   // --- rendering.cc: templates and arguments with the values of this run
   RunEnvironment environment(const Node& node, Timestamp at);  // as an expression of the node sees it

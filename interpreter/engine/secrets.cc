@@ -10,10 +10,10 @@ namespace {
 
 // The words that events are made of. A secret that happens to be one of them must not unmake the journal.
 bool is_structure(std::string_view key) {
-  constexpr std::array<std::string_view, 25> words = {
-      "carried_from", "done_when", "from",    "settled_by", "action",  "args_digest", "barred", "choice", "code",
+  constexpr std::array<std::string_view, 28> words = {
+      "carried_from", "done_when", "from",    "settled_by", "action",  "args_digest", "barred", "bound",  "breakers", "choice", "code",
       "digest",       "effect",    "entered", "exit_code",  "nonce",   "op",          "people", "person", "places",
-      "state",        "status",    "step",    "steps",      "undo_of", "verdict",     "without"};
+      "signature", "state",        "status",    "step",    "steps",      "undo_of", "verdict",     "without"};
   for (std::string_view word : words)
     if (word == key) return true;
   return false;
@@ -153,8 +153,8 @@ std::vector<SecretRead> Engine::Loop::secrets_needed_by(const Node& node) {
   // A run that goes on after a kill or a gate knows at once what it knew before, so that nothing slips through.
   std::set<uint32_t> asked;  // the items of a list read the same
   for (const OpRecord* op : history_.in_order()) {
-    const Node* other = op->attempt == 0 && op->gate.opening == 0 ? nullptr : parts_.graph->find(op->op);
-    if (!other || !asked.insert(other->id.index).second) continue;
+    const Node* other = op->attempt == 0 && op->gate.opening == 0 ? nullptr : expansion_.find(op->op);
+    if (!other || !asked.insert(other->origin.index).second) continue;
     for (SecretRead& read : secrets_read_by(*parts_.graph, *other, *parts_.actions)) names.push_back(std::move(read));
   }
   return names;

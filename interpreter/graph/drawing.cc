@@ -42,6 +42,8 @@ std::string what_of(const Node& node) {
       return "choose";
     case NodeKind::option:
       return "option";
+    case NodeKind::manual:
+      return "manual";
     default:
       return "";
   }

@@ -18,6 +18,7 @@ NodeKind kind_of(const Step& step) {
   if (step.fail) return NodeKind::fail;
   if (step.wait) return NodeKind::wait;
   if (step.audit) return NodeKind::audit;
+  if (step.manual) return NodeKind::manual;
   return step.actions.empty() ? NodeKind::verify : NodeKind::action;
 }
 

@@ -41,7 +41,8 @@ enum class NodeKind {
   call,
   called,
   choose,
-  option
+  option,
+  manual
 };
 
 // Which list of its group a node stands in.

@@ -84,6 +84,12 @@ struct OutputRecord {
 // Noted by an audit event when outputs may be left out for want of room.
 inline constexpr std::string_view full_disk_notice = "the disk of the store is full";
 
+// The name of the gate that a broken glass leaves behind. No step or phase can be called so.
+inline constexpr std::string_view review_op = "~review";
+[[nodiscard]] inline bool may_be_said_after_the_end(const Event& event) {
+  return event.kind == EventKind::vote && event.op.path == review_op;
+}
+
 enum class RunState { queued, running, waiting, succeeded, failed, rejected, rolled_back, cancelled };
 [[nodiscard]] std::string_view name_of(RunState state);
 [[nodiscard]] std::optional<RunState> run_state_of(std::string_view name);
@@ -218,7 +224,8 @@ class Journal {
                                           Timestamp now) = 0;
   // One transaction under the fence; `lease` moves on with it.
   [[nodiscard]] virtual Result<CommitAnswer> commit(Lease& lease, const Commit& commit) = 0;
-  // What a command that is not the owner may say: vote, answered, cancel_asked, resolved.
+  // What a command that is not the owner may say: vote, answered, cancel_asked, resolved. To a run that has ended only
+  // the vote on its review. A run that nobody carries on is due from then on.
   [[nodiscard]] virtual Result<void> say(const std::string& run, const Event& event) = 0;
   // Heartbeat: moves the lease's end; `false` when it is lost.
   [[nodiscard]] virtual Result<bool> renew(const Lease& lease, const Owner& owner, Timestamp now) = 0;

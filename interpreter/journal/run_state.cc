@@ -10,7 +10,8 @@ namespace {
 constexpr std::array<std::string_view, 12> step_states = {"pending",      "running",     "waiting",   "succeeded",
                                                           "already_done", "skipped",     "failed",    "recovered",
                                                           "in_doubt",     "rolled_back", "cancelled", "not_reached"};
-constexpr std::array<std::string_view, 6> gate_states = {"none", "open", "approved", "rejected", "expired", "voided"};
+constexpr std::array<std::string_view, 7> gate_states = {"none",    "open",   "approved",    "rejected",
+                                                         "expired", "voided", "broken_glass"};
 
 std::optional<StepState> step_state_of(std::string_view name) {
   for (size_t i = 0; i < step_states.size(); ++i)
@@ -105,6 +106,7 @@ void apply_verdict(OpRecord& op, const Event& event, const Map& body) {
 void apply_outcome(OpRecord& op, const Event& event, const Map& body) {
   begin_attempt(op, event.attempt, time_in(body, "started_at").value_or(event.at));
   op.intent_open = false;
+  op.asked.reset();
   op.result = map_in(body, "result");
   op.error = map_in(body, "error");
   op.certainty = op.error ? text_of(*op.error, "effect") : "done";
@@ -306,8 +308,8 @@ Result<void> RunHistory::apply(const Event& event) {
       break;
     case EventKind::vote: {
       GateRecord& gate = at(event.op).gate;
-      Vote vote{text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"),
-                text_of(body, "digest"), text_of(body, "how"),     event.at};
+      Vote vote{text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"), text_of(body, "digest"),
+                text_of(body, "how"),    event.at,                 text_of(body, "user"),   text_of(body, "signature")};
       const Value* opening = member(body, "opening");
       if (gate.state == GateState::open && opening && opening->is<int64_t>() && opening->get<int64_t>() == gate.opening)
         gate.votes.push_back(std::move(vote));
@@ -318,7 +320,7 @@ Result<void> RunHistory::apply(const Event& event) {
       op.gate.state = gate_state_of(text_of(body, "verdict"));
       op.gate.reason = text_of(body, "reason");
       op.gate.closed_at = event.at;
-      if (event.at > op.gate.opened_at) waited_at_gates.us += (event.at - op.gate.opened_at).us;
+      if (event.at > op.gate.opened_at && event.op.path != review_op) waited_at_gates.us += (event.at - op.gate.opened_at).us;
       op.state = StepState::pending;
       break;
     }
@@ -326,6 +328,9 @@ Result<void> RunHistory::apply(const Event& event) {
       OpRecord& op = at(event.op);
       op.due_at = time_in(body, "due_at");
       op.state = StepState::waiting;
+      op.asked.reset();
+      op.completions.clear();
+      if (text_of(body, "reason") == waits_for_person) op.asked = body;
       // The time of a playbook that waits for its locks has not begun.
       if (!op.started_at && text_of(body, "reason") != "lock") op.started_at = event.at;
       if (event.attempt > 0) op.attempt = event.attempt;
@@ -373,8 +378,17 @@ Result<void> RunHistory::apply(const Event& event) {
     case EventKind::owned:
       taken_up(event, body);
       break;
-    case EventKind::answered:
+    case EventKind::answered: {
+      OpRecord& op = at(event.op);
+      if (op.asked && op.state == StepState::waiting)
+        op.completions.push_back({person, map_in(body, "answers").value_or(Map{}), text_of(body, "how"), event.at,
+                                  text_of(body, "nonce")});
+      break;
+    }
     case EventKind::audit:
+      if (event.op.path.empty() || !member(body, "told_of_gate")) break;
+      at(event.op).gate.told = at(event.op).gate.opening == event.attempt;
+      break;
     case EventKind::clock_stepped:
       break;
   }

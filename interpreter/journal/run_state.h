@@ -43,10 +43,21 @@ struct Vote {
   std::string digest;  // what it was cast for
   std::string how;     // terminal, command
   Timestamp at;
+  std::string user = {};       // the OS user, where the person has several
+  std::string signature = {};  // over verdict and digest, as `ssh-keygen -Y sign` writes it
 };
 
-enum class GateState { none, open, approved, rejected, expired, voided };
+// What `Vote::verdict` may be.
+inline constexpr std::string_view verdict_approve = "approve";
+inline constexpr std::string_view verdict_reject = "reject";
+inline constexpr std::string_view verdict_break_glass = "break_glass";
+
+enum class GateState { none, open, approved, rejected, expired, voided, broken_glass };
 [[nodiscard]] std::string_view name_of(GateState state);
+// What it guards may be done.
+[[nodiscard]] inline bool is_passed(GateState state) {
+  return state == GateState::approved || state == GateState::broken_glass;
+}
 
 struct GateRecord {
   GateState state = GateState::none;
@@ -59,12 +70,24 @@ struct GateRecord {
   std::vector<Vote> votes;                                  // of this opening
   std::vector<std::pair<std::string, Timestamp>> resumers;  // who took the run up while it was open
   std::string reason;                                       // why it closed
+  bool told = false;                                        // its channels have heard of this opening
+};
+
+// What somebody said at a manual step.
+struct Completion {
+  std::string person;  // OS user
+  Map answers;         // by the form's fields, as they were typed
+  std::string how;     // terminal, command
+  Timestamp at;
+  std::string nonce = {};  // of the question that it answers
 };
 
 struct MarkRecord {
   bool intent_open = false;
   std::optional<Value> value;  // the outcome's
 };
+
+inline constexpr std::string_view waits_for_person = "person";  // the reason of a `wait_started` of a manual step
 
 // Everything known of one op: a step, a group, an undo.
 struct OpRecord {
@@ -84,6 +107,8 @@ struct OpRecord {
   std::optional<Timestamp> due_at;  // a retry or a wait
   std::optional<Map> verified;      // the last `verified` of this attempt
   GateRecord gate;
+  std::optional<Map> asked;              // a manual step that waits for a person: what it shows
+  std::vector<Completion> completions;   // what was said to that, first to last; the engine judges
   std::map<std::string, MarkRecord> marks;  // by name, of this attempt
   std::string resolution;    // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
   std::string doubt;         // why it is in doubt, or what it asks

@@ -207,13 +207,15 @@ Result<void> SqliteJournal::say(const std::string& run, const Event& event) {
       if (code != SQLITE_ROW) return pass(store_->error("reading the run"));
       lease = Lease{run, row.number(0), row.number(1), row.text(2)};
       std::optional<RunState> state = run_state_of(row.text(3));
-      if (state && has_ended(*state))
+      if (state && has_ended(*state) && !may_be_said_after_the_end(event))
         return fail(ErrorCode::refused, "run `" + run + "` has ended: it is " + row.text(3));
     }
     Result<void> written = insert_events(run, chained(lease, {event}));
     if (!written) return written;
-    StoreStatement row = store_->prepare("UPDATE run SET next_seq = ?, head = ? WHERE id = ?");
-    if (row.bind(1, lease.next_seq).bind(2, lease.head).bind(3, run).step() != SQLITE_DONE)
+    StoreStatement row = store_->prepare(
+        "UPDATE run SET next_seq = ?1, head = ?2, due_at = CASE WHEN owner = '' THEN min(coalesce(due_at, ?4), ?4) ELSE "
+        "due_at END WHERE id = ?3");
+    if (row.bind(1, lease.next_seq).bind(2, lease.head).bind(3, run).bind(4, event.at.us).step() != SQLITE_DONE)
       return pass(store_->error("moving the run's head"));
     note_head(lease);
     return {};

@@ -104,6 +104,7 @@ void describe(Step& s, V& visit) {
   visit("call", s.call, Need::optional, "runs another playbook as a group of this one");
   visit("choose", s.choose, Need::optional, "one of several ways, named or the first that fits");
   visit.part(s.fanout);
+  visit("manual", s.manual, Need::optional, "a person does it, and says that it is done");
   visit.part(s.group);
   visit.calls(s.actions, "the action that the step runs, with its arguments");
   visit("verify", s.verify, Need::optional, "claims that must hold afterwards");
@@ -116,7 +117,6 @@ void describe(Step& s, V& visit) {
   visit("effect", s.effect, Need::optional, "`read`, `write` or `destructive`, where it cannot be derived");
   visit("sensitive", s.sensitive, Need::optional, "true: its result is neither stored nor shown");
   visit("outputs", s.outputs, Need::optional, "names for parts of the result");
-  visit.later({"manual"});
 }
 
 template <class V>
@@ -171,7 +171,23 @@ void describe(Approval& a, V& visit) {
         "whether the starter is refused; true where `approvers` is given");
   visit("expires", a.expires, Need::optional, "how long the gate waits for a decision");
   visit("require_reason", a.require_reason, Need::optional, "true: a decision needs a reason");
-  visit.later({"evidence", "notify"});
+  visit("evidence", a.evidence, Need::optional, "reads that are shown with it, and must read the same when it is used");
+  visit("notify", a.notify, Need::optional, "channels of the configuration that are told when it opens");
+}
+
+// Under each name of `evidence`.
+template <class V>
+void describe(Evidence& e, V& visit) {
+  visit.calls(e.probes, "the read action whose result is shown");
+}
+
+template <class V>
+void describe(Manual& m, V& visit) {
+  visit("instructions", m.instructions, Need::optional, "what the person does");
+  visit("checklist", m.checklist, Need::optional, "the single things, one text each");
+  visit("form", m.form, Need::optional, "what is asked for, declared like inputs");
+  visit("assignees", m.assignees, Need::optional, "who may say that it is done; left out: anybody");
+  visit("expires", m.expires, Need::optional, "how long it waits; then it has failed with `timeout`");
 }
 
 template <class V>
@@ -285,7 +301,35 @@ void describe(Configuration& c, V& visit) {
   visit("gates", c.gates, Need::optional, "rules for all gates");
   visit("retention", c.retention, Need::optional, "what `muster prune` takes away when it is not told otherwise");
   visit("anchors", c.anchors, Need::optional, "where the ledger's signed heads go");
-  visit.later({"people", "channels", "limits", "proxy"});
+  visit("people", c.people, Need::optional, "who is who: OS users and SSH keys, by name");
+  visit("channels", c.channels, Need::optional, "where messages go, by name");
+  visit.later({"limits", "proxy"});
+}
+
+template <class V>
+void describe(Person& p, V& visit) {
+  visit("users", p.users, Need::optional, "OS users that are this person, beside the one of the same name");
+  visit("keys", p.keys, Need::optional, "SSH public keys that sign for this person, as in `ssh-ed25519 AAAA...`");
+}
+
+template <class V>
+void describe(Channel& c, V& visit) {
+  visit("webhook", c.webhook, Need::optional, "a URL that is sent JSON by POST");
+  visit("slack", c.slack, Need::optional, "the URL of a Slack-compatible webhook");
+  visit("smtp", c.smtp, Need::optional, "a mail server: `smtps://HOST`, or `smtp://HOST` with STARTTLS");
+  visit("headers", c.headers, Need::optional, "headers of a webhook's requests, by name");
+  visit("from", c.from, Need::optional, "the sender's address of mail");
+  visit("to", c.to, Need::optional, "addresses that get the mail");
+  visit("user", c.user, Need::optional, "the user at the mail server");
+  visit("password", c.password, Need::optional, "the user's password");
+  visit("ca", c.ca, Need::optional, "a file with the certificate authority that is trusted, instead of the system's");
+}
+
+// Text of the configuration that may be kept elsewhere: `TEXT`, `{env: NAME}` or `{file: PATH}`.
+template <class V>
+void describe(KeptText& t, V& visit) {
+  visit("env", t.env, Need::optional, "the environment variable that holds it");
+  visit("file", t.file, Need::optional, "the file that holds it; nobody but its owner may read it");
 }
 
 template <class V>
@@ -303,7 +347,9 @@ void describe(Anchors& a, V& visit) {
 template <class V>
 void describe(GateRules& g, V& visit) {
   visit("self_approval", g.self_approval, Need::optional, "`allowed` for a team of one; every report then says so");
-  visit.later({"break_glass", "signatures"});
+  visit("break_glass", g.break_glass, Need::optional,
+        "who may pass a gate alone, with a reason; the review stays open until somebody else closes it");
+  visit("signatures", g.signatures, Need::optional, "`required`: every approval is signed with an SSH key of `people`");
 }
 
 // The keys of a construct, in their order, those of a group within included.

@@ -101,6 +101,12 @@ struct Requirement {
   int64_t count = 1;
 };
 
+// A read whose result is shown at a gate and bound by its decision.
+struct Evidence {
+  Name name;
+  std::vector<ActionCall> probes;  // the one read action; more than one is the checker's to refuse
+};
+
 struct Approval {
   Span at;
   std::optional<Template> message;
@@ -108,6 +114,8 @@ struct Approval {
   std::optional<bool> prevent_self_approval;
   std::optional<DurationText> expires;
   bool require_reason = false;
+  std::vector<Evidence> evidence;
+  std::vector<Name> notify;  // channels of the configuration
 };
 
 struct Step;
@@ -197,6 +205,19 @@ struct Choose {
   std::vector<Option> options;
 };
 
+struct Input {
+  Span at;
+  Name name;
+  std::optional<Name> type;  // string integer number boolean duration timestamp date path url enum list map
+  bool required = false;
+  std::optional<Argument> fallback;  // `default`
+  std::optional<std::string> pattern;
+  std::optional<Argument> min, max;
+  std::vector<Argument> values;  // of enum
+  std::optional<Name> of;        // of list
+  std::optional<std::string> description;
+};
+
 // Steps that steer are run by the engine, not by an action.
 struct SetValues {
   Span at;
@@ -215,6 +236,15 @@ struct Audit {
   Span at;
   std::optional<Name> event;
   std::vector<Entry> fields;
+};
+// A person does it, and says that it is done.
+struct Manual {
+  Span at;
+  std::optional<Template> instructions;
+  std::vector<Template> checklist;
+  std::vector<Input> form;  // what is asked for
+  std::vector<Requirement> assignees;  // who may say so; none: anybody
+  std::optional<DurationText> expires;
 };
 struct VerifyAlone {};  // `verify` is all that the step does
 struct NoBody {};       // nothing was written: the checker's to refuse
@@ -247,6 +277,7 @@ struct Step {
   std::optional<Audit> audit;
   std::optional<Call> call;
   std::optional<Choose> choose;
+  std::optional<Manual> manual;
   std::shared_ptr<Group> group;    // `steps:`, with rescue, always, parallel beside it; of a call what stands beside it
   std::shared_ptr<Fanout> fanout;  // `foreach:`, with what belongs to it
 };
@@ -266,19 +297,6 @@ struct Phase {
   std::optional<DurationText> timeout;
   std::optional<Rollback> rollback;
   Group group;
-};
-
-struct Input {
-  Span at;
-  Name name;
-  std::optional<Name> type;  // string integer number boolean duration timestamp date path url enum list map
-  bool required = false;
-  std::optional<Argument> fallback;  // `default`
-  std::optional<std::string> pattern;
-  std::optional<Argument> min, max;
-  std::vector<Argument> values;  // of enum
-  std::optional<Name> of;        // of list
-  std::optional<std::string> description;
 };
 
 struct ConnectionDeclaration {

@@ -26,6 +26,7 @@ std::string what_of(const Node& node) {
   if (step.fail) return "fail";
   if (step.wait) return "wait";
   if (step.audit) return "audit";
+  if (step.manual) return "manual";
   return step.verify ? "verify" : "step";
 }
 
@@ -225,7 +226,7 @@ class Planner {
     if (approval_of(graph_, node)) step.gate = gate_of(node);
     if (node.step && !skipped) plan_body(*node.step, step);
     static const std::set<std::string_view> elsewhere = {"id",  "title", "description", "approval", "effect",
-                                                         "set", "fail",  "wait",        "audit"};
+                                                         "set", "fail",  "wait",        "audit",    "manual"};
     std::vector<PrintedKey> keys;
     if (node.phase) keys = printed_keys(*node.phase, files_);
     if (node.step) keys = printed_keys(*node.step, files_);
@@ -282,6 +283,16 @@ class Planner {
     if (step.audit) {
       if (step.audit->event) planned.arguments.push_back({"event", step.audit->event->text});
       entries(step.audit->fields);
+    }
+    if (step.manual) {
+      const Manual& manual = *step.manual;
+      if (manual.instructions) planned.arguments.push_back({"instructions", rendered(*manual.instructions)});
+      List checklist, form;
+      for (const Template& item : manual.checklist) checklist.push_back(rendered(item));
+      for (const Input& field : manual.form) form.push_back(field.name.text);
+      if (!checklist.empty()) planned.arguments.push_back({"checklist", std::move(checklist)});
+      if (!form.empty()) planned.arguments.push_back({"form", std::move(form)});
+      if (manual.expires) planned.arguments.push_back({"expires", rendered(manual.expires->text)});
     }
   }
 

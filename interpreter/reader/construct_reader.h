@@ -56,6 +56,8 @@ class ConstructReader {
   bool read(const YamlNode& node, Requires& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Window& out, std::string_view key) { return read_construct(node, out, key); }
   bool read(const YamlNode& node, Option& out, std::string_view key);
+  bool read(const YamlNode& node, Manual& out, std::string_view key) { return read_construct(node, out, key); }
+  bool read(const YamlNode& node, KeptText& out, std::string_view key);
   bool read(const YamlNode& node, Claim& out, std::string_view key);
   bool read(const YamlNode& node, Step& out, std::string_view key);
   bool read(const YamlNode& node, Phase& out, std::string_view key);
@@ -86,6 +88,10 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<SecretDeclaration>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<ConnectionDeclaration>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<GroupOfPeople>& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<Evidence>& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<Person>& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<Channel>& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<KeptHeader>& out, std::string_view key);
 
   template <class T>
   bool read(const YamlNode& node, std::optional<T>& out, std::string_view key) {

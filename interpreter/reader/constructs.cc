@@ -299,15 +299,4 @@ bool ConstructReader::read(const YamlNode& node, std::vector<ConnectionDeclarati
   return true;
 }
 
-bool ConstructReader::read(const YamlNode& node, std::vector<GroupOfPeople>& out, std::string_view key) {
-  if (!wants_map(node, key)) return false;
-  each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
-    if (!has_value(name, value)) return;
-    GroupOfPeople group;
-    group.name = name_of(name);
-    if (read(value, group.members, group.name.text)) out.push_back(std::move(group));
-  });
-  return true;
-}
-
 }  // namespace muster

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -54,6 +55,76 @@ void check_more(const Playbook& playbook, const YamlTree& tree, Diagnostics& pro
     return;
   }
 }
+void check_channel(const Channel& channel, Diagnostics& problems) {
+  auto refuse = [&](std::string message, std::string help) {
+    problems.push_back({Severity::error, "bad-channel", channel.at, std::move(message), std::move(help), {}});
+  };
+  const std::string name = "`" + channel.name.text + "`";
+  const int kinds = channel.webhook.has_value() + channel.slack.has_value() + channel.smtp.has_value();
+  if (kinds != 1)
+    return refuse("a channel is `webhook`, `slack` or `smtp`, and " + name + " is " + (kinds == 0 ? "none" : "several"),
+                  "write one of them, as in `" + channel.name.text + ": {webhook: https://HOST/PATH}`");
+  const bool mail_words = channel.from || !channel.to.empty() || channel.user || channel.password;
+  if (!channel.smtp && mail_words)
+    return refuse("`from`, `to`, `user` and `password` belong to `smtp`, and " + name + " is a webhook",
+                  "leave them out");
+  if (!channel.webhook && !channel.headers.empty())
+    return refuse("`headers` belong to `webhook`", "leave them out");
+  if (!channel.smtp) return;
+  if (!channel.from || channel.to.empty())
+    return refuse(name + " sends mail, and needs `from` and `to`", "write `from: muster@HOST` and `to: [...]`");
+  auto plain = [](std::string_view address) {
+    return address.find('@') != std::string_view::npos && address.find_first_of(" \t\r\n<>,") == std::string_view::npos;
+  };
+  for (const Name& address : channel.to)
+    if (!plain(address.text)) refuse("`" + address.text + "` is no address of mail", "write `NAME@HOST` alone");
+  if (!plain(*channel.from)) refuse("`" + *channel.from + "` is no address of mail", "write `NAME@HOST` alone");
+  if (!channel.smtp->starts_with("smtp://") && !channel.smtp->starts_with("smtps://"))
+    refuse("`" + *channel.smtp + "` is no mail server", "write `smtps://HOST` or `smtp://HOST`");
+  if (channel.user.has_value() != channel.password.has_value())
+    refuse("`user` and `password` belong together", "give both, or neither");
+}
+
+// An account is one person's; who signs must be known by a key.
+void check_people(const Configuration& configuration, Diagnostics& problems) {
+  std::map<std::string, Span> seen;
+  bool any_key = false;
+  for (const Person& person : configuration.people) {
+    any_key = any_key || !person.keys.empty();
+    std::vector<Name> accounts = person.users;
+    if (std::none_of(accounts.begin(), accounts.end(), [&](const Name& a) { return a.text == person.name.text; }))
+      accounts.push_back(person.name);
+    for (const Name& account : accounts) {
+      auto [first, is_new] = seen.emplace(account.text, account.at);
+      if (!is_new)
+        problems.push_back({Severity::error,
+                            "one-person",
+                            account.at,
+                            "the account `" + account.text + "` is somebody's already",
+                            "an account is one person's",
+                            {{first->second, "named here first"}}});
+    }
+    for (const std::string& key : person.keys) {
+      const bool one_line = key.find_first_of("\r\n") == std::string::npos;
+      const bool has_type = key.starts_with("ssh-") || key.starts_with("ecdsa-") || key.starts_with("sk-");
+      if (!one_line || !has_type || key.find(' ') == std::string::npos)
+        problems.push_back({Severity::error,
+                            "bad-key",
+                            person.at,
+                            "a key of `" + person.name.text + "` is no SSH public key",
+                            "copy the line of its `.pub` file: `ssh-ed25519 AAAA...`",
+                            {}});
+    }
+  }
+  if (configuration.requires_signatures() && !any_key)
+    problems.push_back({Severity::error,
+                        "bad-key",
+                        configuration.gates->signatures->at,
+                        "signatures are required, and nobody has a key",
+                        "give keys under `people`: `NAME: {keys: [\"ssh-ed25519 AAAA...\"]}`",
+                        {}});
+}
+
 void check_more(const Configuration& configuration, const YamlTree&, Diagnostics& problems) {
   // Nothing has a value yet where this is read.
   auto literal = [&problems](const auto& value, std::string_view key) {
@@ -65,6 +136,22 @@ void check_more(const Configuration& configuration, const YamlTree&, Diagnostics
                           "write it out",
                           {}});
   };
+  auto one_word = [&problems](const std::optional<Name>& value, std::string_view key, std::string_view word) {
+    if (value && value->text != word)
+      problems.push_back({Severity::error,
+                          "bad-choice",
+                          value->at,
+                          "`" + std::string(key) + "` can be `" + std::string(word) + "`, and `" + value->text +
+                              "` stands here",
+                          "leave it out for the other way",
+                          {}});
+  };
+  if (configuration.gates) {
+    one_word(configuration.gates->self_approval, "self_approval", "allowed");
+    one_word(configuration.gates->signatures, "signatures", "required");
+  }
+  for (const Channel& channel : configuration.channels) check_channel(channel, problems);
+  check_people(configuration, problems);
   if (!configuration.retention) return;
   literal(configuration.retention->older, "older");
   literal(configuration.retention->keep, "keep");

@@ -63,6 +63,8 @@ Map to_value(const TimelineGate& gate) {
              {"approvers", gate.places},
              {"self_approval_allowed", gate.self_approval_lifted},
              {"guarded", gate.guarded},
+             {"evidence", gate.evidence},
+             {"changed", gate.changed},
              {"votes", std::move(votes)},
              {"digest", gate.digest}};
 }

@@ -88,6 +88,11 @@ std::string decision(const TimelineGate& gate) {
     out +=
         "- **Self-approval was allowed**: the configuration is that of a team of one, so the starter may have approved "
         "this gate.\n";
+  if (gate.state == name_of(GateState::broken_glass))
+    out += "- **the glass was broken**: one person passed it alone; the review says what came of it\n";
+  for (const auto& [name, found] : gate.evidence)
+    out += "- evidence " + code(name) + ": " + code(short_value(found, 300)) + "\n";
+  for (const Value& line : gate.changed) out += "- shown again: " + plain(to_text(line)) + "\n";
   out += "- bound to " + code(gate.digest) + ", which covers what was shown:\n";
   for (const Value& item : gate.guarded) {
     const Map* step = item.find<Map>();

@@ -38,6 +38,8 @@ std::string kind_of(const Node& node) {
       return "choose";
     case NodeKind::option:
       return "option";
+    case NodeKind::manual:
+      return "manual";
   }
   return "";
 }
@@ -124,6 +126,8 @@ TimelineGate gate_of(const Event& event, const Map& shown) {
   gate.opened_at = event.at;
   gate.expires_at = moment_in(shown, "expires_at");
   gate.guarded = list_in(shown, "guarded");
+  gate.evidence = map_in(shown, "evidence");
+  gate.changed = list_in(shown, "changed");
   gate.places = list_in(shown, "places");
   gate.self_approval_lifted = is_true(shown, "self_approval_lifted");
   gate.require_reason = is_true(shown, "require_reason");

@@ -38,6 +38,8 @@ struct TimelineGate {
   std::optional<Timestamp> closed_at, expires_at;
   std::vector<Vote> votes;
   List guarded, places;
+  Map evidence;
+  List changed;  // since it was shown before
   bool self_approval_lifted = false;
   bool require_reason = false;
 };

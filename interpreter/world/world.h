@@ -8,6 +8,7 @@
 #include "interpreter/world/entropy.h"
 #include "interpreter/world/files.h"
 #include "interpreter/world/http.h"
+#include "interpreter/world/messages.h"
 #include "interpreter/world/processes.h"
 #include "interpreter/world/scratch.h"
 #include "interpreter/world/sql.h"
@@ -35,6 +36,7 @@ struct Touch {
   Http& http;
   Processes& processes;
   Entropy& entropy;
+  Channels* channels = nullptr;  // none: no message can be sent
 };
 
 // The ports of one interpreter; the engine makes Looks and Touches of it.
@@ -48,9 +50,10 @@ struct World {
   Scratch& scratch;
   Entropy& entropy;
   Variables& variables;
+  Channels* channels = nullptr;  // none: no message can be sent
   [[nodiscard]] Look look() { return {clock, files, sql, http, processes}; }
   [[nodiscard]] Trial trial() { return {sql_trial, scratch}; }
-  [[nodiscard]] Touch touch() { return {look(), files, sql, http, processes, entropy}; }
+  [[nodiscard]] Touch touch() { return {look(), files, sql, http, processes, entropy, channels}; }
 };
 
 }  // namespace muster

@@ -1,6 +1,6 @@
 // Every message of reader and checker, whole: tests/golden/errors/<code>-<case>.yaml and what must be said of it.
 //
-// UPDATE_GOLDEN=1 rewrites the .expected files; the difference is for people to review. A file <case>.inputs beside it
+// A case that begins with `config` is a configuration. UPDATE_GOLDEN=1 rewrites the .expected files; the difference is for people to review. A file <case>.inputs beside it
 // holds values that are bound to the inputs of a playbook that is right.
 #include <gtest/gtest.h>
 
@@ -62,6 +62,11 @@ Outcome outcome_of(const std::string& name, std::string text, const std::string&
   SourceFiles files;
   uint32_t file = files.add({name, std::move(text), ""});
   Outcome outcome;
+  if (name.find("-config") != std::string::npos) {
+    (void)read_configuration(files, file, outcome.problems);
+    outcome.text = render_all(outcome.problems, files);
+    return outcome;
+  }
   std::optional<Playbook> playbook = read_with_calls(files, file, open, outcome.problems);
   if (playbook) {
     std::optional<CheckedPlaybook> checked = check(std::move(*playbook), actions, outcome.problems);

@@ -331,7 +331,7 @@ TEST_F(Cli, LetsTheStarterApproveOnlyWhereTheConfigurationIsThatOfATeamOfOne) {
   ASSERT_EQ(home.muster({"run", file, "--detach", "--config", config}).code, 75);
   Ran refused = home.muster({"approve", "last", "--config", config});
   EXPECT_EQ(refused.code, 1);
-  EXPECT_NE(refused.err.find("started or resumed this run"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("started, resumed or wrote this run"), std::string::npos) << refused.err;
   EXPECT_FALSE(home.has("done"));
 
   configuration(groups + "gates: {self_approval: allowed}\n");

@@ -154,8 +154,10 @@ class MemoryJournal final : public Journal {
     std::lock_guard lock(store_->mutex);
     auto found = store_->runs.find(run);
     if (found == store_->runs.end()) return no_run(run);
-    if (has_ended(found->second.record.row.state)) return fail(ErrorCode::refused, "run `" + run + "` has ended");
+    if (has_ended(found->second.record.row.state) && !may_be_said_after_the_end(event)) return fail(ErrorCode::refused, "run `" + run + "` has ended");
     if (!may_write()) return broken();
+    RunRow& row = found->second.record.row;
+    if (row.owner.empty() && (!row.due_at || event.at < *row.due_at)) row.due_at = event.at;
     return add(found->second, {event});
   }
 

@@ -72,7 +72,7 @@ TEST(Asking, AcceptsNoReasonWhereNoneIsAskedFor) {
 
 TEST(Asking, TellsTheStarterThatOthersMustApproveAndTakesTheirNo) {
   Person ann("ann");
-  EXPECT_TRUE(ann.sees("`ann` started or resumed this run and may not approve it"));
+  EXPECT_TRUE(ann.sees("`ann` started, resumed or wrote this run and may not approve it"));
   EXPECT_TRUE(ann.sees("reject or later? [r/l] "));
   ann.types("a");
   EXPECT_TRUE(ann.votes.empty());

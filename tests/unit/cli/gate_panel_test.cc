@@ -24,7 +24,7 @@ TEST(GatePanel, ShowsExactlyWhatWouldBeDoneWhoMayDecideAndUntilWhen) {
       age: 2 h
       undone, if a later step fails: auto
   approvers: 1 of group:sre (ann, bob)
-  but not:   ann, who started or resumed the run
+  but not:   ann, who started, resumed or wrote the run
   a reason must be given
   expires:   2026-01-15T10:30:00Z
   digest:    0123456789abcdef

@@ -234,7 +234,11 @@ class Simulation final : public Observer {
 
   Parts parts() { return {graph, &files, &actions, &world, journal.get(), &executor, &configuration}; }
   std::map<std::string, std::string> called;  // playbooks that are called, by path
-  StartRequest request() const { return {inputs, starter, "host", "1.3.0", "", false}; }
+  StartRequest request() const {
+    StartRequest out{inputs, starter, "host", "1.3.0", "", false};
+    out.changed_by = changed_by;
+    return out;
+  }
 
   Result<Ending> run(WhenIdle idle = {false, false}) {
     engine = std::make_unique<Engine>(parts(), *this);
@@ -309,6 +313,7 @@ class Simulation final : public Observer {
   std::unique_ptr<Engine> engine;
   Map inputs;
   std::string starter = "ann";
+  std::vector<std::string> changed_by;  // who changed the playbook last
   std::string run_id;
   std::string diagnostics;
 
