@@ -31,7 +31,8 @@ TEST(SecretPlaces, OfActionsAndConnectionsAreThoseOfTheContract) {
   for (const Action& action : builtin_actions()) open_places(action.fields, action.name, false, places);
   EXPECT_THAT(places, UnorderedElementsAre("shell.env", "shell.stdin", "sql.bind", "http.headers", "http.json",
                                            "http.form", "http.body", "http.auth.basic.user", "http.auth.basic.password",
-                                           "http.auth.bearer"));
+                                           "http.auth.bearer", "backup.archive.key", "backup.archive.passphrase",
+                                           "restore.from.key", "restore.from.passphrase"));
   places.clear();
   for (const ConnectionKind& kind : connection_kinds()) {
     std::vector<Field> fields = kind.settings;

@@ -45,15 +45,20 @@ TEST(RunNamed, SaysThatNothingWasRunYet) {
   EXPECT_EQ(run_named(journal, "last").error().hint, "`muster run PLAYBOOK` makes one");
 }
 
-TEST(NodeNamed, IsAPhaseForGatesAndAStepOtherwiseWhereANameFitsBoth) {
+TEST(OpNamed, IsAPhaseForGatesAndAStepOtherwiseWhereANameFitsBoth) {
   std::shared_ptr<const StepGraph> graph = small_graph();
-  EXPECT_EQ(node_named(*graph, "replace", true)->op.path, "replace");
-  EXPECT_EQ(node_named(*graph, "replace", false)->op.path, "assess/replace");
-  EXPECT_EQ(node_named(*graph, "stop", true)->op.path, "replace/stop");
-  EXPECT_EQ(node_named(*graph, "assess", false)->op.path, "assess");
-  EXPECT_EQ(node_named(*graph, "assess/replace", true)->op.path, "assess/replace");
-  EXPECT_EQ(node_named(*graph, "replace/state", false), nullptr);
-  EXPECT_EQ(node_named(*graph, "nothing", false), nullptr);
+  const RunHistory nothing;
+  auto named = [&](const std::string& word, bool gate) {
+    std::optional<OpId> op = op_named(*graph, nothing, word, gate);
+    return op ? op->path : "";
+  };
+  EXPECT_EQ(named("replace", true), "replace");
+  EXPECT_EQ(named("replace", false), "assess/replace");
+  EXPECT_EQ(named("stop", true), "replace/stop");
+  EXPECT_EQ(named("assess", false), "assess");
+  EXPECT_EQ(named("assess/replace", true), "assess/replace");
+  EXPECT_EQ(named("replace/state", false), "");
+  EXPECT_EQ(named("nothing", false), "");
 }
 
 OpenRun waiting() {
