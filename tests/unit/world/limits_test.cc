@@ -81,8 +81,9 @@ TEST_F(Limits, OfDescriptorsLetNothingBeginOrAllOfIt) {
     }
     // Where not even the loader has enough the helper is gone before it spoke, and nobody can tell.
     if (end.error().code == ErrorCode::in_doubt) continue;
-    ++refused;
     EXPECT_EQ(end.error().effect, Certainty::no_effect) << end.error().message;
+    if (end.error().message == "the helper for children is gone") continue;  // before it was asked
+    ++refused;
     EXPECT_NE(end.error().message.find("Too many open files"), std::string::npos) << end.error().message;
     EXPECT_NE(end.error().hint.find("ulimit -n"), std::string::npos) << end.error().hint;
   }
