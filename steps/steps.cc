@@ -3,7 +3,8 @@
 namespace muster {
 
 std::vector<Action> builtin_actions() {
-  return {backup_action(), http_action(), notify_action(), restore_action(), shell_action(), sql_action()};
+  return {backup_action(),  http_action(),  notify_action(), rebuild_action(),
+          restore_action(), shell_action(), sql_action()};
 }
 
 }  // namespace muster

@@ -12,6 +12,7 @@ namespace muster {
 [[nodiscard]] Action shell_action();
 [[nodiscard]] Action sql_action();
 [[nodiscard]] Action http_action();
+[[nodiscard]] Action rebuild_action();
 [[nodiscard]] Action restore_action();
 [[nodiscard]] Action notify_action();
 [[nodiscard]] Action backup_action();

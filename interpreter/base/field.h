@@ -26,7 +26,7 @@ enum class FieldType {
   function,    // the name of a script's function, `runs.consecutive_days`; a literal, known to be there
   list,        // of `items`; an item that is one ${{ }} and yields a list is spliced, one that yields nil is left out
   map,         // of `items` by free keys
-  object,      // of `fields` by their names
+  object,      // of `fields` by their names; with `items`, a list of those as well
   scalar_or_list,  // one of `items`, or a list of them
 };
 

@@ -48,6 +48,9 @@ class Typing {
       case FieldType::map:
         return map(argument, field);
       case FieldType::object:
+        // `keys: {query: ...}` or a list of keys.
+        if (!field.items.empty() && !std::holds_alternative<std::vector<Entry>>(argument.value))
+          return list(argument, field);
         return object(argument, field.fields, field.one_of, field.name);
       case FieldType::scalar_or_list:
         if (std::holds_alternative<std::vector<Argument>>(argument.value)) return list(argument, field);
@@ -181,6 +184,9 @@ class Typing {
     if (value.is_null()) return std::nullopt;
     if (value.is<Unknown>()) return value;
     switch (field.type) {
+      case FieldType::object:
+        if (field.items.empty()) break;
+        [[fallthrough]];
       case FieldType::list:
       case FieldType::scalar_or_list:
         if (const List* items = value.find<List>()) {
@@ -199,7 +205,6 @@ class Typing {
           return Value(std::move(map));
         }
         break;
-      case FieldType::object:
       case FieldType::choice:
       case FieldType::connection:
       case FieldType::function:
