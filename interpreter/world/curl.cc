@@ -371,8 +371,11 @@ Result<HttpResponse> RealHttp::Pool::exchange(Transfer& transfer, const HttpRequ
     headers.add(header_line(name, value));
   }
   if (!has_agent) headers.add("User-Agent: muster");
-  if (!has_type) headers.add("Content-Type:");  // libcurl would call every body a form
-  headers.add("Expect:");                       // and wait a second for a `100 Continue`
+  // A header that is to be left out would be signed all the same, and no server finds it in what it gets.
+  if (request.sigv4.empty()) {
+    if (!has_type) headers.add("Content-Type:");  // libcurl would call every body a form
+    headers.add("Expect:");                       // and wait a second for a `100 Continue`
+  }
 
   Exchange exchange;
   exchange.max_body_bytes = request.max_body_bytes;

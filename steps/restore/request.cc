@@ -88,7 +88,8 @@ std::vector<Field> restore_fields() {
   sources.insert(
       sources.begin(),
       {field("file", FieldType::path, "a backup: a database file, packed or not, or an archive"), newest_field(),
-       litestream_field(), field("archive", FieldType::path, "a tar archive, packed by gzip or zstd, encrypted or not"),
+       litestream_field(), s3_field(),
+       field("archive", FieldType::path, "a tar archive, packed by gzip or zstd, encrypted or not"),
        field("dump", FieldType::path, "SQL statements that make the database, as `sqlite3 .dump` writes them"),
        field("artifact", FieldType::text, "what the result of a `backup` calls so")});
   Field from = object("from", "where the backup is", std::move(sources));

@@ -181,7 +181,7 @@ Result<void> S3Files::load() {
     std::string query = "?";
     if (!token.empty()) query += "continuation-token=" + s3_encoded(token, false) + "&";
     query += "list-type=2&prefix=" + s3_encoded(prefix, false);
-    Result<HttpResponse> page = get("/" + query, {});
+    Result<HttpResponse> page = get(query, {});  // no slash behind the bucket: some stores sign it as none
     if (!page) return pass(page.error());
     Result<S3Listing> listing = parse_s3_listing(page->body, clock_.now());
     if (!listing) return pass(listing.error());
