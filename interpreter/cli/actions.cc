@@ -48,7 +48,7 @@ std::string type_of(const Field& field) {
     case FieldType::map:
       return "map of " + inner;
     case FieldType::object:
-      return "map";
+      return field.items.empty() ? "map" : "map, or a list";
     case FieldType::scalar_or_list:
       return inner + ", or a list of it";
   }

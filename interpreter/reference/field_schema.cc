@@ -39,8 +39,11 @@ Map typed_schema(const Field& field) {
       return any_of({list_of(inner_schema(field)), template_schema()});
     case FieldType::map:
       return any_of({Map{{"type", "object"}, {"additionalProperties", inner_schema(field)}}, template_schema()});
-    case FieldType::object:
-      return schema_of(field.fields, field.one_of);
+    case FieldType::object: {
+      Map object = schema_of(field.fields, field.one_of);
+      if (field.items.empty()) return object;
+      return any_of({std::move(object), list_of(inner_schema(field)), template_schema()});
+    }
     case FieldType::scalar_or_list: {
       Map inner = inner_schema(field);
       return any_of({inner, list_of(inner)});

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "interpreter/language/fields.h"
+#include "interpreter/reference/field_schema.h"
 #include "tests/unit/plan/planned.h"
 
 namespace muster {
@@ -82,6 +83,20 @@ TEST(Schema, AsksForWhatMustBeThere) {
 TEST(Schema, OffersTheWordsOfAKey) {
   const Value* effect = member(*member(definition("step"), "properties"), "effect");
   EXPECT_EQ(to_text(*member(*effect, "enum")), R"(["read","write","destructive"])");
+}
+
+TEST(Schema, TakesAListWhereAMapMayBeOne) {
+  Field keys;
+  keys.name = "keys";
+  keys.type = FieldType::object;
+  EXPECT_EQ(to_text(*member(schema_of(keys), "type")), "object");
+  keys.items = {Field{}};
+  const Map both = schema_of(keys);
+  const List& ways = member(both, "anyOf")->get<List>();
+  ASSERT_EQ(ways.size(), 3u);
+  EXPECT_EQ(to_text(*member(ways[0], "type")), "object");
+  EXPECT_EQ(to_text(*member(ways[1], "type")), "array");
+  EXPECT_EQ(to_text(*member(ways[2], "type")), "string") << "an expression";
 }
 
 }  // namespace
