@@ -84,8 +84,9 @@ class Endings : public testing::Test {
     EXPECT_EQ(ending.exit_code, exit_code) << ending.reason;
     EXPECT_EQ(sim.deeds, deeds);
   }
-  bool ran(const std::string& name) const {
-    return std::find(sim.deeds.begin(), sim.deeds.end(), name) != sim.deeds.end();
+  bool ran(const std::string& name) {
+    const Deeds deeds = sim.deeds_so_far();
+    return std::find(deeds.begin(), deeds.end(), name) != deeds.end();
   }
 
   Simulation sim;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <mutex>
 #include <set>
 
 #include "tests/unit/engine/simulation.h"
@@ -117,7 +118,11 @@ class Story {
 };
 
 void behave(Simulation& sim) {
-  auto tried = std::make_shared<std::set<std::string>>();
+  struct Tried {
+    std::mutex mutex;  // jobs run side by side
+    std::set<std::string> ids;
+  };
+  auto tried = std::make_shared<Tried>();
   for (int step = 1; step <= 20; ++step) {
     std::string id = "s" + std::to_string(step);
     sim.script["n" + id] = [](const StepInput&) -> Result<StepOutput> {
@@ -127,7 +132,8 @@ void behave(Simulation& sim) {
       return fail(ErrorCode::failed, "it said no", {}, Certainty::maybe);
     };
     sim.script["t" + id] = [id, tried](const StepInput&) -> Result<StepOutput> {
-      if (tried->insert(id).second) return fail(ErrorCode::unreachable, "not yet");
+      std::lock_guard lock(tried->mutex);
+      if (tried->ids.insert(id).second) return fail(ErrorCode::unreachable, "not yet");
       return StepOutput{Map{{"name", "t" + id}}, {}};
     };
   }

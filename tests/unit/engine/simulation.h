@@ -281,6 +281,10 @@ class Simulation final : public Observer {
     return record ? std::string(name_of(record->state)) : "nothing";
   }
   // What was done to the world, in order: `stop`, `restored`, `restored~undone`.
+  std::vector<std::string> deeds_so_far() {  // while jobs may still be running
+    std::lock_guard lock(mutex_);
+    return deeds;
+  }
   std::vector<std::string> deeds;
   std::map<std::string, Deed> script;  // by name
 
