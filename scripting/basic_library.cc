@@ -253,9 +253,15 @@ int load_text(lua_State* lua) {
   return 1;
 }
 
+// Pushes a library of Lua. (luaL_requiref would give the one that was opened before under the same name.)
+void push_library(lua_State* lua, lua_CFunction opener) {
+  lua_pushcfunction(lua, opener);
+  lua_call(lua, 0, 1);
+}
+
 // Copies functions of a library of Lua on top of the stack into a new table, each through `how`.
 void take(lua_State* lua, lua_CFunction opener, const std::vector<const char*>& names, lua_CFunction how, int cost) {
-  luaL_requiref(lua, "x", opener, 0);
+  push_library(lua, opener);
   lua_newtable(lua);
   for (const char* name : names) {
     lua_getfield(lua, -2, name);
@@ -306,7 +312,7 @@ bool is_frozen(lua_State* lua, int index) {
 }
 
 void open_basic(lua_State* lua) {
-  luaL_requiref(lua, "_G", luaopen_base, 0);
+  push_library(lua, luaopen_base);
   for (const char* name : {"assert", "error", "getmetatable", "ipairs", "pcall", "rawequal", "rawget", "rawlen",
                            "select", "tonumber", "type"}) {
     lua_getfield(lua, -1, name);
@@ -327,7 +333,7 @@ void open_basic(lua_State* lua) {
   lua_setfield(lua, -2, "_VERSION");
 
   take(lua, luaopen_table, {"concat", "insert", "pack", "remove", "unpack"}, table_function, 1);
-  luaL_requiref(lua, "x", luaopen_table, 0);
+  push_library(lua, luaopen_table);
   lua_getfield(lua, -1, "move");
   lua_setfield(lua, -3, "move");
   lua_getfield(lua, -1, "sort");
@@ -352,7 +358,7 @@ void open_basic(lua_State* lua) {
   lua_setfield(lua, -2, "coroutine");
 
   take(lua, luaopen_utf8, {"char", "codepoint", "codes", "len", "offset"}, counted, 1);
-  luaL_requiref(lua, "x", luaopen_utf8, 0);
+  push_library(lua, luaopen_utf8);
   lua_getfield(lua, -1, "charpattern");
   lua_setfield(lua, -3, "charpattern");
   lua_pop(lua, 1);

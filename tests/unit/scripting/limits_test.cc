@@ -189,14 +189,14 @@ TEST(ScriptBorder, CarriesValuesBothWays) {
             "timestamp 2026-01-15T10:01:00Z");
   EXPECT_EQ(gives("local v = ... return v", {Value(Duration::seconds(90))}), "integer 90");
   EXPECT_EQ(gives("return math.mininteger"), "integer -9223372036854775808");
-  EXPECT_EQ(gives("return 2^63"), "float 9223372036854775808");
+  EXPECT_EQ(gives("return 2^63"), "number 9.2233720368548e+18");
 }
 
 TEST(ScriptBorder, RefusesWhatIsNoValue) {
-  EXPECT_EQ(gives("return 0/0"), "error: t.lua:1: what it gives is not a number (NaN)");
-  EXPECT_EQ(gives("return {a = {1, -math.huge}}"), "error: t.lua:1: what it gives.a[2] is infinite");
-  EXPECT_EQ(gives("return {[1] = 1, [3] = 3}"), "error: t.lua:1: what it gives is a list of 2 with a hole at 2");
-  EXPECT_EQ(gives("local t = {} t.t = t return t"), "error: t.lua:1: what it gives.t is a table that stands inside itself");
+  EXPECT_EQ(gives("return 0/0"), "error: what it gives is not a number (NaN)");
+  EXPECT_EQ(gives("return {a = {1, -math.huge}}"), "error: what it gives.a[2] is infinite");
+  EXPECT_EQ(gives("return {[1] = 1, [3] = 3}"), "error: what it gives is a list of 2 with a hole at 2");
+  EXPECT_EQ(gives("local t = {} t.t = t return t"), "error: what it gives.t is a table that stands inside itself");
   EXPECT_NE(gives("local t = {} for i = 1, 200 do t = {t} end return t").find("nested more than 100 deep"), std::string::npos);
   EXPECT_NE(gives("return {f = function() end}").find("is a function"), std::string::npos);
   EXPECT_NE(gives("return {1, 2, x = 3}").find("has keys that are"), std::string::npos);
