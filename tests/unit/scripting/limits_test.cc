@@ -172,7 +172,7 @@ TEST(ScriptPatterns, AreThoseOfLua) {
   EXPECT_EQ(gives("return ('abc'):match('()b()')"), "integer 2");
   EXPECT_EQ(gives("return ('x'):rep(3, '-')"), "string x-x-x");
   EXPECT_EQ(gives("return ('[x]'):match('[^%[%]]')"), "string x");
-  for (const char* bad : {"('a'):find('[a')", "('a'):find('%')", "('a'):find('(a')", "('a'):find('a)')",
+  for (const char* bad : {"('a'):find('[a')", "('a'):find('%')", "('a'):find('(a')", "('a'):match('a)')",
                           "('a'):find('%f')", "('a'):gsub('a', '%2')", "('a'):find('%1')"})
     EXPECT_EQ(gives(std::string("return ") + bad).rfind("error: ", 0), 0u) << bad;
 }
