@@ -76,7 +76,8 @@ int string_format(lua_State* lua) {
   for (size_t i = 0; i + 1 < form.size(); ++i) {
     if (form[i] != '%') continue;
     size_t end = form.find_first_not_of("-+ #0123456789.", i + 1);
-    if (end != std::string::npos && form[end] == 'p') raise(lua, std::string("`%p` is not there: addresses say nothing"));
+    if (end != std::string::npos && form[end] == 'p')
+      raise(lua, std::string("`%p` is not there: addresses say nothing"));
     i = end == std::string::npos ? form.size() : end;
   }
   return counted(lua);
@@ -346,8 +347,8 @@ void open_basic(lua_State* lua) {
   lua_setfield(lua, -2, "table");
 
   take(lua, luaopen_math,
-       {"abs", "ceil", "cos", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger", "min", "mininteger", "modf",
-        "pi", "sin", "sqrt", "tan", "tointeger", "type", "ult"},
+       {"abs", "ceil",       "cos",  "exp", "floor", "fmod", "huge", "log",       "max",  "maxinteger",
+        "min", "mininteger", "modf", "pi",  "sin",   "sqrt", "tan",  "tointeger", "type", "ult"},
        nullptr, 0);
   freeze(lua);
   lua_setfield(lua, -2, "math");

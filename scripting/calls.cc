@@ -31,9 +31,7 @@ class StepHost final : public ScriptHost {
       fatal = answer.error();
     return answer;
   }
-  void progress(int64_t done, int64_t total, std::string_view unit) override {
-    input_.progress.at(done, total, unit);
-  }
+  void progress(int64_t done, int64_t total, std::string_view unit) override { input_.progress.at(done, total, unit); }
   void log(std::string_view line) override {
     log_bytes_ += line.size() + 1;
     if (log_.size() + line.size() < most_log) log_.append(line).push_back('\n');
@@ -44,7 +42,8 @@ class StepHost final : public ScriptHost {
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
     wake.wait_for(lock, input_.stop, std::chrono::microseconds(duration.us), [] { return false; });
-    if (input_.stop.stop_requested()) return fail(ErrorCode::interrupted, "asked to stop while it slept", {}, Certainty::maybe);
+    if (input_.stop.stop_requested())
+      return fail(ErrorCode::interrupted, "asked to stop while it slept", {}, Certainty::maybe);
     return {};
   }
   bool is_stopped() override { return input_.stop.stop_requested(); }
@@ -84,7 +83,9 @@ class PureHost final : public ScriptHost {
   void progress(int64_t, int64_t, std::string_view) override {}
   void log(std::string_view) override {}
   Timestamp now() override { return context_.now; }
-  Result<void> sleep(Duration) override { return fail(ErrorCode::refused, "a function only computes: it cannot sleep"); }
+  Result<void> sleep(Duration) override {
+    return fail(ErrorCode::refused, "a function only computes: it cannot sleep");
+  }
   bool is_stopped() override { return context_.stop.stop_requested(); }
   const Map& facts() const override { return context_.facts; }
 
@@ -99,8 +100,8 @@ Map with_fallbacks(const ScriptedAction& scripted, const Map& args) {
 }
 
 // Calls a function of the definition; `take` reads what it gives, from the top of the stack.
-Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, std::stop_token stop, const char* function,
-                             const std::vector<const Map*>& arguments, int results,
+Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, std::stop_token stop,
+                             const char* function, const std::vector<const Map*>& arguments, int results,
                              const std::function<void(lua_State*)>& take) {
   Result<ScriptLibrary::Lease> lease = scripted.library->lease();
   if (!lease) return pass(lease.error());
@@ -131,20 +132,19 @@ Error judged(Error error, const ScriptedAction& scripted, int calls) {
   return error;
 }
 
-Result<StepOutput> run_script(const ScriptedAction& scripted, const StepInput& input, Clock& clock, const char* function,
-                              const std::vector<const Map*>& arguments, StepHost& host) {
+Result<StepOutput> run_script(const ScriptedAction& scripted, const StepInput& input, Clock& clock,
+                              const char* function, const std::vector<const Map*>& arguments, StepHost& host) {
   (void)clock;
   StepOutput output;
-  Result<void> done =
-      call_definition(scripted, host, input.stop, function, arguments, 1, [&](lua_State* lua) {
-        if (lua_isnil(lua, -1) != 0) return;
-        Value value = value_at(lua, -1, "the result");
-        if (const Map* map = value.find<Map>()) {
-          output.fields = *map;
-        } else if (const List* list = value.find<List>(); !list || !list->empty()) {
-          output.fields = Map{{"value", std::move(value)}};
-        }
-      });
+  Result<void> done = call_definition(scripted, host, input.stop, function, arguments, 1, [&](lua_State* lua) {
+    if (lua_isnil(lua, -1) != 0) return;
+    Value value = value_at(lua, -1, "the result");
+    if (const Map* map = value.find<Map>()) {
+      output.fields = *map;
+    } else if (const List* list = value.find<List>(); !list || !list->empty()) {
+      output.fields = Map{{"value", std::move(value)}};
+    }
+  });
   host.keep_log();
   if (host.fatal) return pass(*host.fatal);
   if (!done) return pass(judged(done.error(), scripted, host.calls()));
@@ -200,7 +200,8 @@ Result<Preview> preview(const ScriptedAction& scripted, const StepInput& input, 
     if (lines && lines->is<List>())
       for (const Value& line : lines->get<List>()) out.lines.push_back(to_text(line));
     if (out.lines.empty())
-      raise(lua, std::string("a preview gives the lines of what would be done: a text, a list of texts, or `{lines = ...}`"));
+      raise(lua, std::string(
+                     "a preview gives the lines of what would be done: a text, a list of texts, or `{lines = ...}`"));
     if (!map) return;
     if (const Value* facts = member(*map, "facts"); facts && facts->is<Map>()) out.facts = facts->get<Map>();
     if (const Value* pinned = member(*map, "pinned"); pinned && pinned->is<Map>()) out.pinned = pinned->get<Map>();
@@ -236,7 +237,9 @@ class PreparedFunction final : public ScriptFunction {
       lua_call(lua, 3, 1);
       Value value = value_at(lua, -1, "what it gives");
       List* list = value.find<List>();
-      if (!list) raise(lua, std::string("a function that derives gives a list of rows, and this is a ") + luaL_typename(lua, -1));
+      if (!list)
+        raise(lua,
+              std::string("a function that derives gives a list of rows, and this is a ") + luaL_typename(lua, -1));
       for (const Value& row : *list)
         if (!row.is<Map>()) raise(lua, std::string("a row is a table of columns by name"));
       out = std::move(*list);

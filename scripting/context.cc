@@ -1,8 +1,9 @@
-// `ctx`: every other action as a function, progress, log, now, sleep and whether to stop; and nothing else of the world.
+// `ctx`: every other action as a function, progress, log, now, sleep and whether to stop; and nothing else of the
+// world.
 #include <lua.hpp>
 
-#include "scripting/library.h"
 #include "scripting/libraries.h"
+#include "scripting/library.h"
 #include "scripting/values.h"
 
 namespace muster {

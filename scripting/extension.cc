@@ -11,8 +11,9 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 11> definition_keys = {"summary", "effect", "fields", "one_of",   "results", "preview",
-                                                              "run",     "probe",  "rollback", "examples", "description"};
+constexpr std::array<std::string_view, 11> definition_keys = {"summary",  "effect",   "fields",     "one_of",
+                                                              "results",  "preview",  "run",        "probe",
+                                                              "rollback", "examples", "description"};
 constexpr std::array<std::string_view, 10> field_keys = {"type", "required", "default", "pattern", "values",
                                                          "of",   "fields",   "secret",  "kinds",   "description"};
 constexpr std::array<std::string_view, 6> example_keys = {"args", "answers", "preview", "result", "fails", "title"};
@@ -194,7 +195,8 @@ Map data_of(lua_State* lua, std::vector<std::string>& functions) {
   int table = lua_gettop(lua);
   lua_pushnil(lua);
   while (lua_next(lua, table) != 0) {
-    if (lua_type(lua, -2) != LUA_TSTRING) raise(lua, std::string("an action is defined by named keys: `summary = ...`"));
+    if (lua_type(lua, -2) != LUA_TSTRING)
+      raise(lua, std::string("an action is defined by named keys: `summary = ...`"));
     std::string key = lua_tostring(lua, -2);
     if (lua_isfunction(lua, -1) != 0) {
       functions.push_back(key);
@@ -245,7 +247,8 @@ Span line_of(const SourceFile& source, uint32_t file, int64_t line) {
   size_t end = std::min(source.text.find('\n', begin), source.text.size());
   while (begin < end && (source.text[begin] == ' ' || source.text[begin] == '\t')) ++begin;
   while (end > begin && (source.text[end - 1] == ' ' || source.text[end - 1] == '\r')) --end;
-  return {file, static_cast<uint32_t>(begin), static_cast<uint32_t>(std::max(end, std::min(begin + 1, source.text.size())))};
+  return {file, static_cast<uint32_t>(begin),
+          static_cast<uint32_t>(std::max(end, std::min(begin + 1, source.text.size())))};
 }
 
 void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibrary>& library, size_t chunk,
@@ -282,7 +285,8 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
       reading.refuse(name, "the name of an action is made of a-z, 0-9 and `_` and begins with a letter, and " +
                                quoted(name) + " is not");
     bool is_taken = std::find(taken.begin(), taken.end(), name) != taken.end() ||
-                    std::any_of(out.actions.begin(), out.actions.end(), [&, &own = name](const Action& a) { return a.name == own; });
+                    std::any_of(out.actions.begin(), out.actions.end(),
+                                [&, &own = name](const Action& a) { return a.name == own; });
     if (is_taken)
       reading.refuse(name, "an action or a key of steps is called " + quoted(name) + " already", "choose another name");
     for (const auto& [key, ignored] : raw.data) (void)reading.is_known(key, definition_keys, "an action");
@@ -308,7 +312,8 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
     if (const Map* fields = reading.map_of(raw.data, "fields", quoted(name)))
       for (const auto& [field_name, field] : *fields) {
         if (!is_name(field_name))
-          reading.refuse(field_name, "the name of a field is made of a-z, 0-9 and `_`, and " + quoted(field_name) + " is not");
+          reading.refuse(field_name,
+                         "the name of a field is made of a-z, 0-9 and `_`, and " + quoted(field_name) + " is not");
         action.fields.push_back(reading.field(field_name, field, scripted.fallbacks));
       }
     // Required ones first: so they are read best.

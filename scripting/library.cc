@@ -50,7 +50,8 @@ int define(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TTABLE);
   push_part(lua, "actions");
   lua_pushvalue(lua, lua_upvalueindex(1));
-  if (lua_rawget(lua, -2) != LUA_TNIL) raise(lua, std::string("two actions are called `") + lua_tostring(lua, lua_upvalueindex(1)) + "`");
+  if (lua_rawget(lua, -2) != LUA_TNIL)
+    raise(lua, std::string("two actions are called `") + lua_tostring(lua, lua_upvalueindex(1)) + "`");
   lua_pop(lua, 1);
   lua_pushvalue(lua, lua_upvalueindex(1));
   lua_createtable(lua, 0, 2);

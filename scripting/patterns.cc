@@ -15,7 +15,7 @@ namespace muster {
 namespace {
 
 constexpr int most_captures = 32;
-constexpr int deepest = 200;      // of the recursion: a capture, an item that can match more than once
+constexpr int deepest = 200;  // of the recursion: a capture, an item that can match more than once
 constexpr int64_t per_charge = 256;
 constexpr ptrdiff_t is_open = -1, is_place = -2;  // lengths of captures that have none
 
@@ -478,8 +478,11 @@ int string_gsub(lua_State* lua) {
 }  // namespace
 
 void open_patterns(lua_State* lua) {
-  static const luaL_Reg functions[] = {
-      {"find", string_find}, {"match", string_match}, {"gmatch", string_gmatch}, {"gsub", string_gsub}, {nullptr, nullptr}};
+  static const luaL_Reg functions[] = {{"find", string_find},
+                                       {"match", string_match},
+                                       {"gmatch", string_gmatch},
+                                       {"gsub", string_gsub},
+                                       {nullptr, nullptr}};
   luaL_setfuncs(lua, functions, 0);
 }
 

@@ -45,7 +45,8 @@ struct SandboxCallbacks {
   // Once a budget is used up the hook comes with every instruction, so that code around a `pcall` is hit, too.
   static void hook(lua_State* lua, lua_Debug*) {
     Sandbox& box = Sandbox::of(lua);
-    box.instructions_ -= box.step_;
+    const int step = lua_gethookcount(lua);  // each coroutine has its own
+    box.instructions_ -= step;
     auto now = Sandbox::Clock::now();
     auto since = now - box.last_hook_;
     box.last_hook_ = now;
@@ -53,11 +54,11 @@ struct SandboxCallbacks {
     if (box.is_spent()) {
       next = 1;
     } else if (since > std::chrono::milliseconds(2)) {
-      next = std::max(1, box.step_ / 10);  // slow instructions: look more often
+      next = std::max(1, step / 10);  // slow instructions: look more often
     }
-    if (next != box.step_ || next == 1) {
-      box.step_ = next;
+    if (next != step) {
       lua_sethook(lua, hook, LUA_MASKCOUNT, next);
+      box.last_hook_ = Sandbox::Clock::now();  // that takes as long as the stack is deep
     }
     if (box.spent_) raise(lua, std::string(box.spent_));
   }
@@ -115,7 +116,6 @@ void Sandbox::begin(std::stop_token stop) {
   stop_ = std::move(stop);
   spent_ = nullptr;
   stopped_ = false;
-  step_ = usual_step;
   if (lua_) lua_sethook(lua_, &SandboxCallbacks::hook, LUA_MASKCOUNT, usual_step);
 }
 
@@ -143,7 +143,6 @@ void Sandbox::charge(lua_State* lua, int64_t cost) {
   Sandbox& box = of(lua);
   box.instructions_ -= cost;
   if (box.instructions_ <= 0 && box.is_spent()) {
-    box.step_ = 1;
     lua_sethook(lua, &SandboxCallbacks::hook, LUA_MASKCOUNT, 1);
     raise(lua, std::string(box.spent_));
   }

@@ -1,8 +1,8 @@
 // One Lua state behind a fence: what it may use (memory, instructions, time) and what it can reach (nothing).
 //
-// The fence is for accidents: the author of a playbook is trusted to run commands anyway, but a loop without end must not
-// hold a recovery up. Everything of a state happens inside `protect`, one thread at a time.
-// Units:  bytes are all that the state holds; instructions are those of the virtual machine, and work that the libraries
+// The fence is for accidents: the author of a playbook is trusted to run commands anyway, but a loop without end must
+// not hold a recovery up. Everything of a state happens inside `protect`, one thread at a time. Units:  bytes are all
+// that the state holds; instructions are those of the virtual machine, and work that the libraries
 //         do for long counts as such; time is spent in Lua only, without what `ctx` waits for.
 // Errors: `expression` with the Lua file and line; `interrupted` when the stop token asked.
 // Source: docs/extending.md, "Limits".
@@ -62,7 +62,6 @@ class Sandbox {
   size_t bytes_ = 0;
   int64_t churned_ = 0;  // bytes asked for since the clock was looked at
   int64_t instructions_ = 0;
-  int step_ = 0;  // instructions until the hook comes again
   Clock::time_point deadline_, last_hook_, paused_at_;
   std::stop_token stop_;
   const char* spent_ = nullptr;  // which budget, in words

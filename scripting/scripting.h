@@ -1,5 +1,5 @@
-// Lua files of a playbook, turned into what the rest of the house knows: actions that are values like the built-in ones,
-// and functions that expressions and actions may call.
+// Lua files of a playbook, turned into what the rest of the house knows: actions that are values like the built-in
+// ones, and functions that expressions and actions may call.
 //
 // Errors: Diagnostics with the place in the Lua file (`lua-syntax`, `lua-failed`, `bad-extension`, `bad-action`).
 // Source: docs/extending.md.
@@ -18,8 +18,8 @@ namespace muster {
 
 // A Lua file: an extension that the playbook names, or one that another file requires.
 struct ScriptFile {
-  uint32_t file = 0;    // into the SourceFiles
-  std::string module;   // how Lua calls it: `runs`, `lib.time`
+  uint32_t file = 0;   // into the SourceFiles
+  std::string module;  // how Lua calls it: `runs`, `lib.time`
   bool extension = true;
 };
 
@@ -34,9 +34,9 @@ struct RequiredModule {
 struct ScriptExample {
   std::string action;
   Map args;
-  Map answers;                     // by action: what it answers when it is called
-  std::optional<Value> preview;    // what the preview must say
-  std::optional<Value> result;     // what it must give
+  Map answers;                       // by action: what it answers when it is called
+  std::optional<Value> preview;      // what the preview must say
+  std::optional<Value> result;       // what it must give
   std::optional<std::string> fails;  // or: part of the message that it must fail with
   Span at;
 };

@@ -1,5 +1,5 @@
-// The libraries that every script has beside Lua's own: JSON, time, regular expressions, text, lists, encodings, hashes,
-// URIs, cron and semantic versions. docs/lua-library.md lists each function with an example that a test runs.
+// The libraries that every script has beside Lua's own: JSON, time, regular expressions, text, lists, encodings,
+// hashes, URIs, cron and semantic versions. docs/lua-library.md lists each function with an example that a test runs.
 #include <ctime>
 #include <lua.hpp>
 #include <string>
@@ -63,11 +63,13 @@ int push_decoded(lua_State* lua, const std::optional<std::string>& bytes, const 
   if (!bytes) raise(lua, std::string("this is no ") + form + " text");
   return push_text(lua, *bytes);
 }
-int hex_decode(lua_State* lua) { return push_decoded(lua, from_hex(text_at(lua, 1)), "hexadecimal"); }
-int base64_encode(lua_State* lua) { return push_text(lua, to_base64(text_at(lua, 1), Base64::plain)); }
-int base64_decode(lua_State* lua) { return push_decoded(lua, from_base64(text_at(lua, 1), Base64::plain), "base64"); }
-int base64url_encode(lua_State* lua) { return push_text(lua, to_base64(text_at(lua, 1), Base64::url)); }
-int base64url_decode(lua_State* lua) { return push_decoded(lua, from_base64(text_at(lua, 1), Base64::url), "base64"); }
+int hex_decode(lua_State* lua) { return push_decoded(lua, decode_hex(text_at(lua, 1)), "hexadecimal"); }
+int base64_encode(lua_State* lua) { return push_text(lua, encode_base64(text_at(lua, 1), Base64::plain)); }
+int base64_decode(lua_State* lua) { return push_decoded(lua, decode_base64(text_at(lua, 1), Base64::plain), "base64"); }
+int base64url_encode(lua_State* lua) { return push_text(lua, encode_base64(text_at(lua, 1), Base64::url)); }
+int base64url_decode(lua_State* lua) {
+  return push_decoded(lua, decode_base64(text_at(lua, 1), Base64::url), "base64");
+}
 int is_utf8(lua_State* lua) { return lua_pushboolean(lua, first_invalid_utf8(text_at(lua, 1)) ? 0 : 1), 1; }
 
 // --- re: the regular expressions of the expression language, in linear time
@@ -79,7 +81,8 @@ Regex regex_at(lua_State* lua, int index) {
 }
 // The whole match where there are no groups, else a table of the groups: named ones by name, others by number.
 void push_match(lua_State* lua, const std::string& text, const Regex& regex, const Regex::Match& match) {
-  if (match.groups.empty()) return void(push_text(lua, std::string_view(text).substr(match.begin, match.end - match.begin)));
+  if (match.groups.empty())
+    return void(push_text(lua, std::string_view(text).substr(match.begin, match.end - match.begin)));
   lua_createtable(lua, static_cast<int>(match.groups.size()), 0);
   for (size_t i = 0; i < match.groups.size(); ++i) {
     if (!match.groups[i]) continue;
@@ -159,7 +162,8 @@ int time_parse(lua_State* lua) {
   return 1;
 }
 int time_from_unix(lua_State* lua) {
-  std::optional<Timestamp> at = muster::timestamp_at(Timestamp{0}, static_cast<int64_t>(luaL_checknumber(lua, 1) * 1e6));
+  std::optional<Timestamp> at =
+      muster::timestamp_at(Timestamp{0}, static_cast<int64_t>(luaL_checknumber(lua, 1) * 1e6));
   if (!at) raise(lua, std::string("this moment lies outside the years 0 to 9999"));
   push(lua, Value(*at));
   return 1;
@@ -231,11 +235,8 @@ void open_standard(lua_State* lua) {
                                       {"from_base64url", base64url_decode},
                                       {"is_utf8", is_utf8},
                                       {nullptr, nullptr}};
-  static const luaL_Reg re[] = {{"match", re_match},
-                                {"match_all", re_match_all},
-                                {"replace", re_replace},
-                                {"test", re_test},
-                                {nullptr, nullptr}};
+  static const luaL_Reg re[] = {
+      {"match", re_match}, {"match_all", re_match_all}, {"replace", re_replace}, {"test", re_test}, {nullptr, nullptr}};
   static const luaL_Reg time[] = {{"parse", time_parse},     {"unix", time_unix},         {"from_unix", time_from_unix},
                                   {"seconds", time_seconds}, {"duration", time_duration}, {"parts", time_parts},
                                   {"date", time_date},       {nullptr, nullptr}};

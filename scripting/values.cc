@@ -60,7 +60,8 @@ int timestamp_text(lua_State* lua) {
 int timestamp_later(lua_State* lua, Timestamp from, int index, int64_t sign) {
   std::optional<Duration> by = duration_at(lua, index);
   std::optional<Timestamp> then = by ? muster::timestamp_at(from, sign * by->us) : std::nullopt;
-  if (!then) raise(lua, std::string("a moment takes a number of seconds, or text as in `30s`, within the years 0 to 9999"));
+  if (!then)
+    raise(lua, std::string("a moment takes a number of seconds, or text as in `30s`, within the years 0 to 9999"));
   push_object(lua, timestamp_name, *then);
   return 1;
 }
@@ -305,10 +306,10 @@ void push_list(lua_State* lua, const List& list) {
 }  // namespace
 
 void open_values(lua_State* lua) {
-  static const luaL_Reg timestamp[] = {{"__eq", timestamp_equal},         {"__lt", timestamp_less},
-                                       {"__le", timestamp_less_equal},    {"__tostring", timestamp_text},
-                                       {"__add", timestamp_plus},         {"__sub", timestamp_minus},
-                                       {"__concat", timestamp_concat},    {nullptr, nullptr}};
+  static const luaL_Reg timestamp[] = {{"__eq", timestamp_equal},      {"__lt", timestamp_less},
+                                       {"__le", timestamp_less_equal}, {"__tostring", timestamp_text},
+                                       {"__add", timestamp_plus},      {"__sub", timestamp_minus},
+                                       {"__concat", timestamp_concat}, {nullptr, nullptr}};
   static const luaL_Reg secret[] = {
       {"__tostring", secret_text}, {"__concat", secret_concat}, {"__gc", destroy<Secret>}, {nullptr, nullptr}};
   static const luaL_Reg error[] = {

@@ -2,10 +2,9 @@
 //
 // To Lua: nil, booleans, numbers, text, lists (from 1), maps; durations as seconds; moments and secrets as objects that
 // compare, and say no more than they may. A list keeps its length where nil stands in it.
-// From Lua: a table is a list when its keys are 1 to n (the empty one is a list), a map when they are text. Refused, with
-// the path to it: functions, NaN and infinity, holes, mixed keys, tables within themselves, more than 100 levels, more
-// than a million values or 16 MB.
-// Errors: raised in Lua; only inside Sandbox::protect.
+// From Lua: a table is a list when its keys are 1 to n (the empty one is a list), a map when they are text. Refused,
+// with the path to it: functions, NaN and infinity, holes, mixed keys, tables within themselves, more than 100 levels,
+// more than a million values or 16 MB. Errors: raised in Lua; only inside Sandbox::protect.
 #pragma once
 
 #include <optional>

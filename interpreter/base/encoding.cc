@@ -12,7 +12,7 @@ unsigned char* raw(std::string& bytes) { return reinterpret_cast<unsigned char*>
 
 }  // namespace
 
-std::optional<std::string> from_hex(std::string_view text) {
+std::optional<std::string> decode_hex(std::string_view text) {
   std::string bytes(text.size() / 2 + 1, '\0');
   size_t size = 0;
   const char* end = nullptr;
@@ -23,7 +23,7 @@ std::optional<std::string> from_hex(std::string_view text) {
   return bytes;
 }
 
-std::string to_base64(std::string_view bytes, Base64 form) {
+std::string encode_base64(std::string_view bytes, Base64 form) {
   std::string out(sodium_base64_encoded_len(bytes.size(), variant(form)), '\0');
   sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
                     variant(form));
@@ -31,7 +31,7 @@ std::string to_base64(std::string_view bytes, Base64 form) {
   return out;
 }
 
-std::optional<std::string> from_base64(std::string_view text, Base64 form) {
+std::optional<std::string> decode_base64(std::string_view text, Base64 form) {
   std::string bytes(text.size() / 4 * 3 + 3, '\0');
   size_t size = 0;
   const char* end = nullptr;

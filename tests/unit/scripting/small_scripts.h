@@ -21,7 +21,8 @@ struct SmallScripts {
   [[nodiscard]] std::string said() const { return render_all(problems, files); }
   [[nodiscard]] Result<Value> call(const std::string& function, std::vector<Value> arguments = {}) const {
     if (!set) return fail(ErrorCode::invalid, said());
-    return set->scripts->call("t." + function, arguments, ScriptContext{*parse_timestamp("2026-01-15T10:00:00Z"), {}, {}});
+    return set->scripts->call("t." + function, arguments,
+                              ScriptContext{*parse_timestamp("2026-01-15T10:00:00Z"), {}, {}});
   }
 };
 
