@@ -14,6 +14,7 @@ namespace {
 
 constexpr int usual_step = 1000;
 constexpr int64_t look_at_clock_every = 1 << 20;  // bytes
+constexpr int64_t look_at_clock_after = 100'000;   // of what the libraries charge
 constexpr int most_frames = 8;
 
 }  // namespace
@@ -110,7 +111,7 @@ Sandbox& Sandbox::of(lua_State* lua) { return **static_cast<Sandbox**>(lua_getex
 
 void Sandbox::begin(std::stop_token stop) {
   instructions_ = limits_.instructions;
-  churned_ = 0;
+  churned_ = charged_ = 0;
   last_hook_ = Clock::now();
   deadline_ = last_hook_ + std::chrono::microseconds(limits_.time.us);
   stop_ = std::move(stop);
@@ -142,7 +143,10 @@ bool Sandbox::is_spent() {
 void Sandbox::charge(lua_State* lua, int64_t cost) {
   Sandbox& box = of(lua);
   box.instructions_ -= cost;
-  if (box.instructions_ <= 0 && box.is_spent()) {
+  box.charged_ += cost;
+  if (box.instructions_ > 0 && box.charged_ < look_at_clock_after) return;
+  box.charged_ = 0;
+  if (box.is_spent()) {
     lua_sethook(lua, &SandboxCallbacks::hook, LUA_MASKCOUNT, 1);
     raise(lua, std::string(box.spent_));
   }

@@ -61,6 +61,7 @@ class Sandbox {
   ScriptLimits limits_;
   size_t bytes_ = 0;
   int64_t churned_ = 0;  // bytes asked for since the clock was looked at
+  int64_t charged_ = 0;  // by the libraries, since the clock was looked at
   int64_t instructions_ = 0;
   Clock::time_point deadline_, last_hook_, paused_at_;
   std::stop_token stop_;
