@@ -1,0 +1,356 @@
+#include "scripting/calls.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <lua.hpp>
+#include <mutex>
+
+#include "interpreter/base/digest.h"
+#include "scripting/values.h"
+
+namespace muster {
+namespace {
+
+constexpr size_t most_log = 64 << 10;
+
+// `ctx` of an action that runs.
+class StepHost final : public ScriptHost {
+ public:
+  // `only_looks`: calls are reads that nobody remembers.
+  StepHost(const StepInput& input, Clock& clock, bool only_looks = false)
+      : input_(input), clock_(clock), only_looks_(only_looks) {}
+
+  Result<Value> call(std::string_view action, const Map& args) override {
+    ++calls_;
+    if (fatal) return pass(*fatal);
+    Result<Value> answer =
+        input_.others.call(only_looks_ ? std::string() : start + std::to_string(calls_), action, args);
+    // No `pcall` goes on behind what nobody knows, or behind the end of the run.
+    if (!answer && (answer.error().code == ErrorCode::in_doubt || answer.error().code == ErrorCode::interrupted))
+      fatal = answer.error();
+    return answer;
+  }
+  void progress(int64_t done, int64_t total, std::string_view unit) override { input_.progress.at(done, total, unit); }
+  void log(std::string_view line) override {
+    log_bytes_ += line.size() + 1;
+    if (log_.size() + line.size() < most_log) log_.append(line).push_back('\n');
+  }
+  Timestamp now() override { return clock_.now(); }
+  Result<void> sleep(Duration duration) override {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    wake.wait_for(lock, input_.stop, std::chrono::microseconds(duration.us), [] { return false; });
+    if (input_.stop.stop_requested())
+      return fail(ErrorCode::interrupted, "asked to stop while it slept", {}, Certainty::maybe);
+    return {};
+  }
+  bool is_stopped() override { return input_.stop.stop_requested(); }
+  const Map& facts() const override {
+    static const Map none;
+    return none;
+  }
+  [[nodiscard]] int calls() const { return calls_; }
+  void keep_log() {
+    if (log_.empty()) return;
+    CapturedStream stream;
+    stream.bytes = log_.size();
+    stream.sha256 = sha256_hex(log_);
+    stream.head = std::move(log_);
+    input_.streams.keep("log", std::move(stream));
+  }
+  std::optional<Error> fatal;
+  // What the calls are journaled under: another one where all begins anew.
+  std::string start;
+
+ private:
+  const StepInput& input_;
+  Clock& clock_;
+  bool only_looks_;
+  int calls_ = 0;
+  std::string log_;
+  size_t log_bytes_ = 0;
+};
+
+// `ctx` of a pure function: the time stands still, and there are no actions.
+class PureHost final : public ScriptHost {
+ public:
+  explicit PureHost(const ScriptContext& context) : context_(context) {}
+  Result<Value> call(std::string_view action, const Map&) override {
+    return fail(ErrorCode::refused, "`ctx." + std::string(action) + "` is not there: a function only computes");
+  }
+  void progress(int64_t, int64_t, std::string_view) override {}
+  void log(std::string_view) override {}
+  Timestamp now() override { return context_.now; }
+  Result<void> sleep(Duration) override {
+    return fail(ErrorCode::refused, "a function only computes: it cannot sleep");
+  }
+  bool is_stopped() override { return context_.stop.stop_requested(); }
+  const Map& facts() const override { return context_.facts; }
+
+ private:
+  const ScriptContext& context_;
+};
+
+Map with_fallbacks(const ScriptedAction& scripted, const Map& args) {
+  Map all = args;
+  for (const auto& [name, value] : scripted.fallbacks) all.emplace(name, value);
+  return all;
+}
+
+// Calls a function of the definition; `take` reads what it gives, from the top of the stack.
+Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, std::stop_token stop,
+                             const char* function, const std::vector<const Map*>& arguments, int results,
+                             const std::function<void(lua_State*)>& take) {
+  Result<ScriptLibrary::Lease> lease = scripted.library->lease();
+  if (!lease) return pass(lease.error());
+  ScriptState& state = **lease;
+  state.box.begin(std::move(stop));
+  state.box.host = &host;
+  return state.box.protect([&](lua_State* lua) {
+    state.push_instance(lua, scripted.chunk);
+    ScriptState::push_definition(lua, scripted.name);
+    if (lua_istable(lua, -1) == 0) raise(lua, "`" + scripted.name + "` was not defined this time");
+    lua_getfield(lua, -1, function);
+    for (const Map* map : arguments) push(lua, *map);
+    ScriptState::push_context(lua);
+    lua_call(lua, static_cast<int>(arguments.size()) + 1, results);
+    take(lua);
+  });
+}
+
+// A failure of the script itself, told by the effect that what it called may have had.
+Error judged(Error error, const ScriptedAction& scripted, int calls) {
+  if (scripted.effect == Effect::read) {
+    error.effect = Certainty::no_effect;
+  } else if (error.code == ErrorCode::expression && calls > 0) {
+    error.effect = Certainty::maybe;
+  } else if (calls > 1 && error.effect == Certainty::no_effect) {
+    error.effect = Certainty::maybe;  // what was called before may have done something
+  }
+  return error;
+}
+
+Result<StepOutput> run_script(const ScriptedAction& scripted, const StepInput& input, Clock& clock,
+                              const char* function, const std::vector<const Map*>& arguments, StepHost& host) {
+  (void)clock;
+  StepOutput output;
+  Result<void> done = call_definition(scripted, host, input.stop, function, arguments, 1, [&](lua_State* lua) {
+    if (lua_isnil(lua, -1) != 0) return;
+    Value value = value_at(lua, -1, "the result");
+    if (const Map* map = value.find<Map>()) {
+      output.fields = *map;
+    } else if (const List* list = value.find<List>(); !list || !list->empty()) {
+      output.fields = Map{{"value", std::move(value)}};
+    }
+  });
+  host.keep_log();
+  if (host.fatal) return pass(*host.fatal);
+  if (!done) return pass(judged(done.error(), scripted, host.calls()));
+  return output;
+}
+
+// true, false or nil, and the result beside it.
+Result<Settled> ask_probe(const ScriptedAction& scripted, const StepInput& input, Clock& clock) {
+  StepHost host(input, clock, true);
+  Map args = with_fallbacks(scripted, input.args);
+  Settled settled;
+  Result<void> done = call_definition(scripted, host, input.stop, "probe", {&args}, 2, [&](lua_State* lua) {
+    if (lua_isnil(lua, -2) != 0) return;
+    if (lua_isboolean(lua, -2) == 0)
+      raise(lua, std::string("`probe` gives true, false or nil, and this is a ") + luaL_typename(lua, -2));
+    settled.answer = lua_toboolean(lua, -2) != 0 ? Settled::Answer::happened : Settled::Answer::did_not_happen;
+    settled.value = Value(map_at(lua, -1, "the result of `probe`"));
+  });
+  if (!done) return pass(done.error());
+  return settled;
+}
+
+Result<StepOutput> act(const ScriptedAction& scripted, const StepInput& input, Clock& clock) {
+  StepHost host(input, clock);
+  if (input.after_crash && scripted.has_probe) {
+    Result<Settled> settled = ask_probe(scripted, input, clock);
+    if (settled && settled->answer == Settled::Answer::happened) {
+      StepOutput output;
+      if (const Map* map = settled->value.find<Map>()) output.fields = *map;
+      output.notes.push_back("after a crash the action itself found that it had happened");
+      return output;
+    }
+    if (settled && settled->answer == Settled::Answer::did_not_happen)
+      host.start = "again.";  // nothing of it happened, whatever was called
+  }
+  Map args = with_fallbacks(scripted, input.args);
+  return run_script(scripted, input, clock, "run", {&args}, host);
+}
+
+Result<Preview> preview(const ScriptedAction& scripted, const StepInput& input, Look& look) {
+  Preview out;
+  Map args = with_fallbacks(scripted, input.args);
+  if (const Unknown* unknown = find_unknown(Value(args))) {
+    out.unknown = unknown->why;
+    return out;
+  }
+  StepHost host(input, look.clock, true);
+  Result<void> done = call_definition(scripted, host, input.stop, "preview", {&args}, 1, [&](lua_State* lua) {
+    Value value = value_at(lua, -1, "the preview");
+    const Map* map = value.find<Map>();
+    const Value* lines = map ? member(*map, "lines") : &value;
+    if (lines && lines->is<std::string>()) out.lines.push_back(lines->get<std::string>());
+    if (lines && lines->is<List>())
+      for (const Value& line : lines->get<List>()) out.lines.push_back(to_text(line));
+    if (out.lines.empty())
+      raise(lua, std::string(
+                     "a preview gives the lines of what would be done: a text, a list of texts, or `{lines = ...}`"));
+    if (!map) return;
+    if (const Value* facts = member(*map, "facts"); facts && facts->is<Map>()) out.facts = facts->get<Map>();
+    if (const Value* pinned = member(*map, "pinned"); pinned && pinned->is<Map>()) out.pinned = pinned->get<Map>();
+  });
+  if (!done) return pass(done.error());
+  return out;
+}
+
+class PreparedFunction final : public ScriptFunction {
+ public:
+  PreparedFunction(ScriptLibrary::Lease lease, size_t chunk, std::string name, const ScriptContext& context)
+      : lease_(std::move(lease)), chunk_(chunk), name_(std::move(name)), context_(context), host_(context_) {}
+
+  Result<Value> call(std::span<const Value> arguments) override {
+    Value out;
+    Result<void> done = enter([&](lua_State* lua) {
+      luaL_checkstack(lua, static_cast<int>(arguments.size()) + 8, "too many arguments");
+      for (const Value& argument : arguments) push(lua, argument);
+      ScriptState::push_context(lua);
+      lua_call(lua, static_cast<int>(arguments.size()) + 1, 1);
+      out = value_at(lua, -1, "what it gives");
+    });
+    if (!done) return pass(done.error());
+    return out;
+  }
+
+  Result<List> derive(const Value& key, const ScriptRows& rows) override {
+    List out;
+    Result<void> done = enter([&](lua_State* lua) {
+      push(lua, key);
+      push_rows(lua, rows);
+      ScriptState::push_context(lua);
+      lua_call(lua, 3, 1);
+      Value value = value_at(lua, -1, "what it gives");
+      List* list = value.find<List>();
+      if (!list)
+        raise(lua,
+              std::string("a function that derives gives a list of rows, and this is a ") + luaL_typename(lua, -1));
+      for (const Value& row : *list)
+        if (!row.is<Map>()) raise(lua, std::string("a row is a table of columns by name"));
+      out = std::move(*list);
+    });
+    if (!done) return pass(done.error());
+    return out;
+  }
+
+ private:
+  Result<void> enter(const std::function<void(lua_State*)>& body) {
+    ScriptState& state = *lease_;
+    state.box.begin(context_.stop);
+    state.box.host = &host_;
+    return state.box.protect([&](lua_State* lua) {
+      state.push_instance(lua, chunk_);
+      if (lua_istable(lua, -1) == 0 || lua_getfield(lua, -1, name_.c_str()) != LUA_TFUNCTION)
+        raise(lua, "`" + name_ + "` is no function this time");
+      body(lua);
+    });
+  }
+
+  // The names of the columns are made once; every row finds them on the stack.
+  static void push_rows(lua_State* lua, const ScriptRows& rows) {
+    const size_t columns = rows.columns.size();
+    const size_t count = columns == 0 ? 0 : rows.cells.size() / columns;
+    luaL_checkstack(lua, static_cast<int>(columns) + 8, "too many columns");
+    const int first = lua_gettop(lua) + 1;
+    for (const std::string& column : rows.columns) lua_pushlstring(lua, column.data(), column.size());
+    lua_createtable(lua, static_cast<int>(count), 0);
+    for (size_t i = 0; i < count; ++i) {
+      lua_createtable(lua, 0, static_cast<int>(columns));
+      for (size_t j = 0; j < columns; ++j) {
+        const Value& cell = rows.cells[i * columns + j];
+        if (cell.is_null()) continue;
+        lua_pushvalue(lua, first + static_cast<int>(j));
+        push(lua, cell);
+        lua_rawset(lua, -3);
+      }
+      lua_rawseti(lua, -2, static_cast<lua_Integer>(i) + 1);
+    }
+    lua_replace(lua, first);
+    lua_settop(lua, first);
+  }
+
+  ScriptLibrary::Lease lease_;
+  size_t chunk_;
+  std::string name_;
+  ScriptContext context_;
+  PureHost host_;
+};
+
+class LoadedScripts final : public Scripts {
+ public:
+  LoadedScripts(std::shared_ptr<const ScriptLibrary> library, std::vector<std::string> names)
+      : library_(std::move(library)), names_(std::move(names)) {
+    std::sort(names_.begin(), names_.end());
+  }
+  const std::vector<std::string>& names() const override { return names_; }
+  Result<std::unique_ptr<ScriptFunction>> open(std::string_view function, const ScriptContext& context) const override {
+    size_t dot = function.rfind('.');
+    std::string_view module = function.substr(0, dot);
+    if (dot == std::string_view::npos || !has_function(this, function))
+      return fail(ErrorCode::not_found, "no function is called `" + std::string(function) + "`");
+    for (size_t i = 0; i < library_->chunks().size(); ++i) {
+      if (library_->chunks()[i].module != module) continue;
+      Result<ScriptLibrary::Lease> lease = library_->lease();
+      if (!lease) return pass(lease.error());
+      return std::make_unique<PreparedFunction>(std::move(*lease), i, std::string(function.substr(dot + 1)), context);
+    }
+    return fail(ErrorCode::not_found, "no function is called `" + std::string(function) + "`");
+  }
+  Result<Value> call(std::string_view function, std::span<const Value> arguments,
+                     const ScriptContext& context) const override {
+    Result<std::unique_ptr<ScriptFunction>> opened = open(function, context);
+    if (!opened) return pass(opened.error());
+    return (*opened)->call(arguments);
+  }
+
+ private:
+  std::shared_ptr<const ScriptLibrary> library_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+void give_life(Action& action, ScriptedAction scripted) {
+  auto shared = std::make_shared<const ScriptedAction>(std::move(scripted));
+  action.effect = [shared](const Map&) { return shared->effect; };
+  if (shared->effect == Effect::read) {
+    action.look = [shared](const StepInput& input, Look& look) {
+      StepHost host(input, look.clock);
+      Map args = with_fallbacks(*shared, input.args);
+      return run_script(*shared, input, look.clock, "run", {&args}, host);
+    };
+  } else {
+    action.act = [shared](const StepInput& input, Touch& touch) { return act(*shared, input, touch.look.clock); };
+    action.continues_after_crash = true;  // every call through `ctx` is a mark
+  }
+  if (shared->has_preview)
+    action.preview = [shared](const StepInput& input, Look& look, Trial&) { return preview(*shared, input, look); };
+  if (shared->has_rollback)
+    action.rollback = [shared](const StepInput& input, const StepOutput& done, Touch& touch) {
+      StepHost host(input, touch.look.clock);
+      Map args = with_fallbacks(*shared, input.args);
+      return run_script(*shared, input, touch.look.clock, "rollback", {&args, &done.fields}, host);
+    };
+}
+
+std::shared_ptr<const Scripts> make_scripts(std::shared_ptr<const ScriptLibrary> library,
+                                            std::vector<std::string> names) {
+  return std::make_shared<LoadedScripts>(std::move(library), std::move(names));
+}
+
+}  // namespace muster

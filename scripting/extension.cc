@@ -1,0 +1,343 @@
+#include "scripting/extension.h"
+
+#include <algorithm>
+#include <array>
+#include <lua.hpp>
+
+#include "interpreter/base/regex.h"
+#include "scripting/calls.h"
+#include "scripting/values.h"
+
+namespace muster {
+namespace {
+
+constexpr std::array<std::string_view, 11> definition_keys = {"summary",  "effect",   "fields",     "one_of",
+                                                              "results",  "preview",  "run",        "probe",
+                                                              "rollback", "examples", "description"};
+constexpr std::array<std::string_view, 10> field_keys = {"type", "required", "default", "pattern", "values",
+                                                         "of",   "fields",   "secret",  "kinds",   "description"};
+constexpr std::array<std::string_view, 6> example_keys = {"args", "answers", "preview", "result", "fails", "title"};
+struct TypeName {
+  std::string_view name;
+  FieldType type;
+};
+constexpr std::array<TypeName, 15> types = {{{"any", FieldType::any},
+                                             {"boolean", FieldType::boolean},
+                                             {"connection", FieldType::connection},
+                                             {"date", FieldType::text},
+                                             {"duration", FieldType::duration},
+                                             {"enum", FieldType::choice},
+                                             {"function", FieldType::function},
+                                             {"integer", FieldType::integer},
+                                             {"list", FieldType::list},
+                                             {"map", FieldType::map},
+                                             {"number", FieldType::number},
+                                             {"object", FieldType::object},
+                                             {"path", FieldType::path},
+                                             {"string", FieldType::text},
+                                             {"timestamp", FieldType::timestamp}}};
+
+std::string quoted(std::string_view text) { return "`" + std::string(text) + "`"; }
+
+bool is_name(std::string_view text) {
+  if (text.empty() || text[0] < 'a' || text[0] > 'z') return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+// Reads one definition, which stands as plain data here: functions are marked by their keys.
+class Reading {
+ public:
+  Reading(const SourceFile& source, uint32_t file, int64_t line, std::string action, Diagnostics& problems)
+      : source_(source), file_(file), line_(line), action_(std::move(action)), problems_(problems) {}
+
+  // The place of a word from the definition's line on, or that line.
+  Span place(std::string_view word) const {
+    Span line = line_of(source_, file_, line_);
+    if (word.empty()) return line;
+    const std::string& text = source_.text;
+    auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+    for (size_t at = text.find(word, line.begin); at != std::string::npos; at = text.find(word, at + 1)) {
+      bool starts = at == 0 || !is_letter(text[at - 1]);
+      bool ends = at + word.size() >= text.size() || !is_letter(text[at + word.size()]);
+      if (starts && ends) return {file_, static_cast<uint32_t>(at), static_cast<uint32_t>(at + word.size())};
+    }
+    return line;
+  }
+  void refuse(std::string_view word, std::string message, std::string help = {}) {
+    problems_.push_back({Severity::error, "bad-action", place(word), std::move(message), std::move(help), {}});
+  }
+  template <class Known>
+  bool is_known(std::string_view key, const Known& known, std::string_view what) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) return true;
+    std::vector<std::string_view> names(known.begin(), known.end());
+    std::string_view near = nearest(key, names);
+    std::string all;
+    for (std::string_view name : names) all += (all.empty() ? "" : ", ") + quoted(name);
+    refuse(key, std::string(what) + " has no key " + quoted(key),
+           near.empty() ? "it may have " + all : "did you mean " + quoted(near) + "?");
+    return false;
+  }
+
+  std::string text(const Map& map, std::string_view key, std::string_view of) {
+    const Value* value = member(map, key);
+    if (!value) return {};
+    if (const std::string* found = value->find<std::string>()) return *found;
+    refuse(key, quoted(key) + " of " + std::string(of) + " must be text, and is a " + std::string(type_name(*value)));
+    return {};
+  }
+  bool flag(const Map& map, std::string_view key, std::string_view of) {
+    const Value* value = member(map, key);
+    if (!value) return false;
+    if (const bool* found = value->find<bool>()) return *found;
+    refuse(key, quoted(key) + " of " + std::string(of) + " must be true or false");
+    return false;
+  }
+  // A map, where the empty table of Lua is one, too.
+  const Map* map_of(const Map& map, std::string_view key, std::string_view of) {
+    static const Map none;
+    const Value* value = member(map, key);
+    if (!value) return nullptr;
+    if (const Map* found = value->find<Map>()) return found;
+    if (const List* list = value->find<List>(); list && list->empty()) return &none;
+    refuse(key, quoted(key) + " of " + std::string(of) + " must be a table of names");
+    return nullptr;
+  }
+  std::vector<std::string> words(const Map& map, std::string_view key, std::string_view of) {
+    std::vector<std::string> out;
+    const Value* value = member(map, key);
+    if (!value) return out;
+    const List* list = value->find<List>();
+    for (const Value& item : list ? *list : List{}) {
+      if (const std::string* word = item.find<std::string>()) out.push_back(*word);
+    }
+    if (!list || out.size() != list->size() || out.empty())
+      refuse(key, quoted(key) + " of " + std::string(of) + " must be a list of texts");
+    return out;
+  }
+
+  Field field(const std::string& name, const Value& value, Map& fallbacks, int depth = 0) {
+    Field field;
+    field.name = name;
+    const Map* said = value.find<Map>();
+    const std::string* type_alone = value.find<std::string>();
+    std::string of = "field " + quoted(name);
+    if (!said && !type_alone) {
+      refuse(name, of + " must be a table like `{type = \"string\", required = true}`");
+      return field;
+    }
+    Map short_form;
+    if (type_alone) {
+      short_form = Map{{"type", *type_alone}};
+      said = &short_form;
+    }
+    for (const auto& [key, ignored] : *said) (void)is_known(key, field_keys, "a field");
+    std::string type = member(*said, "type") ? text(*said, "type", of) : "string";
+    const auto* known = std::find_if(types.begin(), types.end(), [&](const TypeName& row) { return row.name == type; });
+    if (type == "url") {
+      field.type = FieldType::url;
+    } else if (known == types.end()) {
+      std::vector<std::string_view> names = {"url"};
+      for (const TypeName& row : types) names.push_back(row.name);
+      std::string_view near = nearest(type, names);
+      std::string all;
+      for (std::string_view one : names) all += (all.empty() ? "" : ", ") + quoted(one);
+      refuse(type, "no type is called " + quoted(type),
+             near.empty() ? "the types are " + all : "did you mean " + quoted(near) + "?");
+    } else {
+      field.type = known->type;
+    }
+    if (type == "date") field.pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
+    field.required = flag(*said, "required", of);
+    field.meaning = text(*said, "description", of);
+    field.opens_secrets = flag(*said, "secret", of);
+    if (member(*said, "pattern")) {
+      field.pattern = text(*said, "pattern", of);
+      if (tl::expected<Regex, std::string> regex = Regex::compile(field.pattern); !regex)
+        refuse("pattern", quoted("pattern") + " of " + of + " cannot be used: " + regex.error());
+      if (field.type != FieldType::text && field.type != FieldType::path && field.type != FieldType::url)
+        refuse("pattern", "only text has a `pattern`, and " + of + " is a " + type);
+    }
+    if (field.type == FieldType::choice) {
+      field.choices = words(*said, "values", of);
+      if (!member(*said, "values")) refuse(name, of + " is an enum: it needs its `values`");
+    }
+    if (member(*said, "kinds")) field.kinds = words(*said, "kinds", of);
+    if (const Value* items = member(*said, "of")) {
+      Map ignored;
+      field.items = {this->field(name, *items, ignored, depth + 1)};
+    }
+    if (field.type == FieldType::object)
+      if (const Map* inner = map_of(*said, "fields", of))
+        for (const auto& [inner_name, one] : *inner) {
+          Map ignored;
+          field.fields.push_back(this->field(inner_name, one, ignored, depth + 1));
+        }
+    if (const Value* fallback = member(*said, "default")) {
+      if (depth > 0) refuse("default", "only a field of the action itself has a `default`");
+      if (field.required) refuse("default", of + " is required, and its `default` would never be used");
+      fallbacks[name] = *fallback;
+    }
+    return field;
+  }
+
+ private:
+  const SourceFile& source_;
+  uint32_t file_;
+  int64_t line_;
+  std::string action_;
+  Diagnostics& problems_;
+};
+
+// The definition on top of the stack as data: its functions are told by name, all else is copied.
+Map data_of(lua_State* lua, std::vector<std::string>& functions) {
+  Map out;
+  int table = lua_gettop(lua);
+  lua_pushnil(lua);
+  while (lua_next(lua, table) != 0) {
+    if (lua_type(lua, -2) != LUA_TSTRING)
+      raise(lua, std::string("an action is defined by named keys: `summary = ...`"));
+    std::string key = lua_tostring(lua, -2);
+    if (lua_isfunction(lua, -1) != 0) {
+      functions.push_back(key);
+    } else {
+      out.emplace(key, value_at(lua, -1, key.c_str()));
+    }
+    lua_pop(lua, 1);
+  }
+  return out;
+}
+
+void read_examples(Reading& reading, const std::string& name, const Map& said, ScriptSet& out) {
+  const Value* value = member(said, "examples");
+  if (!value) return;
+  const List* list = value->find<List>();
+  if (!list) return reading.refuse("examples", "`examples` must be a list of tables");
+  for (const Value& item : *list) {
+    const Map* map = item.find<Map>();
+    if (!map) {
+      reading.refuse("examples", "an example is a table like `{args = {...}, preview = \"...\"}`");
+      continue;
+    }
+    for (const auto& [key, ignored] : *map) (void)reading.is_known(key, example_keys, "an example");
+    ScriptExample example;
+    example.action = name;
+    example.at = reading.place("examples");
+    if (const Map* args = reading.map_of(*map, "args", "an example")) example.args = *args;
+    if (const Map* answers = reading.map_of(*map, "answers", "an example")) example.answers = *answers;
+    if (const Value* wanted = member(*map, "preview")) example.preview = *wanted;
+    if (const Value* wanted = member(*map, "result")) example.result = *wanted;
+    if (member(*map, "fails")) example.fails = reading.text(*map, "fails", "an example");
+    if (!example.preview && !example.result && !example.fails)
+      reading.refuse("examples", "an example of " + quoted(name) + " expects nothing",
+                     "give it `preview`, `result` or `fails`");
+    out.examples.push_back(std::move(example));
+  }
+}
+
+}  // namespace
+
+Span line_of(const SourceFile& source, uint32_t file, int64_t line) {
+  size_t begin = 0;
+  for (int64_t i = 1; i < line; ++i) {
+    size_t next = source.text.find('\n', begin);
+    if (next == std::string::npos) break;
+    begin = next + 1;
+  }
+  size_t end = std::min(source.text.find('\n', begin), source.text.size());
+  while (begin < end && (source.text[begin] == ' ' || source.text[begin] == '\t')) ++begin;
+  while (end > begin && (source.text[end - 1] == ' ' || source.text[end - 1] == '\r')) --end;
+  return {file, static_cast<uint32_t>(begin),
+          static_cast<uint32_t>(std::max(end, std::min(begin + 1, source.text.size())))};
+}
+
+void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibrary>& library, size_t chunk,
+                      const SourceFile& source, uint32_t file, const std::vector<std::string>& taken, ScriptSet& out,
+                      Diagnostics& problems) {
+  struct Raw {
+    Map data;
+    std::vector<std::string> functions;
+    int64_t line = 1;
+  };
+  std::map<std::string, Raw> found;
+  Result<void> read = state.box.protect([&](lua_State* lua) {
+    ScriptState::push_definitions(lua);
+    lua_pushnil(lua);
+    while (lua_next(lua, -2) != 0) {
+      Raw raw;
+      lua_getfield(lua, -1, "line");
+      raw.line = lua_tointeger(lua, -1);
+      lua_pop(lua, 1);
+      lua_getfield(lua, -1, "definition");
+      raw.data = data_of(lua, raw.functions);
+      lua_pop(lua, 2);
+      found.emplace(lua_tostring(lua, -1), std::move(raw));
+    }
+  });
+  if (!read) {
+    problems.push_back({Severity::error, "bad-action", line_of(source, file, 1), read.error().message, "", {}});
+    return;
+  }
+  for (auto& [name, raw] : found) {
+    Reading reading(source, file, raw.line, name, problems);
+    const size_t before = problems.size();
+    if (!is_name(name))
+      reading.refuse(name, "the name of an action is made of a-z, 0-9 and `_` and begins with a letter, and " +
+                               quoted(name) + " is not");
+    bool is_taken = std::find(taken.begin(), taken.end(), name) != taken.end() ||
+                    std::any_of(out.actions.begin(), out.actions.end(),
+                                [&, &own = name](const Action& a) { return a.name == own; });
+    if (is_taken)
+      reading.refuse(name, "an action or a key of steps is called " + quoted(name) + " already", "choose another name");
+    for (const auto& [key, ignored] : raw.data) (void)reading.is_known(key, definition_keys, "an action");
+    for (const std::string& key : raw.functions) (void)reading.is_known(key, definition_keys, "an action");
+    auto has = [&, &own = name, &functions = raw.functions, &data = raw.data](std::string_view key) {
+      if (std::find(functions.begin(), functions.end(), key) != functions.end()) return true;
+      if (member(data, key)) reading.refuse(key, quoted(key) + " of " + quoted(own) + " must be a function");
+      return false;
+    };
+    ScriptedAction scripted;
+    scripted.library = library;
+    scripted.chunk = chunk;
+    scripted.name = name;
+    Action action;
+    action.name = name;
+    action.origin = library->chunks()[chunk].path;
+    action.summary = reading.text(raw.data, "summary", quoted(name));
+    if (action.summary.empty()) reading.refuse("", quoted(name) + " needs a `summary`: one line for people");
+    std::string effect_name = reading.text(raw.data, "effect", quoted(name));
+    std::optional<Effect> effect = effect_of(effect_name);
+    if (!effect)
+      reading.refuse(effect_name, "`effect` of " + quoted(name) + " must be `read`, `write` or `destructive`");
+    if (const Map* fields = reading.map_of(raw.data, "fields", quoted(name)))
+      for (const auto& [field_name, field] : *fields) {
+        if (!is_name(field_name))
+          reading.refuse(field_name,
+                         "the name of a field is made of a-z, 0-9 and `_`, and " + quoted(field_name) + " is not");
+        action.fields.push_back(reading.field(field_name, field, scripted.fallbacks));
+      }
+    // Required ones first: so they are read best.
+    std::stable_sort(action.fields.begin(), action.fields.end(),
+                     [](const Field& a, const Field& b) { return a.required > b.required; });
+    if (const Map* results = reading.map_of(raw.data, "results", quoted(name)))
+      for (const auto& [result_name, result] : *results) {
+        Map ignored;
+        Field field = reading.field(result_name, result, ignored);
+        action.results.push_back({result_name, field.type, field.meaning});
+      }
+    if (const Value* groups = member(raw.data, "one_of"))
+      for (const Value& group : groups->is<List>() ? groups->get<List>() : List{})
+        action.one_of.push_back(reading.words(Map{{"one_of", group}}, "one_of", quoted(name)));
+    if (!has("run")) reading.refuse("", quoted(name) + " needs `run`: the function that does it");
+    scripted.has_preview = has("preview");
+    scripted.has_probe = has("probe");
+    scripted.has_rollback = has("rollback");
+    read_examples(reading, name, raw.data, out);
+    if (problems.size() > before) continue;
+    scripted.effect = *effect;
+    give_life(action, std::move(scripted));
+    out.actions.push_back(std::move(action));
+  }
+}
+
+}  // namespace muster

@@ -1,0 +1,93 @@
+// The compiled files of one playbook, and the states that run them; inside this room.
+//
+// Each state has every file compiled once. An instance is a file run anew, with globals of its own: what a call leaves
+// behind is gone with it. States are pooled: a call takes one, and gives it back.
+// Threads: the pool may be used by many; a state by one at a time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "interpreter/base/result.h"
+#include "scripting/sandbox.h"
+
+namespace muster {
+
+// What `ctx` does for the script that is running.
+class ScriptHost {
+ public:
+  virtual ~ScriptHost() = default;
+  virtual Result<Value> call(std::string_view action, const Map& args) = 0;
+  virtual void progress(int64_t done, int64_t total, std::string_view unit) = 0;
+  virtual void log(std::string_view line) = 0;
+  virtual Timestamp now() = 0;
+  virtual Result<void> sleep(Duration duration) = 0;
+  [[nodiscard]] virtual bool is_stopped() = 0;
+  [[nodiscard]] virtual const Map& facts() const = 0;  // `ctx.NAME`
+};
+
+struct ScriptChunk {
+  std::string module;
+  std::string path;  // as it stands in messages
+  std::string text;
+  bool extension = true;
+};
+
+class ScriptState {
+ public:
+  explicit ScriptState(const std::vector<ScriptChunk>& chunks);
+  Sandbox box;
+  // Compiles; the index of the chunk that cannot be.
+  [[nodiscard]] Result<void> compile(size_t* failed = nullptr);
+
+  // Inside `box.protect`: runs a chunk anew in a new instance and pushes what it returns.
+  void push_instance(lua_State* lua, size_t chunk);
+  // Runs a chunk in the instance that is there, once: what `require` gives.
+  void push_module(lua_State* lua, const std::string& module);
+  // The table of an action that the instance has defined, by its name, or nil.
+  static void push_definition(lua_State* lua, const std::string& action);
+  static void push_definitions(lua_State* lua);
+  static void push_context(lua_State* lua);
+
+ private:
+  void run(lua_State* lua, size_t chunk);
+  const std::vector<ScriptChunk>& chunks_;
+  std::vector<int> compiled_;
+};
+
+class ScriptLibrary {
+ public:
+  explicit ScriptLibrary(std::vector<ScriptChunk> chunks) : chunks_(std::move(chunks)) {}
+  [[nodiscard]] const std::vector<ScriptChunk>& chunks() const { return chunks_; }
+
+  // A state of the pool, given back when this goes.
+  class Lease {
+   public:
+    Lease(const ScriptLibrary& library, std::unique_ptr<ScriptState> state)
+        : library_(&library), state_(std::move(state)) {}
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+    ScriptState& operator*() const { return *state_; }
+    ScriptState* operator->() const { return state_.get(); }
+
+   private:
+    const ScriptLibrary* library_;
+    std::unique_ptr<ScriptState> state_;
+  };
+  [[nodiscard]] Result<Lease> lease() const;
+
+ private:
+  std::vector<ScriptChunk> chunks_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<ScriptState>> idle_;
+};
+
+// Puts `ctx`, `require` and `action` where scripts find them: adds to the table of globals on top of the stack.
+void open_context(lua_State* lua);
+void open_loading(lua_State* lua);
+
+}  // namespace muster

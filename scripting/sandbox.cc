@@ -1,0 +1,196 @@
+#include "scripting/sandbox.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <lua.hpp>
+#include <new>
+
+#include "scripting/libraries.h"
+#include "scripting/values.h"
+
+namespace muster {
+namespace {
+
+constexpr int usual_step = 1000;
+constexpr int64_t look_at_clock_every = 1 << 20;  // bytes
+constexpr int64_t look_at_clock_after = 100'000;   // of what the libraries charge
+constexpr int most_frames = 8;
+
+}  // namespace
+
+struct SandboxCallbacks {
+  static void* allocate(void* data, void* block, size_t old_size, size_t new_size) {
+    Sandbox& box = *static_cast<Sandbox*>(data);
+    if (!block) old_size = 0;  // then it tells the kind of thing
+    if (new_size == 0) {
+      std::free(block);
+      box.bytes_ -= old_size;
+      return nullptr;
+    }
+    if (new_size > old_size && !box.closing_) {
+      size_t more = new_size - old_size;
+      if (more > box.limits_.bytes || box.bytes_ > box.limits_.bytes - more) return nullptr;
+      box.churned_ += static_cast<int64_t>(more);
+      if (box.churned_ > look_at_clock_every) {
+        box.instructions_ -= box.churned_ / 16;
+        box.churned_ = 0;
+        if (box.is_spent()) return nullptr;
+      }
+    }
+    void* moved = std::realloc(block, new_size);
+    if (moved) box.bytes_ = box.bytes_ - old_size + new_size;
+    return moved;
+  }
+
+  // Once a budget is used up the hook comes with every instruction, so that code around a `pcall` is hit, too.
+  static void hook(lua_State* lua, lua_Debug*) {
+    Sandbox& box = Sandbox::of(lua);
+    const int step = lua_gethookcount(lua);  // each coroutine has its own
+    box.instructions_ -= step;
+    auto now = Sandbox::Clock::now();
+    auto since = now - box.last_hook_;
+    box.last_hook_ = now;
+    int next = usual_step;
+    if (box.is_spent()) {
+      next = 1;
+    } else if (since > std::chrono::milliseconds(2)) {
+      next = std::max(1, step / 10);  // slow instructions: look more often
+    }
+    if (next != step) {
+      lua_sethook(lua, hook, LUA_MASKCOUNT, next);
+      box.last_hook_ = Sandbox::Clock::now();  // that takes as long as the stack is deep
+    }
+    if (box.spent_) raise(lua, std::string(box.spent_));
+  }
+
+  static int run(lua_State* lua) {
+    auto* body = static_cast<const std::function<void(lua_State*)>*>(lua_touserdata(lua, 1));
+    lua_settop(lua, 0);
+    (*body)(lua);
+    return 0;
+  }
+
+  // Where it happened: added once, while the stack still stands.
+  static int explain(lua_State* lua) {
+    if (lua_type(lua, 1) != LUA_TSTRING) return 1;  // values keep their identity; error_of looks at them
+    std::string frames;
+    lua_Debug frame;
+    int shown = 0;
+    for (int level = 1; shown < most_frames && lua_getstack(lua, level, &frame) != 0; ++level) {
+      if (lua_getinfo(lua, "Sl", &frame) == 0 || frame.currentline <= 0) continue;
+      frames += std::string(frames.empty() ? "" : "\n") + frame.short_src + ":" + std::to_string(frame.currentline);
+      ++shown;
+    }
+    size_t size = 0;
+    const char* text = lua_tolstring(lua, 1, &size);
+    Value said = Map{{"text", std::string(text, std::min<size_t>(size, 4096))}, {"frames", frames}};
+    push_explained(lua, said);
+    return 1;
+  }
+};
+
+Sandbox::Sandbox(ScriptLimits limits) : limits_(limits) {
+  lua_ = lua_newstate(&SandboxCallbacks::allocate, this);
+  if (!lua_) return;
+  *static_cast<Sandbox**>(lua_getextraspace(lua_)) = this;
+  begin();
+  Result<void> opened = protect([](lua_State* lua) { open_libraries(lua); });
+  if (opened) return;
+  closing_ = true;
+  lua_close(lua_);
+  lua_ = nullptr;
+}
+
+Sandbox::~Sandbox() {
+  closing_ = true;
+  if (lua_) lua_close(lua_);
+}
+
+Sandbox& Sandbox::of(lua_State* lua) { return **static_cast<Sandbox**>(lua_getextraspace(lua)); }
+
+void Sandbox::begin(std::stop_token stop) {
+  instructions_ = limits_.instructions;
+  churned_ = charged_ = 0;
+  last_hook_ = Clock::now();
+  deadline_ = last_hook_ + std::chrono::microseconds(limits_.time.us);
+  stop_ = std::move(stop);
+  spent_ = nullptr;
+  stopped_ = false;
+  if (lua_) lua_sethook(lua_, &SandboxCallbacks::hook, LUA_MASKCOUNT, usual_step);
+}
+
+void Sandbox::pause() { paused_at_ = Clock::now(); }
+void Sandbox::resume() {
+  auto now = Clock::now();
+  deadline_ += now - paused_at_;
+  last_hook_ = now;
+}
+
+bool Sandbox::is_spent() {
+  if (spent_) return true;
+  if (instructions_ <= 0) {
+    spent_ = "the script has used up its budget of instructions";
+  } else if (Clock::now() > deadline_) {
+    spent_ = "the script has used up its time";
+  } else if (stop_.stop_requested()) {
+    spent_ = "the script was asked to stop";
+    stopped_ = true;
+  }
+  return spent_ != nullptr;
+}
+
+void Sandbox::charge(lua_State* lua, int64_t cost) {
+  Sandbox& box = of(lua);
+  box.instructions_ -= cost;
+  box.charged_ += cost;
+  if (box.instructions_ > 0 && box.charged_ < look_at_clock_after) return;
+  box.charged_ = 0;
+  if (box.is_spent()) {
+    lua_sethook(lua, &SandboxCallbacks::hook, LUA_MASKCOUNT, 1);
+    raise(lua, std::string(box.spent_));
+  }
+}
+
+Result<void> Sandbox::protect(const std::function<void(lua_State*)>& body) {
+  if (!lua_) return fail(ErrorCode::storage, "there is no memory for Lua");
+  int top = lua_gettop(lua_);
+  if (lua_checkstack(lua_, 8) == 0) return fail(ErrorCode::storage, "there is no memory for Lua");
+  lua_pushcfunction(lua_, &SandboxCallbacks::explain);
+  lua_pushcfunction(lua_, &SandboxCallbacks::run);
+  lua_pushlightuserdata(lua_, const_cast<std::function<void(lua_State*)>*>(&body));
+  int status = lua_pcall(lua_, 1, 0, top + 1);
+  Result<void> result;
+  if (status != LUA_OK) {
+    Error error = error_of(lua_);
+    if (status == LUA_ERRMEM && !spent_) {
+      error.message = "the script has used up its memory of " + std::to_string(limits_.bytes >> 20) + " MB";
+    } else if (spent_ && error.message.find(spent_) == std::string::npos) {
+      error.message = error.message.empty() ? spent_ : std::string(spent_) + " (" + error.message + ")";
+    }
+    if (stopped_) error.code = ErrorCode::interrupted;
+    result = pass(std::move(error));
+  }
+  lua_settop(lua_, top);
+  return result;
+}
+
+// Looks at what was raised without calling anything of it: a metamethod could raise again.
+Error Sandbox::error_of(lua_State* lua) {
+  Error error;
+  error.code = ErrorCode::expression;
+  if (const Error* ours = raised_error(lua, -1)) return *ours;
+  if (std::optional<Map> said = raised_text(lua, -1)) {
+    error.message = text_of(*said, "text");
+    error.cause = text_of(*said, "frames");
+    // `error("x", 0)` and errors of the libraries say no place: the innermost line of Lua is it.
+    size_t end = error.cause.find('\n');
+    std::string place = error.cause.substr(0, end);
+    std::string file = place.substr(0, place.rfind(':'));
+    if (!place.empty() && error.message.rfind(file + ":", 0) != 0) error.message = place + ": " + error.message;
+    return error;
+  }
+  return raised_value(lua, -1);
+}
+
+}  // namespace muster

@@ -1,0 +1,79 @@
+// One Lua state behind a fence: what it may use (memory, instructions, time) and what it can reach (nothing).
+//
+// The fence is for accidents: the author of a playbook is trusted to run commands anyway, but a loop without end must
+// not hold a recovery up. Everything of a state happens inside `protect`, one thread at a time. Units:  bytes are all
+// that the state holds; instructions are those of the virtual machine, and work that the libraries
+//         do for long counts as such; time is spent in Lua only, without what `ctx` waits for.
+// Errors: `expression` with the Lua file and line; `interrupted` when the stop token asked.
+// Source: docs/extending.md, "Limits".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "interpreter/base/result.h"
+#include "interpreter/base/value.h"
+
+struct lua_State;
+
+namespace muster {
+
+struct ScriptLimits {
+  size_t bytes = 64u << 20;
+  int64_t instructions = 200'000'000;
+  Duration time = Duration::seconds(10);
+};
+
+class Sandbox {
+ public:
+  explicit Sandbox(ScriptLimits limits = {});
+  ~Sandbox();
+  Sandbox(const Sandbox&) = delete;
+  Sandbox& operator=(const Sandbox&) = delete;
+
+  // Runs `body` where errors of Lua are caught. The stack is as before afterwards.
+  [[nodiscard]] Result<void> protect(const std::function<void(lua_State*)>& body);
+  // Fills the budgets again; `stop` is looked at while Lua runs.
+  void begin(std::stop_token stop = {});
+  // Time until `resume` does not count: somebody else works for the script.
+  void pause();
+  void resume();
+
+  // What `ctx` and `require` find: the caller of this call, known to the files that own it.
+  void* host = nullptr;
+
+  // --- for the libraries, inside `protect`
+  [[nodiscard]] static Sandbox& of(lua_State* lua);
+  // Counts work that is done in C; raises when the budget is used up.
+  static void charge(lua_State* lua, int64_t cost);
+  [[nodiscard]] size_t bytes() const { return bytes_; }
+
+ private:
+  friend struct SandboxCallbacks;
+  [[nodiscard]] bool is_spent();
+  [[nodiscard]] Error error_of(lua_State* lua);
+
+  using Clock = std::chrono::steady_clock;
+  ScriptLimits limits_;
+  size_t bytes_ = 0;
+  int64_t churned_ = 0;  // bytes asked for since the clock was looked at
+  int64_t charged_ = 0;  // by the libraries, since the clock was looked at
+  int64_t instructions_ = 0;
+  Clock::time_point deadline_, last_hook_, paused_at_;
+  std::stop_token stop_;
+  const char* spent_ = nullptr;  // which budget, in words
+  bool stopped_ = false;
+  bool closing_ = false;
+  lua_State* lua_ = nullptr;
+};
+
+// Raises a failure of ours as a Lua error that keeps its code and effect, should nobody catch it.
+[[noreturn]] void raise(lua_State* lua, const Error& error);
+// Raises a text with the file and line of the Lua code that called.
+[[noreturn]] void raise(lua_State* lua, const std::string& message);
+
+}  // namespace muster

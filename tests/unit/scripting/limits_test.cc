@@ -1,0 +1,240 @@
+// What a script may use and reach: rows B80 to B88 and S33 of the fault matrix, each tried for real.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/unit/scripting/small_scripts.h"
+
+namespace muster {
+namespace {
+
+bool is_stopped(const std::string& said) {
+  return said.find("used up its") != std::string::npos || said.find("too long") != std::string::npos ||
+         said.find("not enough memory") != std::string::npos;
+}
+
+// Within the limits of a script, however it tries to go on.
+void expect_stopped(const std::string& body) {
+  auto begin = std::chrono::steady_clock::now();
+  std::string said = gives(body);
+  EXPECT_TRUE(is_stopped(said)) << body << "\n" << said;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(40)) << body;
+}
+
+TEST(ScriptLimits, EndALoopThatDoesNotEnd) { expect_stopped("while true do end"); }
+
+TEST(ScriptLimits, EndItInsideWhateverCatchesErrors) {
+  expect_stopped("while true do pcall(function() while true do end end) end");
+  expect_stopped("local function loop() while true do end end while true do xpcall(loop, loop) end");
+  expect_stopped("local function again() return pcall(again) or again() end again()");
+  expect_stopped("do local x <close> = setmetatable({}, {__close = function() while true do end end}) error('x') end");
+}
+
+TEST(ScriptLimits, EndItInsideCoroutines) {
+  expect_stopped("while true do coroutine.wrap(function() while true do end end)() end");
+  expect_stopped(
+      "while true do local co = coroutine.create(function() while true do end end) coroutine.resume(co) end");
+  expect_stopped(
+      "coroutine.wrap(function() while true do pcall(coroutine.wrap(function() while true do end end)) end end)()");
+}
+
+TEST(ScriptLimits, CountThePatternsThatGoWrong) {
+  expect_stopped("return ('a'):rep(220):find(('.-'):rep(4) .. 'b')");
+  expect_stopped("return ('a'):rep(3000):match(('a*'):rep(12) .. 'b')");
+  expect_stopped("return (('a'):rep(300):gsub(('.-'):rep(5) .. 'b', ''))");
+  expect_stopped("for _ in ('a'):rep(300):gmatch(('.-'):rep(5) .. 'b') do end");
+}
+
+TEST(ScriptLimits, HoldMemory) {
+  expect_stopped("return #('x'):rep(2^29)");
+  expect_stopped("local t = {} for i = 1, 1e9 do t[i] = {i} end");
+  expect_stopped("local s = 'x' while true do s = s .. s end");
+  expect_stopped("local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end");
+  EXPECT_NE(gives("return string.format('%99999d', 1)").find("error: "), std::string::npos);
+}
+
+TEST(ScriptLimits, CountLoopsInsideTheLibraries) {
+  expect_stopped("table.move({}, 1, 2^40, 2)");
+  EXPECT_EQ(gives("table.insert(setmetatable({}, {__len = function() return 2^50 end}), 1, 1)"),
+            "error: t.lua:1: the functions on tables want one whose length is its own");
+  expect_stopped(
+      "local t = {} for i = 1, 200000 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end");
+}
+
+TEST(ScriptLimits, StopWhenTheRunDoes) {
+  SmallScripts scripts("return {f = function() while true do end end}");
+  std::stop_source stop;
+  std::thread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stop.request_stop();
+  });
+  Result<Value> value = scripts.set->scripts->call("t.f", {}, ScriptContext{{}, {}, stop.get_token()});
+  later.join();
+  ASSERT_FALSE(value.has_value());
+  EXPECT_EQ(value.error().code, ErrorCode::interrupted);
+}
+
+TEST(ScriptLimits, LeaveTheNextCallAlone) {
+  SmallScripts scripts(
+      "count = 0 local kept = 0\n"
+      "return {loop = function() while true do end end, fill = function() local t = {} while true do t[#t+1] = {} end "
+      "end,\n"
+      "  f = function() count = count + 1 kept = kept + 1 return count + kept end}");
+  EXPECT_FALSE(scripts.call("loop").has_value());
+  EXPECT_FALSE(scripts.call("fill").has_value());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(to_text(*scripts.call("f")), "2");
+}
+
+TEST(ScriptErrors, OfAnyShapeAreTold) {
+  EXPECT_EQ(gives("error('no')"), "error: t.lua:1: no");
+  EXPECT_EQ(gives("error('no', 0)"), "error: t.lua:1: no");
+  EXPECT_EQ(gives("error()"), "error: the script raised a nil");
+  EXPECT_EQ(gives("error({})"), "error: the script raised a table");
+  EXPECT_EQ(gives("error(setmetatable({}, {__tostring = function() error('again') end}))"),
+            "error: the script raised a table");
+  EXPECT_EQ(gives("error(setmetatable({}, {__index = function(t) return t.x end}))"),
+            "error: the script raised a table");
+  EXPECT_EQ(gives("error({message = 'said so'})"), "error: said so");
+  EXPECT_EQ(gives("local x = nil; return x.y"), "error: t.lua:1: attempt to index a nil value (local 'x')");
+  EXPECT_LT(gives("error(('x'):rep(1e7))").size(), 10'000u);
+}
+
+// The fence itself stays quick however deep the stack is: memory ends it, not time.
+TEST(ScriptErrors, TellARecursionThatDoesNotEndAtOnce) {
+  EXPECT_EQ(gives("local function f() return f() + 1 end return f()"),
+            "error: the script has used up its memory of 64 MB");
+}
+
+TEST(ScriptErrors, KeepTheirCode) {
+  SmallScripts scripts(
+      "return {known = function() error{code = 'no_backup', message = 'none', effect = 'none'} end,\n"
+      "own = function() error{code = 'quota_exceeded', message = 'full', hint = 'wait'} end}");
+  Result<Value> known = scripts.call("known");
+  EXPECT_EQ(known.error().code, ErrorCode::no_backup);
+  EXPECT_EQ(known.error().effect, Certainty::no_effect);
+  Result<Value> own = scripts.call("own");
+  EXPECT_EQ(own.error().own_code, "quota_exceeded");
+  EXPECT_EQ(own.error().hint, "wait");
+}
+
+TEST(ScriptFence, HasNoDoorToTheWorld) {
+  EXPECT_EQ(
+      gives("local out = {} for _, n in ipairs{'io', 'os', 'debug', 'package', 'dofile', 'loadfile', 'collectgarbage',"
+            " 'print', 'warn'} do if _G[n] ~= nil then out[#out + 1] = n end end return out"),
+      "list []");
+  EXPECT_EQ(gives("return string.dump == nil and math.random == nil and string.pack == nil"), "boolean true");
+  EXPECT_EQ(gives("return os.exit"), "error: t.lua:1: attempt to index a nil value (global 'os')");
+  EXPECT_NE(gives("require 'socket'").find("no file `socket`"), std::string::npos);
+}
+
+TEST(ScriptFence, TakesNoBytecode) {
+  EXPECT_NE(gives("local f, why = load('\\27Lua') return why").find("binary"), std::string::npos);
+  EXPECT_EQ(gives("return load('return 1 + 1')()"), "integer 2");
+  EXPECT_EQ(gives("return load('return x', 'c', 'bt', {x = 3})()"), "integer 3");
+  SmallScripts scripts("\x1bLua");
+  EXPECT_FALSE(scripts.set.has_value());
+}
+
+TEST(ScriptFence, KeepsItsLibrariesAsTheyAre) {
+  EXPECT_NE(gives("string.rep = nil").find("cannot be changed"), std::string::npos);
+  EXPECT_NE(gives("rawset(string, 'rep', nil)").find("cannot be changed"), std::string::npos);
+  EXPECT_NE(gives("table.insert(json, 1)").find("error: "), std::string::npos);
+  EXPECT_NE(gives("setmetatable(string, {})").find("protected"), std::string::npos);
+  EXPECT_EQ(gives("return getmetatable('')"), "boolean false");
+  EXPECT_NE(gives("getmetatable('').__index = {}").find("error: "), std::string::npos);
+  EXPECT_NE(gives("setmetatable('', {})").find("error: "), std::string::npos);
+  EXPECT_NE(gives("setmetatable({}, {__gc = function() end})").find("`__gc` is not for scripts"), std::string::npos);
+  EXPECT_NE(gives("local ctx = ... ctx.shell = 1").find("cannot be changed"), std::string::npos);
+  SmallScripts scripts(
+      "return {spoil = function() _G.pairs = nil string = nil return 1 end, f = function() return #string.rep('a', 3) "
+      "end}");
+  EXPECT_TRUE(scripts.call("spoil").has_value());
+  EXPECT_EQ(to_text(*scripts.call("f")), "3");
+}
+
+TEST(ScriptFence, YieldsToNobody) {
+  EXPECT_NE(gives("coroutine.yield(1)").find("outside a coroutine"), std::string::npos);
+  EXPECT_NE(gives("return coroutine.wrap(function() ('a'):gsub('a', function() coroutine.yield() end) end)()")
+                .find("across a C-call boundary"),
+            std::string::npos);
+  EXPECT_EQ(gives("return coroutine.wrap(function() pcall(coroutine.yield, 7) end)()"), "integer 7");
+}
+
+TEST(ScriptOrder, IsTheSameInEveryRun) {
+  EXPECT_EQ(
+      gives("local out = {} for k in pairs{b = 1, a = 2, [10] = 3, [2] = 4, c = 5} do out[#out + 1] = tostring(k) end "
+            "return table.concat(out, ' ')"),
+      "string 2 10 a b c");
+  EXPECT_EQ(gives("return next({b = 1, a = 2})"), "string a");
+  EXPECT_EQ(gives("local t = {a = 1, b = 2, c = 3} local out = '' for k in pairs(t) do out = out .. k t.b = nil end "
+                  "return out"),
+            "string ac");
+  EXPECT_EQ(gives("return tostring({}) .. tostring(print)"), "string tablenil");
+}
+
+TEST(ScriptPatterns, AreThoseOfLua) {
+  EXPECT_EQ(gives("return ('key = value'):match('^(%w+)%s*=%s*(%w+)$')"), "string key");
+  EXPECT_EQ(gives("return (('hello world'):gsub('o', '0'))"), "string hell0 w0rld");
+  EXPECT_EQ(gives("return (('abc'):gsub('%w', '%0%0'))"), "string aabbcc");
+  EXPECT_EQ(gives("return (('abc'):gsub('', '-'))"), "string -a-b-c-");
+  EXPECT_EQ(gives("return ('THE (quick) fox'):find('%((%a+)%)')"), "integer 5");
+  EXPECT_EQ(gives("return ('f(a(b)c)d'):match('%b()')"), "string (a(b)c)");
+  EXPECT_EQ(gives("return (('THE (quick) fox'):gsub('%f[%a]%a+', string.lower))"), "string the (quick) fox");
+  EXPECT_EQ(gives("return ('x=[[a]]'):match('%[(=*)%[(.-)%]%1%]')"), "string ");
+  EXPECT_EQ(gives("local n = 0 for w in ('one two three'):gmatch('%a+') do n = n + 1 end return n"), "integer 3");
+  EXPECT_EQ(gives("return ('a.b'):find('.', 1, true)"), "integer 2");
+  EXPECT_EQ(gives("return ('abc'):find('b', -1)"), "nil nil");
+  EXPECT_EQ(gives("return ('abc'):match('()b()')"), "integer 2");
+  EXPECT_EQ(gives("return ('x'):rep(3, '-')"), "string x-x-x");
+  EXPECT_EQ(gives("return ('[x]'):match('[^%[%]]')"), "string x");
+  for (const char* bad : {"('a'):find('[a')", "('a'):find('%')", "('a'):find('(a')", "('a'):match('a)')",
+                          "('a'):find('%f')", "('a'):gsub('a', '%2')", "('a'):find('%1')"})
+    EXPECT_EQ(gives(std::string("return ") + bad).rfind("error: ", 0), 0u) << bad;
+}
+
+TEST(ScriptBorder, CarriesValuesBothWays) {
+  EXPECT_EQ(gives("local v = ... return v", {Value(List{1, Null{}, 3, Null{}})}), "list [1,null,3,null]");
+  EXPECT_EQ(gives("local v = ... return #v", {Value(List{1, Null{}, 3, Null{}})}), "integer 4");
+  EXPECT_EQ(gives("local v = ... return v", {Value(Map{})}), "map {}");
+  EXPECT_EQ(gives("local v = ... return v", {Value(List{})}), "list []");
+  EXPECT_EQ(gives("local v = ... return v", {Value(Map{{"a", Map{{"b", List{1, 2.5, "x", true}}}}})}),
+            "map {\"a\":{\"b\":[1,2.5,\"x\",true]}}");
+  EXPECT_EQ(gives("local v = ... return v", {Value(std::string("a\0b", 3))}), "string " + std::string("a\0b", 3));
+  EXPECT_EQ(gives("local v = ... return v + 60", {Value(*parse_timestamp("2026-01-15T10:00:00Z"))}),
+            "timestamp 2026-01-15T10:01:00Z");
+  EXPECT_EQ(gives("local v = ... return v", {Value(Duration::seconds(90))}), "integer 90");
+  EXPECT_EQ(gives("return math.mininteger"), "integer -9223372036854775808");
+  EXPECT_EQ(gives("return 2^63"), "number 9.2233720368548e+18");
+}
+
+TEST(ScriptBorder, RefusesWhatIsNoValue) {
+  EXPECT_EQ(gives("return 0/0"), "error: what it gives is not a number (NaN)");
+  EXPECT_EQ(gives("return {a = {1, -math.huge}}"), "error: what it gives.a[2] is infinite");
+  EXPECT_EQ(gives("return {[1] = 1, [3] = 3}"), "error: what it gives is a list of 2 with a hole at 2");
+  EXPECT_EQ(gives("local t = {} t.t = t return t"), "error: what it gives.t is a table that stands inside itself");
+  EXPECT_NE(gives("local t = {} for i = 1, 200 do t = {t} end return t").find("nested more than 100 deep"),
+            std::string::npos);
+  EXPECT_NE(gives("return {f = function() end}").find("is a function"), std::string::npos);
+  EXPECT_NE(gives("return {1, 2, x = 3}").find("has keys that are"), std::string::npos);
+  EXPECT_NE(gives("return {[1.5] = 1}").find("error: "), std::string::npos);
+  EXPECT_NE(gives("return coroutine.create(function() end)").find("is a thread"), std::string::npos);
+  EXPECT_NE(gives("local t = {} for i = 1, 1100000 do t[i] = 1 end return t").find("a million values"),
+            std::string::npos);
+}
+
+TEST(ScriptBorder, ShowsNoSecret) {
+  Value secret = Secret("key", "hunter2");
+  EXPECT_EQ(gives("local s = ... return tostring(s)", {secret}), "string ***");
+  EXPECT_EQ(gives("local s = ... return 'Bearer ' .. s", {secret}), "secret ***");
+  for (const char* body : {"return #s", "return s < 'z'", "return s + 1", "return s:sub(1)", "return string.len(s)",
+                           "return json.encode({s = s}):find('hunter')", "error(s)", "error('x' .. s)",
+                           "return s == 'hunter2'", "return hash.sha256(s)"}) {
+    std::string said = gives(std::string("local s = ... ") + body, {secret});
+    EXPECT_EQ(said.find("hunter"), std::string::npos) << said;
+    EXPECT_NE(said, "boolean true") << body;
+  }
+}
+
+}  // namespace
+}  // namespace muster
