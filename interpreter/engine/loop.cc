@@ -486,6 +486,7 @@ Result<void> Engine::Loop::inspect(const std::string& run) {
   Result<Value> inputs = decode_value(record->row.inputs);
   if (!inputs || !inputs->is<Map>()) return fail(ErrorCode::corrupt, "the inputs of run " + run + " cannot be read");
   inputs_ = *inputs->find<Map>();
+  expansion_.expand_all(history_.in_order());
   return {};
 }
 

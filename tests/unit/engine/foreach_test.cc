@@ -298,6 +298,9 @@ TEST(Foreach, OpensOneGateForAllItemsAndListsThem) {
   ASSERT_EQ(guarded->get<List>().size(), 2u);
   EXPECT_EQ(text_of(guarded->get<List>()[1].get<Map>(), "op"), "bulk/users[2]");
   EXPECT_EQ(member(guarded->get<List>()[1], "lines")->get<List>()[0].get<std::string>(), "do bob");
+  Engine other(sim.parts(), sim);  // as another process finds it, to store a decision
+  ASSERT_TRUE(other.inspect(sim.run_id).has_value());
+  EXPECT_TRUE(other.still_as_shown(OpId{"bulk/users"}).has_value());
 }
 
 TEST(Foreach, OpensAGatePerItemForAStepInsideItsGroup) {
