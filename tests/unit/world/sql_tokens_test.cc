@@ -98,7 +98,8 @@ TEST(SqlPlaces, CountLinesAndCharacters) {
 TEST(SqlTokens, FindBindsAndNamesInBothDialects) {
   auto kinds = [](const std::string& text, SqlDialect dialect) {
     std::string out;
-    for (const SqlToken& token : *tokens_of(text, dialect)) {
+    const auto tokens = tokens_of(text, dialect);
+    for (const SqlToken& token : *tokens) {
       if (token.kind == SqlToken::Kind::bind) out += "bind " + token.name + " ";
       if (token.kind == SqlToken::Kind::name) out += "name " + token.name + " ";
     }
