@@ -9,7 +9,7 @@ root=$(cd "$here/../../.." && pwd)
 muster=${MUSTER:-$root/build/release/muster}
 service=${DEMO_SERVICE:-$root/build/release/demo-service}
 folder=${DEMO_FOLDER:-$(mktemp -d "${TMPDIR:-/tmp}/muster-demo.XXXXXX")}
-port=${DEMO_PORT:-$((20000 + RANDOM % 20000))}
+port=${DEMO_PORT:-$((20000 + RANDOM % 12000))}
 person=$(id -un)
 
 say() { printf '\n== %s\n' "$*"; }
