@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "interpreter/language/fields.h"
+#include "interpreter/language/has_rows.h"
 #include "interpreter/language/words.h"
 #include "interpreter/reference/field_schema.h"
 
@@ -14,22 +15,6 @@ namespace muster {
 namespace {
 
 constexpr std::string_view name_pattern = "^[a-z][a-z0-9_]*$";
-
-// A type that fields.h has rows for.
-struct AnyVisitor {
-  template <class M>
-  void operator()(std::string_view, M&, Need, std::string_view) {}
-  void calls(std::vector<ActionCall>&, std::string_view) {}
-  void entries(std::vector<Entry>&, std::string_view) {}
-  void part(Group&) {}
-  void part(std::shared_ptr<Group>&) {}
-  void part(std::shared_ptr<Fanout>&) {}
-  void later(std::initializer_list<std::string_view>) {}
-};
-template <class T>
-concept HasRows = requires(T t, AnyVisitor v) {
-  describe(t, v);
-};
 
 template <class T>
 struct Inner;

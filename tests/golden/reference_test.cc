@@ -13,6 +13,7 @@
 
 #include "interpreter/expression/helpers.h"
 #include "interpreter/language/fields.h"
+#include "interpreter/language/has_rows.h"
 #include "interpreter/language/words.h"
 
 namespace muster {
@@ -20,20 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct AnyVisitor {
-  template <class M>
-  void operator()(std::string_view, M&, Need, std::string_view) {}
-  void calls(std::vector<ActionCall>&, std::string_view) {}
-  void entries(std::vector<Entry>&, std::string_view) {}
-  void part(Group&) {}
-  void part(std::shared_ptr<Group>&) {}
-  void part(std::shared_ptr<Fanout>&) {}
-  void later(std::initializer_list<std::string_view>) {}
-};
-template <class T>
-concept HasRows = requires(T t, AnyVisitor v) {
-  describe(t, v);
-};
 template <class T>
 concept IsMaybe = requires(T t) {
   *t;
