@@ -170,8 +170,9 @@ TEST(Manual, WithoutAssigneesAnybodyMaySaySo) {
       << sim.diagnostics;
   sim.executor.on_tick = [&] {
     const OpRecord* op = sim.op("only/look_at_it");
-    if (op && op->asked && op->completions.empty())
+    if (op && op->asked && op->completions.empty()) {
       ASSERT_TRUE(sim.engine->complete(op->op, {"eve", {}, "terminal", {}, text_of(*op->asked, "nonce")}).has_value());
+    }
   };
   Result<Ending> ending = sim.run({true, false});
   ASSERT_TRUE(ending.has_value());
