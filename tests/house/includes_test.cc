@@ -39,9 +39,12 @@ const std::map<std::string, Rooms> may_include = {
      {"interpreter/journal", "interpreter/graph", "interpreter/language", "interpreter/expression"}},
     {"steps", {"interpreter/action", "interpreter/world"}},
     {"scripting", {"interpreter/action", "interpreter/world"}},
+    {"interpreter/rehearsal",
+     {"interpreter/engine", "interpreter/journal", "interpreter/checker", "interpreter/reader", "interpreter/graph",
+      "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world", "scripting"}},
     {"interpreter/cli",
-     {"interpreter/engine", "interpreter/report", "interpreter/plan", "interpreter/reference", "interpreter/journal",
-      "interpreter/checker", "interpreter/reader", "interpreter/graph", "interpreter/language",
+     {"interpreter/rehearsal", "interpreter/engine", "interpreter/report", "interpreter/plan", "interpreter/reference",
+      "interpreter/journal", "interpreter/checker", "interpreter/reader", "interpreter/graph", "interpreter/language",
       "interpreter/expression", "interpreter/action", "interpreter/world", "steps", "scripting"}},
 };
 
