@@ -4,6 +4,7 @@
 
 #include "interpreter/base/regex.h"
 #include "interpreter/base/ssh_setting.h"
+#include "interpreter/checker/made_values.h"
 #include "interpreter/checker/typing.h"
 #include "interpreter/language/fields.h"
 
@@ -93,6 +94,107 @@ class Typing {
     }
     require(argument, *entries, fields, one_of, name);
     return Value(std::move(map));
+  }
+
+  // A value that a script made.
+  std::optional<Value> made(const Value& value, const Field& field) {
+    if (value.is_null()) return std::nullopt;
+    if (!field.opens_secrets && field.type != FieldType::connection && field.type != FieldType::object &&
+        field.items.empty() && holds_secret(value)) {
+      refuse({}, "secret-use", "a secret cannot stand in " + quoted(field.name), "");
+      return std::nullopt;
+    }
+    const List* list = value.find<List>();
+    bool empty = list && list->empty();
+    switch (field.type) {
+      case FieldType::any:
+        return value;
+      case FieldType::connection:
+        if (const Map* map = value.find<Map>(); map && member(*map, "kind")) {
+          std::string kind = text_of(*map, "kind");
+          if (field.kinds.empty() || std::find(field.kinds.begin(), field.kinds.end(), kind) != field.kinds.end())
+            return value;
+          refuse({}, "wrong-connection",
+                 "a connection of kind " + quoted(kind) + " stands in " + quoted(field.name) + ", and " +
+                     either(field.kinds) + " is needed",
+                 "");
+          return std::nullopt;
+        }
+        refuse({}, "wrong-type", quoted(field.name) + " must be a connection that the script was given",
+               "give the action a field of type `connection`, and hand it on");
+        return std::nullopt;
+      case FieldType::choice:
+      case FieldType::function: {
+        const std::string* word = value.find<std::string>();
+        if (word && (field.type == FieldType::function ||
+                     std::find(field.choices.begin(), field.choices.end(), *word) != field.choices.end()))
+          return value;
+        refuse({}, "bad-choice", quoted(field.name) + " must be " + either(field.choices), "");
+        return std::nullopt;
+      }
+      case FieldType::object:
+        if (const Map* map = value.find<Map>()) return made_object(*map, field.fields, field.one_of, field.name);
+        if (empty) return made_object({}, field.fields, field.one_of, field.name);
+        break;
+      case FieldType::map:
+        if (const Map* map = value.find<Map>()) {
+          Map out;
+          for (const auto& [name, item] : *map) {
+            Field inner = item_of(field);
+            if (!field.items.empty()) inner.opens_secrets = inner.opens_secrets || field.opens_secrets;
+            inner.name = name;
+            if (auto typed = made(item, inner)) out.emplace(name, std::move(*typed));
+          }
+          return Value(std::move(out));
+        }
+        if (empty) return Value(Map{});
+        break;
+      case FieldType::list:
+      case FieldType::scalar_or_list:
+        if (list) {
+          List out;
+          for (const Value& item : *list)
+            if (auto typed = made(item, item_of(field))) out.push_back(std::move(*typed));
+          return Value(std::move(out));
+        }
+        if (field.type == FieldType::scalar_or_list) return made(value, item_of(field));
+        break;
+      default:
+        return coerce(value, field, {}, false);
+    }
+    refuse({}, "wrong-type",
+           quoted(field.name) + " must be " + std::string(words_for(field.type)) + ", and a value of type " +
+               std::string(type_name(value)) + " stands here",
+           "");
+    return std::nullopt;
+  }
+
+  Value made_object(const Map& args, const std::vector<Field>& fields,
+                    const std::vector<std::vector<std::string>>& one_of, std::string_view name) {
+    Map out;
+    for (const auto& [key, value] : args) {
+      const Field* known = find(fields, key);
+      if (known) {
+        if (auto typed = made(value, *known)) out.emplace(key, std::move(*typed));
+        continue;
+      }
+      std::vector<std::string_view> names;
+      for (const Field& f : fields) names.push_back(f.name);
+      std::string_view near = nearest(key, names);
+      refuse({}, "unknown-field", quoted(name) + " has no field " + quoted(key),
+             !near.empty()    ? "did you mean " + quoted(near) + "?"
+             : fields.empty() ? "it has none"
+                              : "its fields are " + list_of(fields));
+    }
+    for (const Field& f : fields)
+      if (f.required && !member(args, f.name))
+        refuse({}, "missing-field", quoted(name) + " needs " + quoted(f.name), f.meaning);
+    for (const std::vector<std::string>& group : one_of) {
+      auto given = std::count_if(group.begin(), group.end(), [&](const std::string& n) { return member(args, n); });
+      if (given == 0) refuse({}, "missing-field", quoted(name) + " needs " + either(group), "");
+      if (given > 1) refuse({}, "one-of", quoted(name) + " takes only one of " + either(group), "");
+    }
+    return Value(std::move(out));
   }
 
   std::optional<Value> any(const Argument& argument) {
@@ -418,6 +520,14 @@ tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action
   auto typed = Typing(values, problems).object(args, action.fields, action.one_of, action.name);
   if (has_errors(problems) || !typed) return tl::unexpected(std::move(problems));
   return std::move(*typed->find<Map>());
+}
+
+tl::expected<Map, Diagnostics> type_values(const Map& args, const Action& action) {
+  Diagnostics problems;
+  const ArgumentValues none;
+  Value typed = Typing(none, problems).made_object(args, action.fields, action.one_of, action.name);
+  if (has_errors(problems)) return tl::unexpected(std::move(problems));
+  return std::move(*typed.find<Map>());
 }
 
 tl::expected<Map, Diagnostics> type_connection(const ConnectionDeclaration& declaration, const ArgumentValues& values) {

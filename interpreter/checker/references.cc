@@ -331,7 +331,7 @@ ResultShape References::shape_of(const ActionCall& call) const {
   ResultShape shape;
   const Action* action = find_action(actions_, call.action.text);
   if (!action) return shape;
-  shape.known = true;
+  shape.known = action->origin.empty() || !action->results.empty();  // else a script may give anything
   for (const ResultField& field : action->results) shape.fields.push_back(field.name);
   return shape;
 }

@@ -3,8 +3,9 @@
 
 #include "interpreter/base/diagnostic.h"
 #include "interpreter/checker/checker.h"
+#include "interpreter/cli/action_examples.h"
 #include "interpreter/cli/command.h"
-#include "steps/steps.h"
+#include "interpreter/cli/session.h"
 
 namespace muster {
 namespace {
@@ -117,7 +118,11 @@ std::string reference(const Action& action) {
 }  // namespace
 
 int actions_command(Invocation& invocation) {
-  const std::vector<Action> actions = builtin_actions();
+  if (invocation.options.has("--test")) return test_extension(invocation, invocation.options.last("--test"));
+  Result<std::optional<std::vector<Action>>> with = actions_with(invocation);
+  if (!with) return complain(with.error());
+  if (!*with) return exit_code::invalid;
+  const std::vector<Action>& actions = **with;
   std::string only = invocation.options.words.empty() ? "" : invocation.options.words[0];
   const Action* one = find_action(actions, only);
   if (!only.empty() && !one) {
@@ -141,7 +146,7 @@ int actions_command(Invocation& invocation) {
   for (const Action& action : actions) {
     std::string name = action.name;
     name.resize(std::max<size_t>(name.size() + 2, 10), ' ');
-    answer(name + action.summary + "\n");
+    answer(name + action.summary + (action.origin.empty() ? "" : " (" + action.origin + ")") + "\n");
   }
   return exit_code::ok;
 }

@@ -8,7 +8,6 @@
 #include "interpreter/engine/signatures.h"
 #include "interpreter/report/wording.h"
 #include "interpreter/world/real_clock.h"
-#include "steps/steps.h"
 
 namespace muster {
 namespace {
@@ -20,9 +19,15 @@ class Silent final : public Observer {
 
 // Whether the gate would still show what it has shown: what this person is about to decide.
 Result<void> still_as_shown(Opened& opened, World& world, const OpId& gate) {
-  const std::vector<Action> actions = builtin_actions();
-  Parts parts{opened.run.loaded.graph, &opened.run.loaded.files, &actions, &world, opened.session.journal.get(),
-              nullptr,                 &opened.session.configuration};
+  const Loaded& loaded = opened.run.loaded;
+  Parts parts{loaded.graph,
+              &loaded.files,
+              loaded.extended.actions.get(),
+              &world,
+              opened.session.journal.get(),
+              nullptr,
+              &opened.session.configuration,
+              loaded.extended.scripts.get()};
   Silent silent;
   Engine engine(parts, silent);
   Result<void> read = engine.inspect(opened.run.id());

@@ -19,7 +19,6 @@
 #include "interpreter/cli/real_world.h"
 #include "interpreter/report/report.h"
 #include "interpreter/report/wording.h"
-#include "steps/steps.h"
 
 namespace muster {
 namespace {
@@ -99,7 +98,8 @@ void say_how_it_ended(Invocation& invocation, Journal& journal, const StepGraph&
   for (const OpRecord* op : open_gates(history)) tell("to decide, type one of\n" + gate_commands(us, ending.run, *op));
   for (const OpRecord* op : open_manuals(history))
     tell("once it is done, type\n  " + complete_command_line(us, ending.run, *op) + "\n");
-  if (open_gates(history).empty() && open_manuals(history).empty()) tell("  = help: " + us + " resume " + ending.run + "\n");
+  if (open_gates(history).empty() && open_manuals(history).empty())
+    tell("  = help: " + us + " resume " + ending.run + "\n");
 }
 
 // The journal could not take what has happened: the person who settles the doubt needs it, here and in a file
@@ -164,14 +164,20 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   LiveView view({invocation.terminal, muster_as_called(invocation), tell, monotonic_us, terminal_size}, *loaded.graph);
   Watching watching(view);
   watching.with_commands = !how.detached;
-  const std::vector<Action> actions = builtin_actions();
-  Parts parts{loaded.graph,   &loaded.files,         &actions, &world.world(), session.journal.get(),
-              executor.get(), &session.configuration};
+  const std::vector<Action>& actions = *loaded.extended.actions;
+  Parts parts{loaded.graph,
+              &loaded.files,
+              &actions,
+              &world.world(),
+              session.journal.get(),
+              executor.get(),
+              &session.configuration,
+              loaded.extended.scripts.get()};
   Engine engine(parts, watching);
-  StartRequest request{inputs,     session.configuration.person_of(invocation.person),
+  StartRequest request{inputs,          session.configuration.person_of(invocation.person),
                        invocation.host, muster_version,
-                       how.parent, how.detached,
-                       how.from,   std::move(how.carried)};
+                       how.parent,      how.detached,
+                       how.from,        std::move(how.carried)};
   request.undoes = how.undoes;
   request.changed_by = loaded.changed_by;
   if (run.empty()) {

@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "interpreter/base/digest.h"
 #include "interpreter/cli/command.h"
-#include "interpreter/reader/reader.h"
-#include "interpreter/reader/calls.h"
+#include "interpreter/cli/loading.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -53,14 +51,13 @@ struct Verdict {
   SourceFiles files;
 };
 
-Result<Verdict> judge(const std::string& path, const std::vector<Action>& actions) {
-  tl::expected<std::string, std::string> bytes = read_source(path);
-  if (!bytes) return fail(ErrorCode::invalid, bytes.error());
+Result<Verdict> judge(const std::string& path, const std::vector<Action>& builtin) {
+  Result<SourceFiles> files = first_source(path);
+  if (!files) return pass(files.error());
   Verdict out;
-  std::string digest = sha256_hex(*bytes);
-  out.files.add({path, std::move(*bytes), digest});
-  std::optional<Playbook> playbook = read_with_calls(out.files, 0, sources_beside(path), out.problems);
-  if (playbook) (void)check(std::move(*playbook), actions, out.problems).has_value();
+  out.files = std::move(*files);
+  Extended extended;
+  (void)read_and_check(out.files, sources_beside(path), builtin, extended, out.problems).has_value();
   return out;
 }
 
@@ -68,7 +65,7 @@ Result<Verdict> judge(const std::string& path, const std::vector<Action>& action
 
 int check_command(Invocation& invocation) {
   bool strict = invocation.options.has("--strict");
-  const std::vector<Action> actions = builtin_actions();
+  const std::vector<Action> builtin = builtin_actions();
   size_t checked = 0, invalid = 0;
   List rows;
   for (const std::string& word : invocation.options.words) {
@@ -76,7 +73,7 @@ int check_command(Invocation& invocation) {
     if (paths.empty())
       return complain(fail(ErrorCode::invalid, "there is no *" + std::string(playbook_ending) + " in `" + word + "`"));
     for (const std::string& path : paths) {
-      Result<Verdict> verdict = judge(path, actions);
+      Result<Verdict> verdict = judge(path, builtin);
       if (!verdict) return complain(verdict.error());
       ++checked;
       if (has_errors(verdict->problems) || (strict && !verdict->problems.empty())) ++invalid;

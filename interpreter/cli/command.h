@@ -76,6 +76,7 @@ int bundle_command(Invocation&);
 int prune_command(Invocation&);
 int backup_store_command(Invocation&);
 int actions_command(Invocation&);
+int new_command(Invocation&);
 int locks_command(Invocation&);
 
 }  // namespace muster

@@ -6,7 +6,6 @@
 
 #include "interpreter/cli/session.h"
 #include "interpreter/plan/difference.h"
-#include "steps/steps.h"
 
 namespace muster {
 namespace {
@@ -90,7 +89,7 @@ int diff_command(Invocation& invocation) {
   if (!to) return complain(to.error());
   if (!from->graph || !to->graph) return exit_code::invalid;
   const Version before{a, *from->graph, from->files}, after{b, *to->graph, to->files};
-  const std::vector<Change> changes = differences(before, after, builtin_actions());
+  const std::vector<Change> changes = differences(before, after, *to->extended.actions);
   if (invocation.json()) {
     answer_object(invocation, value_of(changes, before, after));
   } else {

@@ -4,7 +4,6 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/cli/given_inputs.h"
 #include "interpreter/cli/session.h"
-#include "steps/steps.h"
 
 namespace muster {
 namespace {
@@ -41,7 +40,7 @@ int plan_command(Invocation& invocation) {
   std::optional<Map> inputs = inputs_of(loaded->graph->playbook(), *given, problems);
   if (!problems.empty()) tell(render_all(problems, loaded->files, invocation.terminal.colour));
   if (!inputs) return exit_code::usage;
-  const Plan plan = plan_offline(*loaded->graph, builtin_actions(), *inputs, loaded->files);
+  const Plan plan = plan_offline(*loaded->graph, *loaded->extended.actions, *inputs, loaded->files);
   if (invocation.json()) {
     answer_object(invocation, value_of(plan));
   } else {

@@ -10,7 +10,6 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/cli/accounts.h"
 #include "interpreter/engine/engine.h"
-#include "interpreter/reader/calls.h"
 #include "interpreter/reader/reader.h"
 #include "steps/steps.h"
 
@@ -30,12 +29,15 @@ std::string home(const Invocation& invocation, const char* xdg, const char* fall
   return (home_folder.empty() ? "." : home_folder) + "/" + fallback;
 }
 
-std::shared_ptr<const StepGraph> graph_of(SourceFiles& files, const OpenSource& open, Diagnostics& problems) {
-  std::optional<Playbook> playbook = read_with_calls(files, 0, open, problems);
-  std::optional<CheckedPlaybook> checked;
-  if (playbook) checked = check(std::move(*playbook), builtin_actions(), problems);
-  if (!checked || has_errors(problems)) return nullptr;
-  return std::make_shared<StepGraph>(std::make_shared<const Playbook>(checked->playbook()));
+// From file 0, and what it names.
+Loaded loaded_from(SourceFiles files, const OpenSource& open, Diagnostics& problems) {
+  Loaded loaded;
+  loaded.files = std::move(files);
+  std::optional<CheckedPlaybook> checked =
+      read_and_check(loaded.files, open, builtin_actions(), loaded.extended, problems);
+  if (checked && !has_errors(problems))
+    loaded.graph = std::make_shared<StepGraph>(std::make_shared<const Playbook>(checked->playbook()));
+  return loaded;
 }
 
 std::vector<std::string> owners_of(const SourceFiles& files) {
@@ -144,16 +146,25 @@ Result<std::string> run_named(Journal& journal, const std::string& word) {
 }
 
 Result<Loaded> load_playbook(const Invocation& invocation, const std::string& path) {
-  tl::expected<std::string, std::string> bytes = read_source(path);
-  if (!bytes) return fail(ErrorCode::invalid, bytes.error());
-  Loaded loaded;
-  std::string digest = sha256_hex(*bytes);
-  loaded.files.add({path, std::move(*bytes), digest});
+  Result<SourceFiles> files = first_source(path);
+  if (!files) return pass(files.error());
   Diagnostics problems;
-  loaded.graph = graph_of(loaded.files, sources_beside(path), problems);
+  Loaded loaded = loaded_from(std::move(*files), sources_beside(path), problems);
   loaded.changed_by = owners_of(loaded.files);
   if (!problems.empty()) tell(render_all(problems, loaded.files, invocation.terminal.colour));
   return loaded;
+}
+
+Result<std::optional<std::vector<Action>>> actions_with(const Invocation& invocation) {
+  const std::string path = invocation.options.last("--with");
+  if (path.empty()) return std::optional(builtin_actions());
+  Result<SourceFiles> files = first_source(path);
+  if (!files) return pass(files.error());
+  Diagnostics problems;
+  std::optional<ScriptSet> set = read_extension(*files, sources_beside(path), builtin_actions(), problems);
+  if (!problems.empty()) tell(render_all(problems, *files, invocation.terminal.colour));
+  if (!set) return std::optional<std::vector<Action>>();
+  return std::optional(all_actions(builtin_actions(), std::move(set->actions)));
 }
 
 Result<OpenRun> open_run(Journal& journal, const std::string& id) {
@@ -164,6 +175,7 @@ Result<OpenRun> open_run(Journal& journal, const std::string& id) {
   Result<RunHistory> history = replay(out.record.events);
   if (!history) return pass(history.error());
   out.history = std::move(*history);
+  SourceFiles kept;
   const Value* files = member(out.history.created, "files");
   const List* list = files ? files->find<List>() : nullptr;
   if (!list || list->empty()) return fail(ErrorCode::corrupt, "run " + id + " does not say which files it was made of");
@@ -173,12 +185,12 @@ Result<OpenRun> open_run(Journal& journal, const std::string& id) {
     std::string digest = text_of(*file, "digest");
     Result<std::string> bytes = journal.file(digest);
     if (!bytes) return pass(bytes.error());
-    out.loaded.files.add({text_of(*file, "path"), std::move(*bytes), digest});
+    kept.add({text_of(*file, "path"), std::move(*bytes), digest});
   }
+  Diagnostics problems;
+  out.loaded = loaded_from(std::move(kept), no_more_sources(), problems);
   if (const Value* changers = member(out.history.created, "changed_by"); changers && changers->is<List>())
     for (const Value& changer : changers->get<List>()) out.loaded.changed_by.push_back(to_text(changer));
-  Diagnostics problems;
-  out.loaded.graph = graph_of(out.loaded.files, no_more_sources(), problems);
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include "interpreter/base/source_file.h"
 #include "interpreter/cli/command.h"
+#include "interpreter/cli/loading.h"
 #include "interpreter/graph/expansion.h"
 #include "interpreter/graph/step_graph.h"
 #include "interpreter/journal/journal.h"
@@ -40,9 +41,13 @@ struct Loaded {
   SourceFiles files;
   std::shared_ptr<const StepGraph> graph;
   std::vector<std::string> changed_by = {};  // the owners of the files: who changed them last, as far as a disk knows
+  Extended extended;  // the actions that it may use, its own among them
 };
 // Reads a playbook from disk and draws its problems on stderr. An error: the file cannot be read.
 [[nodiscard]] Result<Loaded> load_playbook(const Invocation& invocation, const std::string& path);
+
+// The built-in actions, and those of the Lua file that `--with` names. Nothing: its problems were drawn.
+[[nodiscard]] Result<std::optional<std::vector<Action>>> actions_with(const Invocation& invocation);
 
 // A run with everything that was recorded of it, and its playbook from its own frozen files.
 struct OpenRun {

@@ -9,6 +9,7 @@
 #include "interpreter/engine/loop.h"
 #include "interpreter/engine/loop_marks.h"
 #include "interpreter/engine/silent.h"
+#include "interpreter/engine/step_actions.h"
 
 namespace muster {
 
@@ -229,12 +230,13 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
     ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, job, &action, id, automatic_undo] {
       LoopMarks marks(*this, job->op, job->attempt);
-      NoActions others;
+      StepActions others(parts_, job->effect);
       KeptStreams streams(job->op, job->attempt);
       PostedProgress progress(*parts_.executor, observer_, job->op);
       StepInput input{
           job->args, job->run, job->op,  job->attempt, job->idempotency_key, job->timeout, job->stop.get_token(),
           marks,     others,   progress, streams,      job->after_crash,     job->opened,  parts_.scripts};
+      others.stand_in(input);
       ActionEnd end;
       end.node = id;
       end.op = job->op;

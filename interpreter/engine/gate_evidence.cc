@@ -5,6 +5,7 @@
 #include "interpreter/engine/loop.h"
 #include "interpreter/engine/signatures.h"
 #include "interpreter/engine/silent.h"
+#include "interpreter/engine/step_actions.h"
 
 namespace muster {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::string_view about_the_answer = "headers";
 
 }  // namespace
 
-Map read_evidence(World& world, const std::vector<EvidenceRead>& reads, const std::string& run, const OpId& gate,
+Map read_evidence(const Parts& parts, const std::vector<EvidenceRead>& reads, const std::string& run, const OpId& gate,
                   const std::vector<Secret>& opened, std::stop_token stop) {
   Map evidence;
   for (const EvidenceRead& read : reads) {
@@ -25,13 +26,14 @@ Map read_evidence(World& world, const std::vector<EvidenceRead>& reads, const st
       continue;
     }
     ReadMarks marks;
-    NoActions others;
+    StepActions others(parts, Effect::read);
     SilentProgress progress;
     SilentStreams streams;
     OpId op{gate.path + "!evidence/" + read.name};
     StepInput input{read.args, run,    op,       1,       "",    longest_read, stop,
-                    marks,     others, progress, streams, false, opened};
-    Look look = world.look();
+                    marks,     others, progress, streams, false, opened,       parts.scripts};
+    others.stand_in(input);
+    Look look = parts.world->look();
     Result<StepOutput> output =
         read.action->look
             ? read.action->look(input, look)
@@ -80,7 +82,7 @@ void Engine::Loop::start_proof(const Node& gate) {
       auto proof = std::make_shared<GateProof>();
       proof->opening = opening;
       proof->votes = votes->size();
-      proof->evidence = read_evidence(*parts_.world, *reads, run_, op, opened, stop);
+      proof->evidence = read_evidence(parts_, *reads, run_, op, opened, stop);
       for (const Vote& vote : *votes)
         proof->signed_well.push_back(
             !signatures || check_signature(*parts_.world, *parts_.configuration, vote, stop).has_value());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "interpreter/action/action.h"
+#include "interpreter/engine/engine.h"
 
 namespace muster {
 
@@ -17,7 +18,7 @@ struct EvidenceRead {
 };
 
 // By name: the fields of the result, or `{error, message}`.
-[[nodiscard]] Map read_evidence(World& world, const std::vector<EvidenceRead>& reads, const std::string& run,
+[[nodiscard]] Map read_evidence(const Parts& parts, const std::vector<EvidenceRead>& reads, const std::string& run,
                                 const OpId& gate, const std::vector<Secret>& opened, std::stop_token stop);
 
 // What was found when a decision was to be used.

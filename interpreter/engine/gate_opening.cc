@@ -7,6 +7,7 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/loop.h"
 #include "interpreter/engine/silent.h"
+#include "interpreter/engine/step_actions.h"
 
 namespace muster {
 namespace {
@@ -197,7 +198,7 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
     parts_.executor->start([this, asked, reads, id, gate, opening, stop, opened] {
       auto previews = std::make_shared<std::vector<GuardedPreview>>();
       ReadMarks marks;
-      NoActions others;
+      StepActions others(parts_, Effect::read);
       SilentProgress progress;
       SilentStreams streams;
       for (const Asked& step : *asked) {
@@ -207,6 +208,7 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
         }
         StepInput input{step.args, run_,     step.op, 1,     "",     Duration::seconds(60), stop, marks,
                         others,    progress, streams, false, opened, parts_.scripts};
+        others.stand_in(input);
         Look look = parts_.world->look();
         Trial trial = parts_.world->trial();
         Result<Preview> preview =
@@ -215,7 +217,7 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
                                        {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt});
         previews->push_back({step.op, std::move(preview)});
       }
-      auto evidence = std::make_shared<Map>(read_evidence(*parts_.world, *reads, run_, gate, opened, stop));
+      auto evidence = std::make_shared<Map>(read_evidence(parts_, *reads, run_, gate, opened, stop));
       parts_.executor->post([this, previews, evidence, id, opening] {
         completed_.push_back([this, previews, evidence, id, opening] {
           --in_flight_;

@@ -2,6 +2,7 @@
 // that was cut short is asked again.
 #include "interpreter/engine/loop.h"
 #include "interpreter/engine/silent.h"
+#include "interpreter/engine/step_actions.h"
 
 namespace muster {
 
@@ -22,13 +23,14 @@ void Engine::Loop::read_beside(const Node& node, ReadBeside read, std::function<
     ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, job, id] {
       ReadMarks marks;
-      NoActions others;
+      StepActions others(parts_, Effect::read);
       SilentProgress progress;
       SilentStreams streams;
       const ReadBeside& read_now = job->read;
       const Action& action = *read_now.action;
       StepInput input{read_now.args, run_,   read_now.op, read_now.number, "",    read_now.limit, job->stop,
                       marks,         others, progress,    streams,         false, job->opened,    parts_.scripts};
+      others.stand_in(input);
       Look look = parts_.world->look();
       auto output = std::make_shared<Result<StepOutput>>(
           action.look ? action.look(input, look)

@@ -15,15 +15,6 @@ class SilentProgress final : public Progress {
   void at(int64_t, int64_t, std::string_view) override {}
 };
 
-// Built-in actions call no others; Lua's get the real table.
-class NoActions final : public Actions {
- public:
-  Result<Value> call(std::string_view name, std::string_view action, const Map&) override {
-    return fail(ErrorCode::invalid,
-                "`" + std::string(action) + "` cannot be called as `" + std::string(name) + "` from here");
-  }
-};
-
 // A verify only reads: there is nothing to remember, and nothing but reads may be marked.
 class ReadMarks final : public Marks {
  public:

@@ -8,6 +8,7 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/loop.h"
 #include "interpreter/engine/silent.h"
+#include "interpreter/engine/step_actions.h"
 
 namespace muster {
 namespace {
@@ -51,11 +52,12 @@ void Engine::Loop::watch(const Node& node) {
     ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, at, shared_args, &action, id, op, number, opened, stop = at->stop.get_token()] {
       ReadMarks marks;
-      NoActions others;
+      StepActions others(parts_, Effect::read);
       SilentProgress progress;
       SilentStreams streams;
       StepInput input{*shared_args, run_,   op,       number,  "",    longest_poll, stop,
                       marks,        others, progress, streams, false, opened,       parts_.scripts};
+      others.stand_in(input);
       Look look = parts_.world->look();
       auto output = std::make_shared<Result<StepOutput>>(
           action.look ? action.look(input, look)

@@ -36,6 +36,7 @@ void describe(Playbook& p, V& visit) {
   visit("secrets", p.secrets, Need::optional, "values that are never stored or shown, by name");
   visit("connections", p.connections, Need::optional, "databases, services and hosts, by name");
   visit("requires", p.required, Need::optional, "what must hold before the first step");
+  visit("extensions", p.extensions, Need::optional, "Lua files with further actions and functions");
   visit("locks", p.locks, Need::optional, "names taken before the first step, all or none");
   visit("defaults", p.defaults, Need::optional, "what holds for steps that do not say");
   visit("timeout", p.timeout, Need::optional, "the longest that the run may take; time at gates does not count");
@@ -48,7 +49,6 @@ void describe(Playbook& p, V& visit) {
   visit("rollback", p.rollback, Need::optional, "steps that undo the run, instead of those of its phases");
   visit("always", p.always, Need::optional, "steps that run however the run ends");
   visit("outputs", p.outputs, Need::optional, "named results of the run");
-  visit.later({"extensions"});
 }
 
 template <class V>

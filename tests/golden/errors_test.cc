@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "interpreter/checker/checker.h"
-#include "interpreter/reader/calls.h"
+#include "interpreter/cli/loading.h"
 #include "interpreter/reader/reader.h"
 #include "steps/steps.h"
 #include "tests/golden/test_actions.h"
@@ -60,21 +60,19 @@ tl::expected<std::string, std::string> called_file(const std::string& path) {
 Outcome outcome_of(const std::string& name, std::string text, const std::string& inputs,
                    const std::vector<Action>& actions = test_actions(), const OpenSource& open = called_file) {
   SourceFiles files;
-  uint32_t file = files.add({name, std::move(text), ""});
+  files.add({name, std::move(text), ""});
   Outcome outcome;
   if (name.find("-config") != std::string::npos) {
-    (void)read_configuration(files, file, outcome.problems);
+    (void)read_configuration(files, 0, outcome.problems);
     outcome.text = render_all(outcome.problems, files);
     return outcome;
   }
-  std::optional<Playbook> playbook = read_with_calls(files, file, open, outcome.problems);
-  if (playbook) {
-    std::optional<CheckedPlaybook> checked = check(std::move(*playbook), actions, outcome.problems);
-    if (checked && !inputs.empty()) {
-      uint32_t values = files.add({name + ".inputs", inputs, ""});
-      std::optional<Map> given = read_values(files, values, outcome.problems);
-      if (given) (void)bind_inputs(checked->playbook(), *given, outcome.problems);
-    }
+  Extended extended;
+  std::optional<CheckedPlaybook> checked = read_and_check(files, open, actions, extended, outcome.problems);
+  if (checked && !inputs.empty()) {
+    uint32_t values = files.add({name + ".inputs", inputs, ""});
+    std::optional<Map> given = read_values(files, values, outcome.problems);
+    if (given) (void)bind_inputs(checked->playbook(), *given, outcome.problems);
   }
   outcome.text = render_all(outcome.problems, files);
   return outcome;

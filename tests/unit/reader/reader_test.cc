@@ -161,7 +161,7 @@ TEST(Reader, GivesNothingForTextThatIsNoMap) {
 
 // Every key of the language that this version does not know is refused by name, at each construct.
 TEST(Reader, RefusesKeysOfLaterVersionsInsteadOfIgnoringThem) {
-  for (const char* later : {"extensions: x\n", "requires: {rehearsed_within: 90d}\n"}) {
+  for (const char* later : {"requires: {rehearsed_within: 90d}\n"}) {
     Read r(later + with_step("shell: {argv: [a]}"));
     ASSERT_EQ(r.problems.size(), 1u) << later << r.said();
     EXPECT_EQ(r.problems[0].code, "not-in-this-version");

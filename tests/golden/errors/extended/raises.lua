@@ -1,0 +1,2 @@
+local wanted
+return {first = wanted.first}

@@ -1,0 +1,2 @@
+local more = require "lib.more"
+return {}
