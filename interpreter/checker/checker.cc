@@ -14,6 +14,7 @@
 #include "interpreter/checker/references.h"
 #include "interpreter/checker/requirements.h"
 #include "interpreter/checker/secrets.h"
+#include "interpreter/checker/step_keys.h"
 #include "interpreter/checker/types.h"
 #include "interpreter/language/enough.h"
 #include "interpreter/language/fields.h"
@@ -356,6 +357,7 @@ class Check {
     references_.check(step.when, before);
     references_.check(step.timeout, before);
     check_body_count(step);
+    check_step_keys(step, problems_);
 
     Effects effects;
     effects.any_step = true;
@@ -654,7 +656,7 @@ class Check {
   void check_before(const Step& step, bool gated) {
     constexpr int64_t most_attempts = 20;
     const IntegerText& attempts = step.retry->attempts;
-    if (step.actions.empty() && !step.verify) {
+    if (step.manual) {
       refuse(attempts.text.at, "before-not-here", "`before` belongs to the `retry` of an action or a `verify`",
              "put it on the step that is tried again");
     } else if (!attempts.known) {

@@ -301,6 +301,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
   bool undo_all = is_root && ((history_.cancel && history_.cancel->rollback) || undoes_run());
   bool failed = group_failed(node) || !complete || undo_all;
   if (!failed) {
+    if (std::optional<Status> unproven = verified_after_group(node, context)) return *unproven;
     if (std::optional<Status> unproven = done_after_group(node)) return *unproven;
   }
   bool now_only = history_.cancel && history_.cancel->now && !context.ending;

@@ -528,7 +528,7 @@ Engine::Loop::Status Engine::Loop::run_wait(const Node& node) {
   (void)end_watch(node);
   add(EventKind::wait_ended, node.op, 1, {});
   attempt_ended(node, 1, EventKind::outcome, {}, std::nullopt);
-  return Status::ended;
+  return has_ended(node) ? Status::ended : Status::active;  // its `verify` comes next
 }
 
 }  // namespace muster

@@ -334,6 +334,8 @@ class Engine::Loop {
   Status advance_verify(const Node& node, Context context);
   void poll(const Node& node);
   void poll_ended(const Node& node, Result<StepOutput> output);
+  void verify_ended(const Node& node, Map body, std::optional<Map> error);
+  std::optional<Status> verified_after_group(const Node& node, Context context);  // nothing: it holds, or none is there
 
   // Of a read that got no answer no claim holds.
   JudgedClaims judge(const std::vector<Claim>& claims, const Result<StepOutput>& output, RunEnvironment& names) const;

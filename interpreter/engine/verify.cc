@@ -47,23 +47,21 @@ void Engine::Loop::poll(const Node& node) {
   NodeRun& run = run_of(node);
   const Verify& verify = *node.step->verify;
   ++run.polls;
+  const Map own = node.is_group() ? result_within(node) : record(node).result.value_or(Map{});
   if (verify.probes.empty()) {
-    StepOutput own;
-    if (record(node).result) own.fields = *record(node).result;
-    poll_ended(node, std::move(own));
+    poll_ended(node, StepOutput{own, {}});
     return;
   }
   const ActionCall& call = verify.probes.front();
   const Action& action = action_of(call);
   RunEnvironment names = environment(node, now());
-  if (record(node).result) names.set_result(&*record(node).result);
+  names.set_result(&own);
   tl::expected<Map, Map> args = render_args(node, call, action, names);
   if (!args) {
     Map error = args.error();
     error["effect"] = node.kind == NodeKind::verify ? "none" : "done";
     run.polling = false;
-    attempt_ended(node, run.verify_attempt, EventKind::verified, Map{{"started_at", run.verify_began}},
-                  std::move(error));
+    verify_ended(node, Map{{"started_at", run.verify_began}}, std::move(error));
     return;
   }
   // One poll may not outlast what is left for all of them; a lone one has the step's own time.
@@ -136,7 +134,7 @@ void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
   Map body{{"claims", judged.rows}, {"polls", run.polls}, {"started_at", run.verify_began}};
   if (node.kind == NodeKind::verify && answered) body["result"] = output->fields;
   if (all_held) {
-    attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::nullopt);
+    verify_ended(node, std::move(body), std::nullopt);
     return;
   }
   Map error{{"code", "verify_failed"},
@@ -149,7 +147,29 @@ void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
     if (!output.error().hint.empty()) error["hint"] = output.error().hint;
   }
   if (!judged.diagnostic.empty()) error["diagnostic"] = judged.diagnostic;
-  attempt_ended(node, run.verify_attempt, EventKind::verified, std::move(body), std::move(error));
+  verify_ended(node, std::move(body), std::move(error));
+}
+
+void Engine::Loop::verify_ended(const Node& node, Map body, std::optional<Map> error) {
+  if (!node.is_group()) {
+    attempt_ended(node, run_of(node).verify_attempt, EventKind::verified, std::move(body), std::move(error));
+    return;
+  }
+  // A group goes on to its `done_when` and its outputs, or has failed and is advanced again as one that did.
+  body["state"] = "running";
+  if (error) {
+    (*error)["step"] = node.op.path;
+    if (const Value* item = item_of(node)) (*error)["item"] = *item;
+    body["error"] = std::move(*error);
+  }
+  add(EventKind::verified, node.op, 0, std::move(body));
+}
+
+std::optional<Engine::Loop::Status> Engine::Loop::verified_after_group(const Node& node, Context context) {
+  bool asks = node.step && node.step->verify && node.kind != NodeKind::foreach;  // its items are
+  if (!asks || record(node).verified) return std::nullopt;
+  (void)advance_verify(node, context);
+  return Status::active;
 }
 
 }  // namespace muster

@@ -276,6 +276,7 @@ Result<void> RunHistory::apply(const Event& event) {
       begin_attempt(op, event.attempt, time_in(body, "started_at").value_or(event.at));
       op.verified = body;
       apply_verdict(op, event, body);
+      op.refuted = member(body, "error") != nullptr;
       break;
     }
     case EventKind::mark_intent: {

@@ -114,7 +114,7 @@ struct OpRecord {
   std::string doubt;         // why it is in doubt, or what it asks
   std::string settled_by;    // what told after a crash that it happened: done_when, marker; its result is lost
   std::string carried_from;  // the run that did it, where this one tries that one again
-  bool refuted = false;      // its `done_when` did not hold afterwards
+  bool refuted = false;      // its `verify` or its `done_when` did not hold afterwards
   std::vector<std::string> notes;
   // Of a `foreach`: its list and its limits, as they were evaluated.
   std::optional<List> items;

@@ -231,6 +231,18 @@ std::optional<TimelineStep> automatic_undo(const Node& node, const RunHistory& h
   return step;
 }
 
+// What stands in a group that ended without it never began: it was left out with its group, or not reached.
+void tell_never_begun(const Expansion& expansion, const Node& node, const RunHistory& history, TimelineStep& step) {
+  for (const Node* at = &node; at->kind != NodeKind::playbook;) {
+    at = &expansion.at(at->parent);
+    const OpRecord* group = history.find(at->op);
+    if (!group || !is_final(group->state)) continue;
+    const bool left_out = group->state == StepState::skipped || group->state == StepState::already_done;
+    step.state = std::string(name_of(left_out ? StepState::skipped : StepState::not_reached));
+    return;
+  }
+}
+
 void read_steps(const StepGraph& graph, const RunHistory& history, Timeline& out) {
   Expansion expansion(graph, history.in_order());
   for (const Node* one : expansion.in_order()) {
@@ -241,6 +253,8 @@ void read_steps(const StepGraph& graph, const RunHistory& history, Timeline& out
     bool spare = node.place == Place::rollback || node.place == Place::rescue || node.place == Place::before;
     if (spare && (!op || (op->state == StepState::pending && op->attempt == 0))) continue;
     out.steps.push_back(step_of(node, op));
+    if (!op || (op->state == StepState::pending && op->attempt == 0))
+      tell_never_begun(expansion, node, history, out.steps.back());
     if (std::optional<TimelineStep> undo = automatic_undo(node, history)) out.steps.push_back(std::move(*undo));
   }
 }

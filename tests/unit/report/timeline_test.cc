@@ -153,6 +153,17 @@ TEST(Timeline, LeavesOutUndoStepsThatWereNeverNeeded) {
   EXPECT_NE(step(timeline_of(failed_run()), "prepare/made~rollback/forgotten"), nullptr);
 }
 
+TEST(Timeline, TellsStepsThatNeverBeganByWhatBecameOfTheirGroup) {
+  for (const auto& [end, told] : {std::pair{"skipped", "skipped"}, {"cancelled", "not_reached"}}) {
+    Story story;
+    story.created().tell(1, EventKind::evaluated, "prepare", {{"entered", true}});
+    story.tell(2, EventKind::skipped, "swap", {{"state", end}});
+    Timeline timeline = timeline_of(story);
+    EXPECT_EQ(step(timeline, "swap/swapped")->state, told);
+    EXPECT_EQ(step(timeline, "prepare/made")->state, "pending");
+  }
+}
+
 TEST(Timeline, TellsWhoTookOverAndWhoSettledADoubt) {
   Timeline timeline = timeline_of(failed_run());
   std::vector<std::string> texts;
