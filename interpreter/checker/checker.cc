@@ -600,6 +600,8 @@ class Check {
 
   void check_destructive(const ActionCall& call, const Step& step, uint32_t node, bool gated) {
     if (!gated) {
+      // An action that undoes itself keeps what it replaces: so a start-up may restore a damaged database at night.
+      if (step.rollback && step.rollback->automatic) return;
       warn(place_of(step), "ungated", quoted(call.action.text) + " is destructive, and no gate stands in front of it",
            "add `approval: true` to the step or to its phase");
       return;

@@ -39,6 +39,11 @@ TEST(Gates, GuardDestructiveStepsFromTheStepThePhaseOrThePlaybook) {
   EXPECT_EQ(Checked(with_steps(destroy, "approval: true\n")).said(), "");
 }
 
+TEST(Gates, AreNotMissedWhereAStepKeepsWhatItReplaces) {
+  EXPECT_EQ(Checked(with_steps("- destroy: {target: x}\n  rollback: auto")).said(), "");
+  EXPECT_TRUE(Checked(with_steps("- destroy: {target: x}\n  rollback:\n    - change: {}")).says("ungated"));
+}
+
 TEST(Gates, ThatGuardOnlyReadsDrawAWarningAndOthersDoNot) {
   EXPECT_TRUE(Checked(with_steps("- look: {}\n  approval: true")).says("gate-guards-nothing"));
   EXPECT_TRUE(Checked(with_steps("- look: {}", "approval: true\n")).says("gate-guards-nothing"));
