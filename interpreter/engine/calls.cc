@@ -1,6 +1,7 @@
 // Playbooks within a run: each has names of its own, and what it is given is decided once, when it is entered.
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/loop.h"
+#include "interpreter/graph/objectives.h"
 
 namespace muster {
 
@@ -54,8 +55,20 @@ bool Engine::Loop::enter(const Node& group) {
     }
     body["inputs"] = std::move(*inputs);
   }
+  if (Map limits = limits_of(group); !limits.empty()) body["objectives"] = std::move(limits);
   add(EventKind::evaluated, group.op, 0, std::move(body));
   return true;
+}
+
+// What a report cannot read in the playbook.
+Map Engine::Loop::limits_of(const Node& group) {
+  Map limits;
+  const std::optional<Objectives>& declared = objectives_of(*parts_.graph, group);
+  if (!declared) return limits;
+  for (const auto& [name, text] : {std::pair("rto", &declared->rto), std::pair("rpo", &declared->rpo)})
+    if (*text && !(*text)->known)
+      if (std::optional<Duration> limit = duration_of(group, *text)) limits[name] = *limit;
+  return limits;
 }
 
 std::optional<const Map*> Engine::Loop::failure_above(const Node& node) {

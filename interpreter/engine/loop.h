@@ -208,6 +208,7 @@ class Engine::Loop {
   const Node* called_above(const Node& node) const;  // the called playbook that it belongs to; nullptr: the run's own
   tl::expected<Map, Map> inputs_of_call(const Node& called, Timestamp at);
   bool enter(const Node& group);  // false: it has failed instead
+  Map limits_of(const Node& group);  // its objectives, where they have `${{ }}`
   std::string secret_prefix(const Node& node) const;
   // Nothing: no failure has led there. nullptr: one could have, and did not.
   std::optional<const Map*> failure_above(const Node& node);

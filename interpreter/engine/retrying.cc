@@ -73,6 +73,7 @@ class Carrying {
     for (const Node* node : kept)
       if (record(*node)->entered) {
         Map entered{{"entered", true}};
+        if (!record(*node)->objectives.empty()) entered["objectives"] = record(*node)->objectives;
         if (record(*node)->inputs) entered["inputs"] = *record(*node)->inputs;
         out.push_back(event(EventKind::evaluated, *node, 0, std::move(entered)));
         for (const std::string& option : record(*node)->chosen)

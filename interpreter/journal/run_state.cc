@@ -250,6 +250,7 @@ Result<void> RunHistory::apply(const Event& event) {
         op.entered = true;
         op.state = StepState::running;
         op.waited_before = waited_at_gates;
+        if (std::optional<Map> limits = map_in(body, "objectives")) op.objectives = std::move(*limits);
         if (!op.started_at) op.started_at = event.at;
       }
       break;

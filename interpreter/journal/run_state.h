@@ -123,6 +123,7 @@ struct OpRecord {
   bool entered = false;
   bool timed_out = false;
   Duration waited_before;           // at gates of this run before it was entered: no timeout counts that
+  Map objectives;                   // rto, rpo, where only the run knows their limits
   std::optional<Map> inputs;        // of a called playbook, as it was entered with
   std::vector<std::string> chosen;  // of a choice: its options, in the order of their turns
   // Of a group that unwinds:

@@ -82,7 +82,8 @@ Value to_value(const Timeline& t) {
   for (const TimelineMoment& moment : t.moments)
     moments.push_back(Map{{"at", moment.at}, {"op", or_null(moment.op)}, {"text", moment.text}});
   for (const TimelineObjective& objective : t.objectives)
-    objectives.push_back(Map{{"name", objective.name},
+    objectives.push_back(Map{{"op", objective.op},
+                             {"name", objective.name},
                              {"limit", objective.limit},
                              {"measured", seconds(objective.measured)},
                              {"met", objective.met ? Value(*objective.met) : Value()}});

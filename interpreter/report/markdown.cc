@@ -62,7 +62,7 @@ std::string facts(const Timeline& t) {
   if (!t.parent.empty()) out += "| tries again | run " + code(t.parent, true) + " |\n";
   for (const TimelineObjective& objective : t.objectives) {
     out += std::string("| ") + (objective.name == "rto" ? "recovery time objective" : "recovery point objective") +
-           " | " + to_text(objective.limit) + ", ";
+           (objective.is_of_run() ? "" : " of " + code(objective.op, true)) + " | " + to_text(objective.limit) + ", ";
     out += objective.met ? (*objective.met ? "met" : "**missed**") : "not measured";
     out += (objective.measured ? " with " + spent(*objective.measured) : "") + " |\n";
   }

@@ -22,7 +22,7 @@ std::string header(const Timeline& t) {
   out += "\n";
   if (t.self_approval_allowed) out += "  self-approval was allowed: the configuration is that of a team of one\n";
   for (const TimelineObjective& objective : t.objectives) {
-    out += "  " + objective.name + " " + to_text(objective.limit) + ": ";
+    out += "  " + (objective.is_of_run() ? "" : safe_line(objective.op) + ": ") + objective.name + " " + to_text(objective.limit) + ": ";
     out += objective.met ? (*objective.met ? "met" : "missed") : "not measured";
     out += (objective.measured ? ", " + spent(*objective.measured) : "") + "\n";
   }

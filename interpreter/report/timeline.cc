@@ -4,6 +4,7 @@
 
 #include "interpreter/base/json.h"
 #include "interpreter/graph/expansion.h"
+#include "interpreter/report/objectives.h"
 
 namespace muster {
 namespace {
@@ -259,27 +260,6 @@ void read_steps(const StepGraph& graph, const RunHistory& history, Timeline& out
   }
 }
 
-void measure(const Objectives& objectives, Timeline& out) {
-  if (objectives.rto && objectives.rto->known) {
-    TimelineObjective rto{"rto", *objectives.rto->known, {}, {}};
-    bool recovered = out.state == name_of(RunState::succeeded);
-    if (out.ended_at && recovered) rto.measured = *out.ended_at - out.created_at;
-    if (out.ended_at) rto.met = recovered && *rto.measured <= rto.limit;
-    out.objectives.push_back(rto);
-  }
-  if (objectives.rpo && objectives.rpo->known) {
-    // What was lost is as long as the oldest data that was put in place is old.
-    TimelineObjective rpo{"rpo", *objectives.rpo->known, {}, {}};
-    for (const TimelineStep& step : out.steps) {
-      if (step.kind != "restore" || step.effect.empty() || step.state != name_of(StepState::succeeded)) continue;
-      const Value* age = member(step.result, "age");
-      if (age && age->is<Duration>()) rpo.measured = std::max(rpo.measured.value_or(Duration{0}), age->get<Duration>());
-    }
-    if (rpo.measured) rpo.met = *rpo.measured <= rpo.limit;
-    out.objectives.push_back(rpo);
-  }
-}
-
 }  // namespace
 
 std::optional<Duration> TimelineStep::took() const {
@@ -328,7 +308,7 @@ Timeline make_timeline(const RunRecord& record, const RunHistory& history, const
   read_events(record.events, out);
   if (graph) {
     read_steps(*graph, history, out);
-    if (graph->playbook().objectives) measure(*graph->playbook().objectives, out);
+    measure_objectives(*graph, history, out);
   } else {
     for (const OpRecord* op : history.in_order())
       if (op->op.path != "playbook") out.steps.push_back(step_of(*op));

@@ -55,7 +55,9 @@ struct TimelineObjective {
   std::string name;  // rto, rpo
   Duration limit;
   std::optional<Duration> measured;
-  std::optional<bool> met;  // nothing: the run goes on, or nothing was measured
+  std::optional<bool> met;      // nothing: the run goes on, or nothing was measured
+  std::string op = "playbook";  // the group whose objective it is
+  [[nodiscard]] bool is_of_run() const { return op == "playbook"; }
 };
 
 struct Timeline {

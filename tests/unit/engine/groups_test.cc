@@ -100,5 +100,24 @@ phases:
   EXPECT_EQ(sim.deeds, (Deeds{"a", "unreachable at first/a", "nobody there", "b", "nothing"}));
 }
 
+// Only the run knows what `${{ }}` was: whoever reads its events later finds the limits there.
+TEST(Groups, RecordTheLimitsOfObjectivesThatTheRunMade) {
+  Simulation sim;
+  sim.inputs = Map{{"limit", Duration::seconds(90)}};
+  ASSERT_TRUE(sim.load(R"(
+muster: 1
+playbook: told
+inputs: {limit: {type: duration, required: true}}
+objectives: {rto: "${{ inputs.limit }}", rpo: 1h}
+phases:
+  - id: first
+    objectives: {rpo: "${{ inputs.limit }}"}
+    steps: [{id: a, do: {name: a}}]
+)")) << sim.diagnostics;
+  ASSERT_TRUE(sim.run().has_value());
+  EXPECT_EQ(print_json(Value(sim.op("playbook")->objectives)), R"({"rto":90})");
+  EXPECT_EQ(print_json(Value(sim.op("first")->objectives)), R"({"rpo":90})");
+}
+
 }  // namespace
 }  // namespace muster

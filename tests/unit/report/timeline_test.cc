@@ -212,6 +212,64 @@ phases:
   EXPECT_EQ(timeline.objectives[0].met, false);
 }
 
+// What a group is given counts from its gate on; a restore counts for the groups that it stands in.
+TEST(Timeline, MeasuresTheObjectivesOfEachGroup) {
+  std::shared_ptr<const StepGraph> graph = graph_from(R"(
+muster: 1
+playbook: rotate-keys
+objectives: {rto: 1h}
+connections:
+  app: {sqlite: /var/app.db}
+phases:
+  - id: other
+    objectives: {rto: 10m, rpo: 1h}
+    when: 1 > 2
+    steps:
+      - {id: noted, set: {a: 1}}
+  - id: replace
+    objectives: {rto: "${{ '1' .. 'm' }}", rpo: 3h}
+    approval: true
+    steps:
+      - id: all
+        objectives: {rpo: 1h}
+        steps:
+          - {id: restored, restore: {target: {connection: app}, from: {litestream: /var/replica}}}
+      - id: nothing
+        objectives: {rpo: 1h}
+        steps: [{id: noted_too, set: {a: 1}}]
+)");
+  Story story;
+  story.created().tell(1, EventKind::skipped, "other");
+  story.tell(10, EventKind::gate_opened, "replace", gate_shown(1), 1);
+  story.tell(70, EventKind::gate_closed, "replace", {{"verdict", "approved"}}, 1);
+  story.tell(70, EventKind::evaluated, "replace",
+             {{"entered", true}, {"objectives", Map{{"rto", Duration::seconds(60)}}}});
+  story.tell(70, EventKind::evaluated, "replace/all", {{"entered", true}});
+  story.tell(70, EventKind::intent, "replace/all/restored", {{"effect", "destructive"}}, 1);
+  story.tell(75, EventKind::outcome, "replace/all/restored",
+             {{"state", "succeeded"}, {"result", Map{{"age", Duration::seconds(5400)}}}}, 1);
+  story.tell(75, EventKind::outcome, "replace/all", {{"state", "succeeded"}});
+  story.tell(75, EventKind::outcome, "replace", {{"state", "succeeded"}});
+  story.tell(80, EventKind::run_ended, "playbook", {{"status", "succeeded"}, {"exit_code", 0}});
+  Timeline timeline = make_timeline(story.record, story.history(), graph.get());
+  std::string told;
+  for (const TimelineObjective& one : timeline.objectives)
+    told += one.op + " " + one.name + " " + to_text(one.limit) + ": " +
+            (one.measured ? to_text(*one.measured) : "nothing") + ", " +
+            (one.met ? (*one.met ? "met" : "missed") : "open") + "\n";
+  EXPECT_EQ(told,
+            "playbook rto 1h: 1m20s, met\n"
+            "other rto 10m: nothing, open\n"
+            "other rpo 1h: nothing, open\n"
+            "replace rto 1m: 1m5s, missed\n"
+            "replace rpo 3h: 1h30m, met\n"
+            "replace/all rpo 1h: 1h30m, missed\n"
+            "replace/nothing rpo 1h: nothing, open\n");
+  EXPECT_NE(render_text(timeline).find("  replace: rto 1m: missed, 1 min 5 s\n"), std::string::npos);
+  EXPECT_NE(render_markdown(timeline).find("| recovery time objective of `replace` | 1m, **missed** with 1 min 5 s |\n"),
+            std::string::npos);
+}
+
 TEST(Timeline, IsMadeWithoutAGraphToo) {
   Story story = failed_run();
   Timeline timeline = make_timeline(story.record, story.history(), nullptr);
