@@ -54,10 +54,10 @@ std::string_view plural_of(CoverageKind kind) {
 
 Coverage::Coverage(std::shared_ptr<const StepGraph> graph) : graph_(std::move(graph)) { find_points(); }
 
-void Coverage::expect(const Node& node, CoverageKind kind, std::string what) {
+void Coverage::expect(const Node& node, CoverageKind kind, std::string what, bool expected) {
   std::string name = node.op.path + "|" + what;
   if (by_name_.emplace(std::move(name), points_.size()).second)
-    points_.push_back({kind, node.op.path, std::move(what), true, 0});
+    points_.push_back({kind, node.op.path, std::move(what), expected, 0});
 }
 
 void Coverage::find_points() {
@@ -67,8 +67,9 @@ void Coverage::find_points() {
     if (const std::optional<Approval>& gate = approval_of(*graph_, node)) {
       expect(node, CoverageKind::gate, "approved");
       expect(node, CoverageKind::gate, "rejected");
-      if (gate->expires) expect(node, CoverageKind::gate, "expired");
-      if (!gate->evidence.empty()) expect(node, CoverageKind::gate, "voided");
+      expect(node, CoverageKind::gate, "expired", gate->expires.has_value());
+      expect(node, CoverageKind::gate, "voided", !gate->evidence.empty());
+      expect(node, CoverageKind::gate, "broken glass", false);
     }
     if (node.kind == NodeKind::option) {
       expect(node, CoverageKind::branch, "chosen");
@@ -85,14 +86,16 @@ void Coverage::find_points() {
     if (!body.is_group()) expect(node, CoverageKind::step, "ran");
     if (step && step->manual) {
       expect(node, CoverageKind::manual, "done");
-      if (step->manual->expires) expect(node, CoverageKind::manual, "not done in time");
+      expect(node, CoverageKind::manual, "not done in time", step->manual->expires.has_value());
     }
     if (step && step->verify) {
       expect(node, CoverageKind::verify, "verify held");
       expect(node, CoverageKind::verify, "verify failed");
     }
-    if (step && step->retry && step->retry->attempts.known.value_or(2) > 1)
-      expect(node, CoverageKind::retry, "retries used up");
+    if (step && !body.is_group()) {
+      const bool declared = step->retry && step->retry->attempts.known.value_or(2) > 1;
+      expect(node, CoverageKind::retry, "retries used up", declared);  // others may have `defaults`
+    }
     if (!body.rescue.empty()) expect(node, CoverageKind::rescue, "rescued");
     if (body.undoes()) expect(node, CoverageKind::rollback, "rolled back");
   }
@@ -105,16 +108,11 @@ const Node* Coverage::subject_of(const std::string& op) const {
   return node;
 }
 
-void Coverage::tick(Run& run, const std::string& op, CoverageKind kind, std::string what) {
+void Coverage::tick(Run& run, const std::string& op, CoverageKind kind, std::string_view what) {
   const Node* node = subject_of(op);
   if (!node) return;
-  auto [it, is_new] = by_name_.emplace(node->op.path + "|" + what, points_.size());
-  // Ran is said of every op that had an attempt; a group has none of its own.
-  if (is_new && kind == CoverageKind::step) {
-    by_name_.erase(it);
-    return;
-  }
-  if (is_new) points_.push_back({kind, node->op.path, std::move(what), false, 0});
+  auto it = by_name_.find(node->op.path + "|" + std::string(what));
+  if (it == by_name_.end() || points_[it->second].kind != kind) return;
   if (run.hit.insert(it->second).second) ++points_[it->second].runs;
 }
 

@@ -39,7 +39,7 @@ struct CoveragePoint {
   CoverageKind kind = CoverageKind::step;
   std::string op;        // `bulk/users[]/stop` for each item
   std::string what;      // `ran`, `when false`, `rejected`
-  bool expected = true;  // false: it happened, though the graph did not ask for it, as a gate that was voided
+  bool expected = true;  // false: nobody need see it, as a glass that is broken; told only where it happened
   int runs = 0;          // how many runs went through it
 };
 
@@ -64,8 +64,8 @@ class Coverage {
  private:
   struct Run;
   void find_points();
-  void expect(const Node& node, CoverageKind kind, std::string what);
-  void tick(Run& run, const std::string& op, CoverageKind kind, std::string what);
+  void expect(const Node& node, CoverageKind kind, std::string what, bool expected = true);
+  void tick(Run& run, const std::string& op, CoverageKind kind, std::string_view what);
   void read(Run& run, const Event& event);
   // How an op is called here, in whichever item and attempt it stands; nothing: the graph has no such node.
   [[nodiscard]] const Node* subject_of(const std::string& op) const;

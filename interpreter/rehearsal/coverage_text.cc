@@ -8,6 +8,8 @@
 namespace muster {
 namespace {
 
+bool is_told(const CoveragePoint& point) { return point.expected || point.runs > 0; }
+
 CoverageKind kind_at(size_t i) { return static_cast<CoverageKind>(i); }
 
 std::string of(const CoverageCount& count) {
@@ -52,7 +54,8 @@ const Node& drawn_as(const StepGraph& graph, const Node& node) { return node.is_
 class StepTree {
  public:
   explicit StepTree(const Coverage& coverage) : graph_(coverage.graph()), coverage_(coverage) {
-    for (const CoveragePoint& point : coverage.points()) by_op_[point.op].push_back(&point);
+    for (const CoveragePoint& point : coverage.points())
+      if (is_told(point)) by_op_[point.op].push_back(&point);
   }
   std::string html() {
     out_ = "<div class=\"tree\"><ul>\n";
@@ -110,7 +113,7 @@ std::string coverage_text(const Coverage& coverage) {
   std::string missing;
   for (size_t i = 0; i < coverage_kinds; ++i)
     for (const CoveragePoint& point : coverage.points())
-      if (point.kind == kind_at(i) && point.runs == 0)
+      if (point.kind == kind_at(i) && point.expected && point.runs == 0)
         missing += "  " + padded(std::string(plural_of(point.kind)), 11) + escape_for_terminal(point.op, false) + ": " +
                    point.what + "\n";
   return out + (missing.empty() ? "" : "not covered:\n" + missing);
@@ -126,11 +129,12 @@ Map coverage_value(const Coverage& coverage) {
   }
   List points;
   for (const CoveragePoint& point : coverage.points())
-    points.push_back(Map{{"op", point.op},
-                         {"kind", std::string(plural_of(point.kind))},
-                         {"what", point.what},
-                         {"expected", point.expected},
-                         {"runs", point.runs}});
+    if (is_told(point))
+      points.push_back(Map{{"op", point.op},
+                           {"kind", std::string(plural_of(point.kind))},
+                           {"what", point.what},
+                           {"expected", point.expected},
+                           {"runs", point.runs}});
   const CoverageCount all = coverage.count();
   return Map{{"playbook", playbook.playbook ? playbook.playbook->text : ""},
              {"version", playbook.version ? Value(*playbook.version) : Value()},
