@@ -28,6 +28,10 @@ class PostgresSql final : public Sql {
                                                                  std::stop_token) override;
   [[nodiscard]] Result<std::unique_ptr<SqlSession>> open_to_write(const Connection&, const SqlLimits&,
                                                                   std::stop_token) override;
+  // What `pg_dump` writes without -Fc, in one transaction; see postgres_dump.h for what is refused before it begins.
+  [[nodiscard]] Result<void> load_dump(const Connection&, ReadFile& dump, std::stop_token,
+                                       const CopyProgress&) override;
+  [[nodiscard]] Result<std::vector<std::pair<std::string, Value>>> client_environment(const Connection&) override;
 };
 
 // Statements tried in a transaction that is taken back, one message each. `refused`: a superuser, whose functions reach

@@ -111,6 +111,7 @@ Result<const Libpq*> libpq() {
 constexpr std::chrono::seconds longest_connect{30};
 constexpr std::chrono::seconds patience_after_cancel{5};
 constexpr size_t longest_application_name = 63;
+constexpr size_t copy_piece = 1 << 18;
 
 // `run/step` within 63 bytes: the run whole, and the end of the step's path.
 std::string application_name(const std::string& label) {
@@ -143,6 +144,16 @@ Result<std::string> url_of(const Connection& connection) {
                 "write postgres://user@host:5432/database");
   }
   return text;
+}
+
+// To be freed by conninfo_free.
+Result<PQconninfoOption*> options_of(const Libpq& pq, const std::string& url, const std::string& name) {
+  char* why = nullptr;
+  PQconninfoOption* options = pq.conninfo_parse(url.c_str(), &why);
+  if (options) return options;
+  if (why) pq.freemem(why);  // it may quote the password
+  return fail(ErrorCode::invalid, "the URL of the connection `" + name + "` cannot be read",
+              "write postgres://user@host:5432/database, with %-codes for special characters");
 }
 
 // What the server said, by its five letters.
@@ -257,7 +268,7 @@ struct PostgresConnection::State {
 
   enum class Waited { ready, must_end, over };
   Waited wait_for(short events, std::optional<Moment> until, bool heeds_stop);
-  Result<void> connect(const std::string& url, const std::string& label);
+  Result<void> connect(const std::string& url, const Connection& connection);
   Result<void> set_up();
   void cancel();
   Result<void> read_some();
@@ -290,29 +301,31 @@ PostgresConnection::State::Waited PostgresConnection::State::wait_for(short even
   }
 }
 
-Result<void> PostgresConnection::State::connect(const std::string& url, const std::string& label) {
+Result<void> PostgresConnection::State::connect(const std::string& url, const Connection& connection) {
   wake = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   on_stop.emplace(stop, [this] {
     uint64_t one = 1;
     (void)!::write(wake.get(), &one, sizeof one);
   });
-  char* why = nullptr;
-  PQconninfoOption* options = pq.conninfo_parse(url.c_str(), &why);
-  if (!options) {
-    if (why) pq.freemem(why);  // it may quote the password
-    return fail(ErrorCode::invalid, "the URL of the connection `" + name + "` cannot be read",
-                "write postgres://user@host:5432/database, with %-codes for special characters");
-  }
+  Result<PQconninfoOption*> parsed = options_of(pq, url, name);
+  if (!parsed) return pass(parsed.error());
+  PQconninfoOption* options = *parsed;
+  std::string database = text_of(connection.settings, "database");
   std::vector<const char*> keys, values;
   for (PQconninfoOption* option = options; option->keyword; ++option) {
     std::string_view keyword = option->keyword;
     bool is_ours = keyword == "application_name" || keyword == "fallback_application_name" ||
-                   keyword == "client_encoding" || keyword == "replication";
+                   keyword == "client_encoding" || keyword == "replication" ||
+                   (keyword == "dbname" && !database.empty());
     if (!option->val || is_ours) continue;
     keys.push_back(option->keyword);
     values.push_back(option->val);
   }
-  std::string application = application_name(label);
+  if (!database.empty()) {
+    keys.push_back("dbname");
+    values.push_back(database.c_str());
+  }
+  std::string application = application_name(connection.label);
   for (auto [key, value] : {std::pair{"application_name", application.c_str()}, {"client_encoding", "UTF8"}}) {
     keys.push_back(key);
     values.push_back(value);
@@ -550,7 +563,7 @@ Result<PostgresConnection> PostgresConnection::open(const Connection& connection
   auto state = std::make_unique<State>(**functions, connection.name, fence, std::move(stop));
   if (limits.timeout.us > 0)
     state->deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(limits.timeout.us);
-  if (Result<void> connected = state->connect(*url, connection.label); !connected) return pass(connected.error());
+  if (Result<void> connected = state->connect(*url, connection); !connected) return pass(connected.error());
   state->pq.set_nonblocking(state->conn, 1);
   if (Result<void> set = state->set_up(); !set) return pass(set.error());
   return PostgresConnection(std::move(state));
@@ -689,45 +702,92 @@ Result<SqlResult> PostgresConnection::run_own(const std::string& statement, cons
 
 Result<void> PostgresConnection::copy_in(const std::string& table, const std::vector<std::string>& columns,
                                          const std::vector<Cells>& rows) {
-  State& state = *state_;
   std::string statement = "COPY " + table + " (";
   for (size_t i = 0; i < columns.size(); ++i) {
     Result<std::string> quoted = quote_identifier(columns[i]);
     if (!quoted) return pass(quoted.error());
     statement += (i > 0 ? ", " : "") + *quoted;
   }
-  Result<int64_t> begun = state.exchange(statement + ") FROM STDIN", {}, false, {}, nullptr, nullptr);
-  if (!begun) return pass(begun.error());
-  std::string lines;
-  std::optional<Error> failed;
-  auto put = [&] {
-    while (!failed && state.pq.put_copy_data(state.conn, lines.data(), static_cast<int>(lines.size())) == 0)
-      (void)state.wait_for(POLLOUT, {}, false);
-    lines.clear();
-  };
-  for (const Cells& row : rows) {
-    for (size_t i = 0; i < row.size() && !failed; ++i) {
-      Result<PostgresBind> cell = bind_for_postgres(columns[i], row[i]);
-      if (!cell) failed = cell.error();
-      if (cell) lines += (i > 0 ? "\t" : "") + copy_cell(*cell);
+  size_t done = 0;
+  return copy_lines(statement + ") FROM STDIN", [&]() -> Result<std::string> {
+    std::string lines;
+    for (; done < rows.size() && lines.size() <= copy_piece; ++done) {
+      const Cells& row = rows[done];
+      for (size_t i = 0; i < row.size(); ++i) {
+        Result<PostgresBind> cell = bind_for_postgres(columns[i], row[i]);
+        if (!cell) return pass(cell.error());
+        lines += (i > 0 ? "\t" : "") + copy_cell(*cell);
+      }
+      lines += '\n';
     }
-    if (failed) break;
-    lines += '\n';
-    if (lines.size() > 1 << 18) put();
+    return lines;
+  });
+}
+
+Result<void> PostgresConnection::copy_lines(const std::string& statement,
+                                            const std::function<Result<std::string>()>& next_piece) {
+  State& state = *state_;
+  Result<int64_t> begun = state.exchange(statement, {}, false, {}, nullptr, nullptr);
+  if (!begun) return pass(begun.error());
+  std::optional<Error> failed;
+  // A connection that is gone takes nothing, and says so at the end.
+  bool is_broken = false;
+  while (!failed && !is_broken) {
+    if (state.stop.stop_requested() || state.is_over_time()) {
+      failed = state.ended_early();
+      break;
+    }
+    Result<std::string> lines = next_piece();
+    if (!lines) failed = lines.error();
+    if (!lines || lines->empty()) break;
+    int put = 0;
+    while ((put = state.pq.put_copy_data(state.conn, lines->data(), static_cast<int>(lines->size()))) == 0)
+      (void)state.wait_for(POLLOUT, {}, false);
+    is_broken = put < 0;
+    // Nothing piles up on our side: the next piece is read when this one has gone.
+    while (!is_broken && state.pq.flush(state.conn) == 1) (void)state.wait_for(POLLOUT, {}, false);
   }
-  if (!failed && !lines.empty()) put();
-  while (state.pq.put_copy_end(state.conn, failed ? "given up" : nullptr) == 0)
+  int ended = 0;
+  while (!is_broken && (ended = state.pq.put_copy_end(state.conn, failed ? "given up" : nullptr)) == 0)
     (void)state.wait_for(POLLOUT, {}, false);
   while (state.pq.flush(state.conn) == 1) (void)state.wait_for(POLLOUT, {}, false);
   while (true) {
     Result<std::optional<Answer>> answer = state.next();
-    if (!answer) return pass(answer.error());
+    if (!answer) return pass(failed ? *failed : answer.error());
     if (!*answer) break;
     if (state.pq.result_status((*answer)->get()) == PGRES_FATAL_ERROR && !failed)
       failed = state.error_of((*answer)->get(), nullptr, nullptr);
   }
   if (failed) return pass(std::move(*failed));
   return {};
+}
+
+Result<std::vector<std::pair<std::string, Value>>> libpq_environment(const Connection& connection) {
+  Result<std::string> url = url_of(connection);
+  if (!url) return pass(url.error());
+  Result<const Libpq*> functions = libpq();
+  if (!functions) return pass(functions.error());
+  const Libpq& pq = **functions;
+  Result<PQconninfoOption*> options = options_of(pq, *url, connection.name);
+  if (!options) return pass(options.error());
+  std::string database = text_of(connection.settings, "database");
+  std::vector<std::pair<std::string, Value>> variables;
+  for (const PQconninfoOption* option = *options; option->keyword; ++option) {
+    std::string_view keyword = option->keyword;
+    // Options without a variable of their own (keepalives) change how a connection is kept, not where it leads.
+    bool is_ours =
+        keyword == "application_name" || keyword == "client_encoding" || (keyword == "dbname" && !database.empty());
+    if (!option->val || !option->envvar || is_ours) continue;
+    if (keyword == "password" || keyword == "sslpassword") {
+      variables.emplace_back(option->envvar, Secret("password", option->val));
+    } else {
+      variables.emplace_back(option->envvar, std::string(option->val));
+    }
+  }
+  pq.conninfo_free(*options);
+  if (!database.empty()) variables.emplace_back("PGDATABASE", database);
+  variables.emplace_back("PGAPPNAME", application_name(connection.label));
+  return variables;
 }
 
 Result<void> PostgresConnection::commit() {

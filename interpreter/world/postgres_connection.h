@@ -14,6 +14,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "interpreter/base/result.h"
@@ -22,6 +23,9 @@
 #include "interpreter/world/sql_text.h"
 
 namespace muster {
+
+// What libpq itself would connect with, as the variables that its programs read; the password is a Secret.
+[[nodiscard]] Result<std::vector<std::pair<std::string, Value>>> libpq_environment(const Connection& connection);
 
 class PostgresConnection {
  public:
@@ -39,6 +43,9 @@ class PostgresConnection {
   [[nodiscard]] Result<SqlResult> run_own(const std::string& statement, const std::vector<Value>& bind = {});
   [[nodiscard]] Result<void> copy_in(const std::string& table, const std::vector<std::string>& columns,
                                      const std::vector<Cells>& rows);
+  // A `COPY .. FROM STDIN` of our own, and its lines piece by piece; an empty piece is the end.
+  [[nodiscard]] Result<void> copy_lines(const std::string& statement,
+                                        const std::function<Result<std::string>()>& next_piece);
 
   // `effect` tells whether it may have happened; the connection is of no more use after an error.
   [[nodiscard]] Result<void> commit();

@@ -35,6 +35,11 @@ class PostgresSession final : public SqlSession {
     return connection_.copy_in(table, columns, rows);
   }
   Result<void> mark(const SqlMarker& marker) override { return write_marker(connection_, marker); }
+  Result<std::string> snapshot() override {
+    Result<SqlResult> name = connection_.run_own("SELECT pg_export_snapshot() AS name");
+    if (!name) return pass(name.error());
+    return text_of(name->rows.front(), "name");
+  }
 
  private:
   PostgresConnection connection_;

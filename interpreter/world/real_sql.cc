@@ -87,6 +87,12 @@ Result<void> RealSql::load_dump(const Connection& connection, ReadFile& dump, st
   return (*database)->load_dump(connection, dump, std::move(stop), progress);
 }
 
+Result<std::vector<std::pair<std::string, Value>>> RealSql::client_environment(const Connection& connection) {
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  return (*database)->client_environment(connection);
+}
+
 Result<TrialResult> RealSqlTrial::attempt(const Connection& connection, const SqlText& sql, int cap,
                                           const SqlLimits& limits, std::stop_token stop) {
   if (connection.kind == "sqlite") return sqlite_.attempt(connection, sql, cap, limits, std::move(stop));

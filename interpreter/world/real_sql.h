@@ -32,6 +32,7 @@ class RealSql final : public Sql {
                                      const CopyProgress&) override;
   [[nodiscard]] Result<void> load_dump(const Connection&, ReadFile& dump, std::stop_token,
                                        const CopyProgress&) override;
+  [[nodiscard]] Result<std::vector<std::pair<std::string, Value>>> client_environment(const Connection&) override;
 
  private:
   friend class RealSqlTrial;

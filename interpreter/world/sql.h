@@ -14,6 +14,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "interpreter/base/result.h"
@@ -28,7 +29,8 @@ namespace muster {
 struct Connection {
   std::string name;        // as the playbook calls it
   std::string kind;        // sqlite, postgres, http, s3, ssh
-  Map settings;            // sqlite: {path}; postgres: {url}; http: {url, headers, ...}
+  // sqlite: {path}; postgres: {url}, and {database} for another one of the same server; http: {url, headers, ...}
+  Map settings;
   std::string label = {};  // who asks, `run/step`: what a server shows of us (application_name)
 };
 
@@ -120,12 +122,17 @@ class Sql : public SqlRead {
                                              const CopyProgress&) {
     return fail(ErrorCode::refused, "the database `" + connection.name + "` is not copied here");
   }
-  // Carries out a dump's statements in the connection's database; SQLite: in an empty file. All or nothing: a dump that
-  // is cut, or that asks for more than tables and rows, is `corrupt` or `refused`, and what is left in an empty file is
-  // the caller's to remove.
+  // Carries out a dump's statements in the connection's database; SQLite: in an empty file, PostgreSQL: in one
+  // transaction. All or nothing: a dump that is cut, or that asks for more than tables and rows, is `corrupt` or
+  // `refused`, and what is left in an empty file is the caller's to remove.
   [[nodiscard]] virtual Result<void> load_dump(const Connection& connection, ReadFile&, std::stop_token,
                                                const CopyProgress&) {
     return fail(ErrorCode::refused, "no dump is loaded into `" + connection.name + "` here");
+  }
+  // What the server's own programs find in their environment to reach this database; the password is a Secret.
+  [[nodiscard]] virtual Result<std::vector<std::pair<std::string, Value>>> client_environment(
+      const Connection& connection) {
+    return fail(ErrorCode::refused, "no program reaches the database `" + connection.name + "` from here");
   }
 };
 

@@ -54,6 +54,10 @@ class SqlSession {
                                             const std::vector<Cells>& rows) = 0;
   // Inside the transaction that it marks.
   [[nodiscard]] virtual Result<void> mark(const SqlMarker&) = 0;
+  // PostgreSQL: the name by which another program sees the very state that this transaction sees, as long as it lasts.
+  [[nodiscard]] virtual Result<std::string> snapshot() {
+    return fail(ErrorCode::refused, "this database has no snapshots that others could see");
+  }
 };
 
 }  // namespace muster

@@ -3,6 +3,8 @@
 #include "interpreter/base/digest.h"
 #include "steps/archive/reading.h"
 #include "steps/backup/retention.h"
+#include "steps/postgres/dumping.h"
+#include "steps/postgres/server.h"
 #include "steps/restore/place.h"
 #include "steps/restore/restoring.h"
 #include "steps/restore/swap.h"
@@ -46,7 +48,7 @@ std::string compact(Timestamp at) {
 }  // namespace
 
 std::string extension_of(const BackupRequest& request) {
-  if (!request.is_archive) return ".sqlite";
+  if (!request.is_archive) return request.kind == SourceKind::postgres ? ".dump" : ".sqlite";
   return ".tar" + std::string(suffix_of(request.compression)) + (request.key ? ".enc" : "");
 }
 
@@ -84,6 +86,16 @@ Result<Value> BackingUp::choose_once() {
     if (!found) return pass(found.error());
     source = *real;
     needed = found->bytes;
+  } else if (request_.kind == SourceKind::postgres) {
+    Result<std::string> database =
+        PostgresPlace(touch_.look.sql, &touch_.sql, request_.connection).name(touch_.sql, input_.stop);
+    if (!database) return pass(database.error());
+    Result<uint64_t> bytes = database_bytes(touch_.look.sql, request_.connection, input_.stop);
+    if (!bytes) return pass(bytes.error());
+    source = *database;
+    // The dump is packed, and its text lies beside it while it is proven: together about what the server takes.
+    needed = *bytes;
+    payload = request_.name + ".dump";
   } else {
     source = text_of(request_.connection.settings, "path");
     Result<Map> seen = identity_of(files, source);
@@ -115,6 +127,12 @@ Result<Value> BackingUp::copy_once() {
   if (Result<void> cleared = files.remove_tree(work_); !cleared) return pass(cleared.error());
   if (Result<void> made = files.make_directory(work_); !made) return pass(made.error());
   if (request_.kind == SourceKind::directory) return Map{};
+  if (request_.kind == SourceKind::postgres) {
+    Result<Map> records = dump_database(input_, touch_, request_.connection, in_work(payload_));
+    if (!records) return pass(records.error());
+    if (Result<void> synced = files.sync_directory(work_); !synced) return pass(synced.error());
+    return Map{{"records", std::move(*records)}};
+  }
   Result<std::unique_ptr<WriteFile>> empty = files.create(in_work(payload_));
   if (!empty) return pass(empty.error());
   empty->reset();
@@ -135,6 +153,17 @@ Result<Value> BackingUp::check_once() {
     return Map{{"records", Map{{"files", found->files}, {"directories", found->directories}, {"links", found->links}}},
                {"bytes", static_cast<int64_t>(found->bytes)}};
   }
+  if (request_.kind == SourceKind::postgres) {
+    Result<void> proven = prove_dump(input_, touch_, in_work(payload_), in_work("script"), records_);
+    if (!proven) return pass(proven.error());
+    Result<std::string> sha256 = sha256_of_file(touch_.look.files, in_work(payload_), input_.stop);
+    if (!sha256) return pass(sha256.error());
+    Result<std::optional<FileStatus>> dump = touch_.look.files.status(in_work(payload_));
+    if (!dump) return pass(dump.error());
+    return Map{{"records", records_},
+               {"sha256", std::move(*sha256)},
+               {"bytes", *dump ? static_cast<int64_t>((*dump)->size) : 0}};
+  }
   Result<Validated> good = validate(touch_.look.sql, touch_.look.files, in_work(payload_), Expectation{}, input_.stop);
   if (!good && good.error().code == ErrorCode::corrupt) {
     Error error = good.error();
@@ -154,11 +183,13 @@ Result<Value> BackingUp::check_once() {
 
 Manifest BackingUp::manifest() const {
   Manifest out;
-  out.kind = request_.kind == SourceKind::directory ? "directory" : "sqlite";
+  out.kind = request_.kind == SourceKind::directory  ? "directory"
+             : request_.kind == SourceKind::postgres ? "postgres"
+                                                     : "sqlite";
   out.name = request_.name;
   out.payload = payload_;
   out.created_at = at_;
-  if (request_.kind != SourceKind::directory) out.schema_version = schema_version_;
+  if (request_.kind == SourceKind::sqlite) out.schema_version = schema_version_;
   out.records = records_;
   out.sha256 = sha256_;
   out.bytes = static_cast<uint64_t>(bytes_);
@@ -206,7 +237,7 @@ Result<Value> BackingUp::prove_once() {
   if (!read) return pass(read.error());
   if (digest_of(read->digests) != packed_digest_ || !read->meta)
     return fail(ErrorCode::corrupt, "the backup unpacks to something else than what was packed");
-  if (request_.kind == SourceKind::sqlite) {
+  if (request_.kind != SourceKind::directory) {
     // An encrypted backup leaves no plain copy behind, whatever happens next.
     if (Result<void> removed = touch_.files.remove(in_work(payload_)); !removed) return pass(removed.error());
   }
@@ -247,6 +278,7 @@ Result<Value> BackingUp::publish_once() {
 Result<void> BackingUp::stages_up_to_proof() {
   Result<Map> copied = stage("copy", Effect::write, &BackingUp::copy_once);
   if (!copied) return pass(copied.error());
+  records_ = map_in(*copied, "records");
   Result<Map> checked = stage("check", Effect::read, &BackingUp::check_once);
   if (!checked) return pass(checked.error());
   records_ = map_in(*checked, "records");

@@ -1,6 +1,8 @@
 // The action `backup`: a copy of a database or a directory that has been proven before it gets its name.
+#include "interpreter/world/redaction.h"
 #include "steps/backup/backing_up.h"
 #include "steps/backup/retention.h"
+#include "steps/postgres/dumping.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -10,10 +12,13 @@ namespace {
 Result<StepOutput> backup(const StepInput& input, Touch& touch) {
   Result<BackupRequest> request = backup_request(input.args);
   if (!request) return pass(request.error());
-  return BackingUp(std::move(*request), input, touch).run();
+  Result<StepOutput> done = BackingUp(std::move(*request), input, touch).run();
+  if (!done) return pass(Redaction(input.args, input.opened).error(done.error()));
+  return done;
 }
 
 std::string how(const BackupRequest& request) {
+  if (!request.is_archive && request.kind == SourceKind::postgres) return "by pg_dump";
   if (!request.is_archive) return "as a database file";
   std::string words = request.compression == Compression::gzip   ? "as a tar archive, packed by gzip"
                       : request.compression == Compression::zstd ? "as a tar archive, packed by zstd"
@@ -40,6 +45,11 @@ Result<Preview> preview_backup(const StepInput& input, Look& look, Trial&) {
     if (!found) return pass(found.error());
     preview.facts["bytes"] = static_cast<int64_t>(found->bytes);
     preview.facts["files"] = found->files;
+  } else if (request->kind == SourceKind::postgres) {
+    source = request->connection.name;  // its URL may hold a password
+    Result<uint64_t> bytes = database_bytes(look.sql, request->connection, input.stop);
+    if (!bytes) return pass(Redaction(input.args, input.opened).error(bytes.error()));
+    preview.facts["bytes"] = static_cast<int64_t>(*bytes);
   } else {
     source = text_of(request->connection.settings, "path");
     Result<std::optional<FileStatus>> status = look.files.status(source);

@@ -47,7 +47,7 @@ Result<void> read_source(const Map& source, BackupRequest& out) {
   }
   if (const Value* connection = member(source, "connection")) {
     out.connection = connection_of(*connection);
-    out.kind = SourceKind::sqlite;
+    out.kind = out.connection.kind == "postgres" ? SourceKind::postgres : SourceKind::sqlite;
     return {};
   }
   return fail(ErrorCode::invalid, "`source` names neither `connection` nor `directory`");
@@ -68,8 +68,9 @@ Result<void> read_retention(const Map& retention, BackupRequest& out) {
 }  // namespace
 
 std::vector<Field> backup_fields() {
-  Field connection = field("connection", FieldType::connection, "a SQLite database, which may be in use meanwhile");
-  connection.kinds = {"sqlite"};
+  Field connection =
+      field("connection", FieldType::connection, "a SQLite or PostgreSQL database, which may be in use meanwhile");
+  connection.kinds = {"sqlite", "postgres"};
   Field source = object("source", "what is backed up",
                         {connection, field("directory", FieldType::path, "a directory with all that is in it")});
   source.one_of = {{"connection", "directory"}};

@@ -16,11 +16,11 @@
 
 namespace muster {
 
-enum class SourceKind { sqlite, directory };
+enum class SourceKind { sqlite, directory, postgres };
 
 struct BackupRequest {
   SourceKind kind = SourceKind::sqlite;
-  Connection connection;  // of sqlite
+  Connection connection;  // of sqlite and postgres
   std::string directory;  // of directory
   std::string to, name;
   bool is_archive = false;

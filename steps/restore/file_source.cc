@@ -92,8 +92,9 @@ class FileSource final : public BackupSource {
     FetchedBackup fetched;
     fetched.bytes = read->bytes;
     fetched.meta = read->meta ? read->meta : candidate->beside;
-    Result<void> laid = plan.target == TargetKind::directory ? lay_directory(path, *read, files, plan)
-                                                             : lay_database(path, *read, touch, plan, fetched);
+    Result<void> laid = plan.target == TargetKind::directory  ? lay_directory(path, *read, files, plan)
+                        : plan.target == TargetKind::postgres ? lay_dump(path, *read, files, plan)
+                                                              : lay_database(path, *read, touch, plan, fetched);
     if (!laid) return pass(laid.error());
     return fetched;
   }
@@ -272,8 +273,8 @@ class FileSource final : public BackupSource {
     for (const auto& [name, digest] : read.digests) names.push_back(name);
     if (names.size() == 1) return names.front();
     std::erase_if(names, [](const std::string& name) {
-      bool is_database =
-          name.ends_with(".sqlite") || name.ends_with(".sqlite3") || name.ends_with(".db") || name.ends_with(".sql");
+      bool is_database = name.ends_with(".sqlite") || name.ends_with(".sqlite3") || name.ends_with(".db") ||
+                         name.ends_with(".sql") || name.ends_with(".dump");
       return !is_database;
     });
     if (names.size() == 1) return names.front();
@@ -286,10 +287,9 @@ class FileSource final : public BackupSource {
   Result<void> lay_database(const std::string& path, const ReadBackup& read, Touch& touch, const FetchPlan& plan,
                             FetchedBackup& fetched) const {
     Files& files = touch.files;
+    if (Result<void> fits = check_kind(path, read, "sqlite", "a SQLite database"); !fits) return fits;
     if (from_.kind == FromKind::archive && read.content != Content::tar)
       return fail(ErrorCode::invalid, "`" + path + "` is not a tar archive", "name it as `file` instead");
-    if (read.meta && read.meta->kind == "directory")
-      return fail(ErrorCode::invalid, "`" + path + "` is a backup of a directory, and the target is a database");
     std::string payload = read.payload;
     std::string sha256 = read.sha256;
     if (read.content == Content::tar) {
@@ -330,6 +330,34 @@ class FileSource final : public BackupSource {
       return pass(std::move(error));
     }
     return files.sync_directory(plan.work);
+  }
+
+  // Dumps have no kind of their own until they are looked into.
+  static Result<void> check_kind(const std::string& path, const ReadBackup& read, std::string_view wanted,
+                                 const std::string& target) {
+    if (!read.meta || read.meta->kind.empty() || read.meta->kind == wanted) return {};
+    return fail(ErrorCode::invalid,
+                "`" + path + "` is a backup of kind `" + read.meta->kind + "`, and the target is " + target);
+  }
+
+  // For a PostgreSQL database: a dump of either kind, as it is.
+  Result<void> lay_dump(const std::string& path, const ReadBackup& read, Files& files, const FetchPlan& plan) const {
+    if (Result<void> fits = check_kind(path, read, "postgres", "a PostgreSQL database"); !fits) return fits;
+    if (from_.kind == FromKind::archive && read.content != Content::tar)
+      return fail(ErrorCode::invalid, "`" + path + "` is not a tar archive", "name it as `file` or `dump` instead");
+    std::string payload = read.payload;
+    if (read.content == Content::tar) {
+      Result<std::string> entry = entry_of(path, read);
+      if (!entry) return pass(entry.error());
+      payload = read.payload + "/" + *entry;
+    }
+    Result<std::unique_ptr<ReadFile>> file = files.open(payload);
+    if (!file) return pass(file.error());
+    Result<std::string> first = (*file)->read_at(0, 16);
+    if (!first) return pass(first.error());
+    if (first->starts_with("SQLite format 3"))
+      return fail(ErrorCode::invalid, "`" + path + "` is a SQLite database, and the target is a PostgreSQL database");
+    return files.rename_new(payload, plan.ready);
   }
 
   From from_;

@@ -47,8 +47,7 @@ Result<std::string> target_path(const Value& target, TargetKind& kind) {
     if (const Value* path = member(*connection, "path"); path && path->is<std::string>()) {
       return path->get<std::string>();
     }
-    return fail(ErrorCode::invalid,
-                "the target's connection has no path: only SQLite databases are restored in this version");
+    return fail(ErrorCode::invalid, "the target's connection is neither SQLite nor PostgreSQL");
   }
   if (const Value* path = member(target, "sqlite"); path && path->is<std::string>()) return path->get<std::string>();
   return fail(ErrorCode::invalid, "`target` names no `connection`, `sqlite` or `directory`");
@@ -76,8 +75,9 @@ void read_expectation(const Value& value, Expectation& out) {
 }  // namespace
 
 std::vector<Field> restore_fields() {
-  Field connection = field("connection", FieldType::connection, "a SQLite connection whose file is replaced");
-  connection.kinds = {"sqlite"};
+  Field connection = field("connection", FieldType::connection,
+                           "the SQLite connection whose file, or the PostgreSQL connection whose database is replaced");
+  connection.kinds = {"sqlite", "postgres"};
   Field target =
       object("target", "what is replaced",
              {connection, field("sqlite", FieldType::path, "path of a SQLite database file; it may be missing"),
@@ -90,7 +90,9 @@ std::vector<Field> restore_fields() {
       {field("file", FieldType::path, "a backup: a database file, packed or not, or an archive"), newest_field(),
        litestream_field(), s3_field(),
        field("archive", FieldType::path, "a tar archive, packed by gzip or zstd, encrypted or not"),
-       field("dump", FieldType::path, "SQL statements that make the database, as `sqlite3 .dump` writes them"),
+       field("dump", FieldType::path,
+             "SQL statements that make the database, as `sqlite3 .dump` or `pg_dump` write them, or a dump of "
+             "`pg_dump -Fc`"),
        field("artifact", FieldType::text, "what the result of a `backup` calls so")});
   Field from = object("from", "where the backup is", std::move(sources));
   from.one_of = {{"file", "newest", "litestream", "archive", "dump", "artifact"}};
@@ -176,7 +178,14 @@ Result<RestoreRequest> restore_request(const Map& args) {
   RestoreRequest request;
   const Value* target = member(args, "target");
   if (!target) return fail(ErrorCode::invalid, "`restore` needs `target` and `from`, or `list`");
-  Result<std::string> path = target_path(*target, request.target_kind);
+  const Value* server = member(*target, "connection");
+  const Value* kind = server ? member(*server, "kind") : nullptr;
+  bool is_server = kind && same(*kind, "postgres");
+  if (is_server) {
+    request.target_kind = TargetKind::postgres;
+    request.connection = connection_of(*server);
+  }
+  Result<std::string> path = is_server ? Result<std::string>("postgres") : target_path(*target, request.target_kind);
   if (!path) return pass(path.error());
   if (path->empty() || path->back() == '/' || path->find('\0') != std::string::npos) {
     return fail(ErrorCode::invalid,
@@ -190,6 +199,12 @@ Result<RestoreRequest> restore_request(const Map& args) {
   if (const Value* at = member(args, "at"); at && at->is<Timestamp>()) request.at = at->get<Timestamp>();
   if (const Value* expect = member(args, "expect")) read_expectation(*expect, request.expect);
   if (const Value* keep = member(args, "keep_old"); keep && keep->is<bool>()) request.keep_old = keep->get<bool>();
+  if (is_server) {
+    if (request.from.kind == FromKind::litestream)
+      return fail(ErrorCode::invalid, "a PostgreSQL database is restored from a dump, not from a replica of SQLite");
+    if (request.expect.schema_version)
+      return fail(ErrorCode::invalid, "`expect.schema_version` is SQLite's user_version; PostgreSQL has none");
+  }
   if (request.target_kind == TargetKind::directory) {
     if (request.from.kind == FromKind::litestream || request.from.kind == FromKind::dump)
       return fail(ErrorCode::invalid, "a directory is restored from an archive, not from a database's replica or dump");

@@ -16,7 +16,7 @@
 
 namespace muster {
 
-enum class TargetKind { sqlite, directory };
+enum class TargetKind { sqlite, directory, postgres };
 enum class FromKind { litestream, file, newest, archive, dump, artifact };
 
 struct From {
@@ -28,7 +28,8 @@ struct From {
 
 struct RestoreRequest {
   TargetKind target_kind = TargetKind::sqlite;
-  std::string target;  // the database file or directory, as written
+  std::string target;     // the database file or directory, as written
+  Connection connection;  // of a PostgreSQL database
   From from;
   std::optional<Timestamp> at;
   Expectation expect;

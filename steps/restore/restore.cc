@@ -1,4 +1,5 @@
 // The action `restore`: a database or a directory back from its backup, or the list of the moments to be had.
+#include "steps/postgres/restoring.h"
 #include "steps/restore/restoring.h"
 #include "steps/steps.h"
 
@@ -25,6 +26,7 @@ Result<StepOutput> list_points(const StepInput& input, Look& look) {
 Result<StepOutput> restore(const StepInput& input, Touch& touch) {
   Result<RestoreRequest> request = restore_request(input.args);
   if (!request) return pass(request.error());
+  if (request->target_kind == TargetKind::postgres) return RestoringServer(std::move(*request), input, touch).run();
   return Restoring(std::move(*request), input, touch).run();
 }
 
@@ -64,7 +66,9 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   }
   Result<RestoreRequest> request = restore_request(input.args);
   if (!request) return pass(request.error());
-  Result<Place> place = find_place(look.files, request->target, request->target_kind == TargetKind::directory, input);
+  bool is_server = request->target_kind == TargetKind::postgres;
+  bool is_directory = request->target_kind == TargetKind::directory;
+  Result<Place> place = is_server ? Place{} : find_place(look.files, request->target, is_directory, input);
   if (!place) return pass(place.error());
   std::unique_ptr<BackupSource> source = source_of(request->from);
   Result<std::vector<FoundBackup>> found = source->find(look, request->at);
@@ -77,10 +81,14 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   if (std::string distance = distance_words(best.at, request->at); !distance.empty()) line += ", " + distance;
   preview.lines.push_back(line + ")");
   preview.lines.insert(preview.lines.end(), deeper.lines.begin(), deeper.lines.end());
-  preview_target(*place, look, *request, preview);
+  if (!is_server) preview_target(*place, look, *request, preview);
+  if (is_server) {
+    if (Result<void> told = preview_server_restore(*request, input, look, preview); !told) return pass(told.error());
+  }
   const Value* peak = member(deeper.facts, "peak_bytes");
   uint64_t needed = peak && peak->is<int64_t>() ? static_cast<uint64_t>(peak->get<int64_t>()) : best.bytes;
-  if (Result<void> fits = check_space(look.files, place->directory, needed); !fits) {
+  Result<void> fits = is_server ? Result<void>() : check_space(look.files, place->directory, needed);
+  if (!fits) {
     preview.lines.push_back("now " + fits.error().message);
   }
   if (found->size() > 1)
@@ -106,11 +114,11 @@ std::vector<ResultField> restore_results() {
       {"point", FieldType::text, "the id of the restored moment"},
       {"at", FieldType::timestamp, "the restored moment"},
       {"age", FieldType::duration, "from that moment to now"},
-      {"file", FieldType::path, "the database or directory that was replaced"},
+      {"file", FieldType::path, "the database or directory that was replaced; of PostgreSQL: the database's name"},
       {"records", FieldType::map, "rows by table; of a directory: `files`, `directories`, `links`"},
-      {"moved_aside", FieldType::list, "where the old database and its sidecars lie"},
+      {"moved_aside", FieldType::list, "where the old database and its sidecars lie; of PostgreSQL: its name now"},
       {"replaced", FieldType::boolean, "whether there was a database before"},
-      {"sha256", FieldType::text, "of the restored database file; nil of a directory"},
+      {"sha256", FieldType::text, "of the restored database file, or of the dump; nil of a directory"},
       {"refused", FieldType::list, "newer backups that were refused, and why"},
       {"requested", FieldType::timestamp, "the moment that was asked for, nil for the newest"},
       {"distance", FieldType::number, "seconds from the restored moment to the one asked for"},
@@ -130,7 +138,13 @@ Action restore_action() {
   action.look = list_points;
   action.act = restore;
   action.preview = preview_restore;
-  action.rollback = undo_restore;
+  action.rollback = [](const StepInput& input, const StepOutput& done, Touch& touch) {
+    const Value* target = member(input.args, "target");
+    const Value* connection = target ? member(*target, "connection") : nullptr;
+    const Value* kind = connection ? member(*connection, "kind") : nullptr;
+    bool is_server = kind && same(*kind, "postgres");
+    return is_server ? undo_server_restore(input, done, touch) : undo_restore(input, done, touch);
+  };
   action.continues_after_crash = true;
   return action;
 }

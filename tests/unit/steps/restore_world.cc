@@ -163,8 +163,11 @@ Result<bool> DiskSql::is_locked(const Connection& connection) {
   return real_.is_locked(connection);
 }
 
-Result<SqlResult> DiskSql::execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) {
-  return fail(ErrorCode::refused, "a restore writes no SQL");
+Result<SqlResult> DiskSql::execute(const Connection& connection, const SqlText& sql, const ExecuteOptions& options,
+                                   std::stop_token stop) {
+  MUSTER_ASK_BEFORE("execute");
+  if (connection.kind == "postgres") return real_.execute(connection, sql, options, std::move(stop));
+  return fail(ErrorCode::refused, "a restore of files writes no SQL");
 }
 
 Result<void> DiskSql::fold(const Connection& connection, std::stop_token token) {

@@ -104,6 +104,9 @@ class DiskSql : public Sql {
   Result<void> fold(const Connection&, std::stop_token) override;
   Result<std::unique_ptr<SqlSession>> open_to_read(const Connection& connection, const SqlLimits& limits,
                                                    std::stop_token stop) override {
+    if (before) {
+      if (std::optional<Error> error = before("open_to_read")) return pass(*error);
+    }
     return real_.open_to_read(connection, limits, std::move(stop));
   }
   Result<std::unique_ptr<SqlSession>> open_to_write(const Connection& connection, const SqlLimits& limits,
@@ -112,6 +115,9 @@ class DiskSql : public Sql {
   }
   Result<void> copy_to(const Connection&, const std::string& to, std::stop_token, const CopyProgress&) override;
   Result<void> load_dump(const Connection&, ReadFile&, std::stop_token, const CopyProgress&) override;
+  Result<std::vector<std::pair<std::string, Value>>> client_environment(const Connection& connection) override {
+    return real_.client_environment(connection);
+  }
 
   std::function<std::optional<Error>(std::string_view call)> before;
   std::string pretend_damaged;  // the path of a database that no check finds sound
@@ -203,11 +209,12 @@ struct Stage {
   std::stop_source stop;
   Action action;
   std::unique_ptr<FileMarks> marks;
+  Processes* processes = nullptr;  // none: no program may be run
   int attempt = 1;
   Stage();
 
   [[nodiscard]] Look look() { return {clock, files, sql, nothing, nothing}; }
-  [[nodiscard]] Touch touch() { return {look(), files, sql, nothing, nothing, nothing}; }
+  [[nodiscard]] Touch touch() { return {look(), files, sql, nothing, processes ? *processes : nothing, nothing}; }
   [[nodiscard]] Result<StepOutput> restore(const Map& args, bool after_crash = false);
   [[nodiscard]] Result<StepOutput> backup(const Map& args, bool after_crash = false);
   [[nodiscard]] Result<StepOutput> list(const std::string& replica);
