@@ -5,15 +5,7 @@
 set -euo pipefail
 release=$1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-tools=$release/replica-tools
-mkdir -p "$tools"
-cp "$here/replicas/package.json" "$here/replicas/package-lock.json" "$tools/"
-if ! cmp -s "$here/replicas/package-lock.json" "$tools/installed-lock.json"; then
-  (cd "$tools" && npm ci --no-audit --no-fund --ignore-scripts >npm.log 2>&1) || { cat "$tools/npm.log"; exit 1; }
-  cp "$here/replicas/package-lock.json" "$tools/installed-lock.json"
-fi
-litestream=$tools/node_modules/@flydotio/litestream-linux-x64/litestream
-[ -x "$litestream" ] || chmod +x "$litestream"
+source "$here/replicas/tools.sh"
 
 home=$(mktemp -d)
 pids=()
