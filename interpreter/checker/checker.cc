@@ -54,6 +54,7 @@ class Check {
 
   // `gated`: a gate stands in front of whoever calls it.
   Effects run(bool gated) {
+    called_behind_gate_ = gated;
     check_declarations(playbook_, problems_);
     ReadScope top;
     top.before_the_run = true;
@@ -308,6 +309,10 @@ class Check {
   }
 
   void check_gate(const Approval& approval, const ReadScope& scope, const Effects& guarded, const std::string& what) {
+    if (approval.waived)
+      return refuse(approval.at, "gate-not-waived",
+                    "`approval: false` belongs to a destructive step, and stands at " + what,
+                    "leave it out: nothing waits here without an `approval`");
     references_.check(approval.message, scope);
     references_.check(approval.expires, scope);
     for (const Evidence& evidence : approval.evidence) {
@@ -362,7 +367,7 @@ class Check {
     Effects effects;
     effects.any_step = true;
     const bool own_gate = step.approval.has_value();
-    bool automatic_is_offered = false;
+    bool automatic_is_offered = false, destroys = false;
     if (step.group) {
       Effects inside = check_group(*step.group, node, within, gated || own_gate);
       effects.writes = inside.writes;
@@ -374,7 +379,7 @@ class Check {
       const Action* action = find_action(actions_, call.action.text);
       if (!action) {
         effects.writes = true;  // as far as we know
-        automatic_is_offered = true;
+        automatic_is_offered = destroys = true;
         check_unknown_action(call, step);
         continue;
       }
@@ -385,6 +390,7 @@ class Check {
       automatic_is_offered = automatic_is_offered || static_cast<bool>(action->rollback);
       check_effect(call, *action, step);
       if (effect == Effect::destructive) check_destructive(call, step, node, gated || own_gate);
+      destroys = destroys || effect == Effect::destructive;
     }
     if (step.set) {
       for (const Entry& entry : step.set->values) check_field_name(entry.key, "the name of a value", problems_);
@@ -410,6 +416,12 @@ class Check {
              near.empty() ? "" : "did you mean " + quoted(near) + "?");
     }
 
+    const bool behind_own = gated && !called_behind_gate_;
+    if (step.ungated && (behind_own || !destroys))
+      refuse(*step.ungated, "gate-not-waived",
+             behind_own ? "`approval: false` takes no step out from behind the gate of its group"
+                   : "`approval: false` says that a destructive step runs without a gate, and this one destroys nothing",
+             behind_own ? "move the step out of the group, or leave this out" : "leave it out");
     if (step.done_when) check_done_when(*step.done_when, step, before);
     if (step.verify) check_verify(*step.verify, before, shape);
     if (step.watch) check_watch(*step.watch, step, before);
@@ -600,10 +612,9 @@ class Check {
 
   void check_destructive(const ActionCall& call, const Step& step, uint32_t node, bool gated) {
     if (!gated) {
-      // An action that undoes itself keeps what it replaces: so a start-up may restore a damaged database at night.
-      if (step.rollback && step.rollback->automatic) return;
+      if (step.ungated) return;
       warn(place_of(step), "ungated", quoted(call.action.text) + " is destructive, and no gate stands in front of it",
-           "add `approval: true` to the step or to its phase");
+           "add `approval: true` to the step or to its phase, or `approval: false` where it is meant to run alone");
       return;
     }
     if (step.approval) return;
@@ -766,6 +777,7 @@ class Check {
   }
 
   const Playbook& playbook_;
+  bool called_behind_gate_ = false;  // what calls it may stand behind a gate here, and behind none elsewhere
   const std::vector<Action>& actions_;
   const Scripts& scripts_;
   Diagnostics& problems_;

@@ -176,7 +176,8 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
 
 void Engine::Loop::open_gate(const Node& node, int opening) {
   record_lists_beneath(node, node);  // what is shown is what runs
-  std::vector<Guarded> guarded = guarded_by(node, now(), SecretsAs::values);
+  const Timestamp at = now();  // where `now()` stands still for all that is shown, and for what will run
+  std::vector<Guarded> guarded = guarded_by(node, at, SecretsAs::values);
   struct Asked {
     OpId op;
     const Action* action;
@@ -192,10 +193,10 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
   NodeRun& run = run_of(node);
   run.previewing = true;
   run.stop.emplace();
-  after_commit_.push_back([this, asked, reads, id = node.id, gate = node.op, opening, stop = run.stop->get_token(),
-                           opened = secrets_.all()] {
+  after_commit_.push_back([this, asked, reads, id = node.id, gate = node.op, opening, at,
+                           stop = run.stop->get_token(), opened = secrets_.all()] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, asked, reads, id, gate, opening, stop, opened] {
+    parts_.executor->start([this, asked, reads, id, gate, opening, at, stop, opened] {
       auto previews = std::make_shared<std::vector<GuardedPreview>>();
       ReadMarks marks;
       StepActions others(parts_, Effect::read);
@@ -218,26 +219,25 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
         previews->push_back({step.op, std::move(preview)});
       }
       auto evidence = std::make_shared<Map>(read_evidence(parts_, *reads, run_, gate, opened, stop));
-      parts_.executor->post([this, previews, evidence, id, opening] {
-        completed_.push_back([this, previews, evidence, id, opening] {
+      parts_.executor->post([this, previews, evidence, id, opening, at] {
+        completed_.push_back([this, previews, evidence, id, opening, at] {
           --in_flight_;
           NodeRun& run_now = nodes_[id.index];
           run_now.previewing = false;
           run_now.stop.reset();
           if (!broken_ && !stopping_ && !history_.cancel)
-            previewed(expansion_.at(id), opening, std::move(*previews), std::move(*evidence));
+            previewed(expansion_.at(id), opening, at, std::move(*previews), std::move(*evidence));
         });
       });
     });
   });
 }
 
-void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedPreview> previews,
+void Engine::Loop::previewed(const Node& node, int opening, Timestamp at, std::vector<GuardedPreview> previews,
                              Map evidence) {
   const Approval& approval = *approval_of(*parts_.graph, node);
-  Timestamp at = now();
   RunEnvironment names = environment(node, at);
-  Map shown{{"opening", opening}, {"nonce", to_hex(parts_.world->entropy.bytes(16))}, {"title", label_of(node)}};
+  Map shown{{"opening", opening}, {"opened_at", at}, {"nonce", to_hex(parts_.world->entropy.bytes(16))}, {"title", label_of(node)}};
   if (approval.message) {
     tl::expected<Value, Map> message = value_of(*approval.message, names);
     if (!message) {
@@ -248,7 +248,7 @@ void Engine::Loop::previewed(const Node& node, int opening, std::vector<GuardedP
     }
     shown["message"] = to_text(*message);
   }
-  if (std::optional<Duration> expires = duration_of(node, approval.expires)) shown["expires_at"] = at + *expires;
+  if (std::optional<Duration> expires = duration_of(node, approval.expires)) shown["expires_at"] = now() + *expires;
   Map rules = rules_of_gate_now(node);
   for (const auto& [name, value] : rules) shown[name] = value;
   shown["evidence"] = std::move(evidence);

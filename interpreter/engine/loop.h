@@ -349,7 +349,8 @@ class Engine::Loop {
   // --- gate_opening.cc
   std::optional<Status> advance_gate(const Node& node, Context context);
   void open_gate(const Node& node, int opening);
-  void previewed(const Node& node, int opening, std::vector<GuardedPreview> previews, Map evidence);
+  void previewed(const Node& node, int opening, Timestamp at, std::vector<GuardedPreview> previews,
+                 Map evidence);
   struct Guarded {
     const Node* node;
     Map args;                 // rendered

@@ -155,7 +155,7 @@ void apply_gate_opened(OpRecord& op, const Event& event, const Map& body) {
   gate.state = GateState::open;
   gate.opening = event.attempt;
   gate.digest = text_of(body, "digest");
-  gate.opened_at = event.at;
+  gate.opened_at = time_in(body, "opened_at").value_or(event.at);
   gate.expires_at = time_in(body, "expires_at");
   gate.shown = body;
   op.gate = std::move(gate);

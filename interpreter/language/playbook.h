@@ -109,6 +109,7 @@ struct Evidence {
 
 struct Approval {
   Span at;
+  bool waived = false;  // `false` stands there: only on a destructive step, which keeps it in `ungated`
   std::optional<Template> message;
   std::vector<Requirement> approvers;  // all must be met; none: anybody
   std::optional<bool> prevent_self_approval;
@@ -257,6 +258,7 @@ struct Step {
   std::optional<Expression> when;
   std::optional<std::vector<Name>> needs;  // absent: the step before it; [] : the group's start
   std::optional<Approval> approval;
+  std::optional<Span> ungated;  // `approval: false`: its author wants no gate in front of what it destroys
   std::optional<DurationText> timeout;
   std::optional<Retry> retry;
   std::optional<DoneWhen> done_when;

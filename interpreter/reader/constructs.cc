@@ -8,6 +8,8 @@ namespace muster {
 bool ConstructReader::read(const YamlNode& node, Approval& out, std::string_view key) {
   out.at = tree_.head(node);
   if (node.is_scalar() && node.is_plain() && tree_.text(node) == "true") return true;
+  out.waived = node.is_scalar() && node.is_plain() && tree_.text(node) == "false";
+  if (out.waived) return true;
   if (node.kind != YamlNode::Kind::map)
     return wrong_shape(node, key, "true or a map", "for a step without a gate leave `approval` out");
   read_map(node, out, "`approval`");
@@ -181,6 +183,10 @@ bool ConstructReader::read(const YamlNode& node, Step& out, std::string_view) {
   if (node.kind != YamlNode::Kind::map) return wrong_shape(node, "steps", "a list of steps, each a map");
   out.at = tree_.span(node);
   read_map(node, out, "a step");
+  if (out.approval && out.approval->waived) {
+    out.ungated = out.approval->at;
+    out.approval.reset();
+  }
   return true;
 }
 

@@ -97,7 +97,7 @@ class Schemas {
     } else if constexpr (std::is_same_v<M, std::vector<ConnectionDeclaration>>) {
       return by_name(connection());
     } else if constexpr (std::is_same_v<M, Approval>) {
-      return any_of({Map{{"const", true}}, reference<Approval>("approval")});
+      return any_of({Map{{"type", "boolean"}}, reference<Approval>("approval")});
     } else if constexpr (std::is_same_v<M, Rollback>) {
       return any_of({Map{{"const", "auto"}}, list_of(reference<Step>("step"))});
     } else if constexpr (std::is_same_v<M, Locks>) {

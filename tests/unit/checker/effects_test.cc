@@ -39,9 +39,15 @@ TEST(Gates, GuardDestructiveStepsFromTheStepThePhaseOrThePlaybook) {
   EXPECT_EQ(Checked(with_steps(destroy, "approval: true\n")).said(), "");
 }
 
-TEST(Gates, AreNotMissedWhereAStepKeepsWhatItReplaces) {
-  EXPECT_EQ(Checked(with_steps("- destroy: {target: x}\n  rollback: auto")).said(), "");
-  EXPECT_TRUE(Checked(with_steps("- destroy: {target: x}\n  rollback:\n    - change: {}")).says("ungated"));
+TEST(Gates, AreNotMissedWhereAStepSaysThatItRunsWithoutOne) {
+  EXPECT_EQ(Checked(with_steps("- destroy: {target: x}\n  approval: false")).said(), "");
+  EXPECT_TRUE(Checked(with_steps("- destroy: {target: x}\n  rollback: auto")).says("ungated"));
+}
+
+TEST(Gates, AreWaivedOnlyForADestructiveStepThatStandsBehindNone) {
+  EXPECT_TRUE(Checked(with_steps("- change: {}\n  approval: false")).says("gate-not-waived"));
+  EXPECT_TRUE(Checked(with_steps("- destroy: {target: x}\n  approval: false", "approval: true\n")).says("gate-not-waived"));
+  EXPECT_TRUE(Checked(with_steps("- destroy: {target: x}", "approval: false\n")).says("gate-not-waived"));
 }
 
 TEST(Gates, ThatGuardOnlyReadsDrawAWarningAndOthersDoNot) {

@@ -199,6 +199,28 @@ TEST_F(Binding, AStepThatWouldBeDifferentVoidsADecision) {
   EXPECT_FALSE(was_done());
 }
 
+TEST_F(Binding, StandsThoughTimePassedWhileItWasOpened) {
+  std::string text = guarded;
+  const std::string before = "${{ inputs.what }}";
+  text.replace(text.find(before), before.size(), "${{ now() }}");
+  ASSERT_TRUE(sim.load(text)) << sim.diagnostics;
+  sim.script["rows"] = [this](const StepInput&) -> Result<StepOutput> {
+    sim.clock.advance(Duration::seconds(5));
+    return StepOutput{Map{{"name", "rows"}, {"value", 7}}, {}};
+  };
+  std::string ran_with;
+  sim.script["b"] = [&](const StepInput& input) -> Result<StepOutput> {
+    ran_with = to_text(*member(input.args, "with"));
+    return StepOutput{};
+  };
+  const Timestamp shown_at = sim.clock.now();
+  park();
+  both_approve();
+  EXPECT_EQ(resumed(), 0);
+  EXPECT_EQ(gate().opening, 1) << changed();
+  EXPECT_EQ(ran_with, to_text(Value(shown_at)));
+}
+
 TEST_F(Binding, ADecisionForAnotherRunDoesNotCount) {
   park();
   Vote bob = vote_of("bob"), dan = vote_of("dan");
