@@ -1,10 +1,15 @@
 // `sql`: a query, statements that write, or a check of the database's files.
 //
-// Values travel as binds, identifiers are quoted by the database's own rule; the text itself holds neither.
-// Source: docs/language.md, "Actions on the world"; docs/actions/sql.md.
+// Values travel as binds, identifiers are quoted by the database's own rule; the text itself holds neither. It may lie
+// in a file, which a gate binds by its digest; a result of any size may be saved into one. Source: docs/language.md,
+// "Actions on the world"; docs/actions/sql.md.
+#include <algorithm>
+
+#include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/world/redaction.h"
 #include "interpreter/world/sql_text.h"
+#include "steps/saved_rows.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -13,12 +18,24 @@ namespace {
 
 constexpr int sampled_rows = 5;
 constexpr int64_t most_rows = 1'000'000;
+constexpr uint64_t most_file_bytes = 16 << 20;
 
 Field field(std::string name, FieldType type, std::string meaning) {
   Field out;
   out.name = std::move(name);
   out.type = type;
   out.meaning = std::move(meaning);
+  return out;
+}
+
+// Statements: the text, or `{file: PATH}`.
+Field statements(std::string name, std::string meaning) {
+  Field file = field("file", FieldType::path, "a file with the statements, read when the step begins");
+  file.required = true;
+  Field digest = field("sha256", FieldType::text, "what the file's SHA-256 must be; a gate sets it to what it showed");
+  digest.pattern = "^[0-9a-f]{64}$";
+  Field out = field(std::move(name), FieldType::script, std::move(meaning));
+  out.fields = {file, digest};
   return out;
 }
 
@@ -33,12 +50,16 @@ std::vector<Field> sql_fields() {
   Field bind = field("bind", FieldType::map, "values of `:name` in the statements");
   bind.items = {value};
   bind.opens_secrets = true;
+  Field save =
+      field("save", FieldType::path,
+            "a file FILE.csv or FILE.jsonl that all rows of one `query` go into; it is replaced once it is whole");
+  save.pattern = "\\.(csv|jsonl)$";
   Field names = field("names", FieldType::map, "identifiers of `:\"name\"` in the statements; they are quoted");
   names.items = {field("name", FieldType::text, "a table's or column's name")};
   return {
       connection,
-      field("query", FieldType::script, "statements that read"),
-      field("execute", FieldType::script, "statements that write, in one transaction"),
+      statements("query", "statements that read"),
+      statements("execute", "statements that write, in one transaction"),
       check,
       bind,
       names,
@@ -48,6 +69,7 @@ std::vector<Field> sql_fields() {
       field("marker_row", FieldType::boolean,
             "true: the transaction of `execute` writes a row into the table `muster_marker`, so that it is known after "
             "a crash whether it happened"),
+      save,
       field("max_rows", FieldType::integer, "rows that are kept of a result; 10000 by default"),
   };
 }
@@ -60,6 +82,9 @@ std::vector<ResultField> sql_results() {
       {"row_count", FieldType::integer, "all rows, also those that were not kept"},
       {"truncated", FieldType::boolean, "whether rows were not kept"},
       {"changes", FieldType::integer, "rows inserted, updated and deleted; without those of triggers"},
+      {"file", FieldType::path, "of `save`: the file"},
+      {"bytes", FieldType::integer, "of `save`: its size"},
+      {"sha256", FieldType::text, "of `save`: of its bytes"},
       {"intact", FieldType::boolean, "of `check`: whether nothing is wrong; false also for a missing file"},
       {"problems", FieldType::list, "of `check`: what is wrong, at most 20"},
   };
@@ -108,10 +133,41 @@ struct Request {
   bool is_execute = false;
   CheckKind check = CheckKind::integrity;
   SqlText sql;
+  std::string file, file_sha256;  // that the statements come from
+  std::string save;
   ExecuteOptions options;
 };
 
-Result<Request> request_of(const StepInput& input) {
+// The statements, from where they are; `file` stays empty where they stand in the playbook.
+Result<void> read_statements(const Value& written, FilesRead& files, Request& request) {
+  const Map* map = written.find<Map>();
+  if (!map) {
+    if (const std::string* text = written.find<std::string>()) request.sql.text = *text;
+    return {};
+  }
+  request.file = text_of(*map, "file");
+  Result<std::string> text = files.read(request.file, most_file_bytes);
+  if (!text) return pass(text.error());
+  request.file_sha256 = sha256_hex(*text);
+  std::string bound = text_of(*map, "sha256");
+  if (!bound.empty() && bound != request.file_sha256) {
+    return fail(ErrorCode::refused,
+                "`" + request.file + "` is not what it was: its SHA-256 is " + request.file_sha256 + ", and " + bound +
+                    " is expected",
+                "it changed after it was shown or its digest was written down; look at it again");
+  }
+  request.sql.text = std::move(*text);
+  return {};
+}
+
+// Places in errors are those of the file.
+Error in_file(Error error, const Request& request) {
+  if (!request.file.empty() && error.message.starts_with("line "))
+    error.message = "`" + request.file + "`: " + error.message;
+  return error;
+}
+
+Result<Request> request_of(const StepInput& input, FilesRead& files) {
   const Map& args = input.args;
   Request request;
   if (const Value* connection = member(args, "connection")) request.connection = connection_of(*connection);
@@ -126,12 +182,18 @@ Result<Request> request_of(const StepInput& input) {
     return {};
   };
   Result<void> fits =
-      request.is_check ? refuse("check", {"bind", "names", "expect_changes", "transaction", "marker_row", "max_rows"})
+      request.is_check
+          ? refuse("check", {"bind", "names", "expect_changes", "transaction", "marker_row", "max_rows", "save"})
       : !request.is_execute ? refuse("query", {"expect_changes", "transaction", "marker_row"})
-                            : Result<void>();
+                            : refuse("execute", {"save"});
   if (!fits) return pass(fits.error());
+  request.save = text_of(args, "save");
+  if (!request.save.empty() && member(args, "max_rows"))
+    return fail(ErrorCode::invalid, "`save` goes without `max_rows`: all rows are saved");
   if (request.is_check) request.check = text_of(args, "check") == "quick" ? CheckKind::quick : CheckKind::integrity;
-  request.sql.text = text_of(args, request.is_execute ? "execute" : "query");
+  if (const Value* written = member(args, request.is_execute ? "execute" : "query")) {
+    if (Result<void> read = read_statements(*written, files, request); !read) return pass(read.error());
+  }
   if (const Value* bind = member(args, "bind"); bind && bind->is<Map>()) request.sql.bind = bind->get<Map>();
   if (const Value* names = member(args, "names"); names && names->is<Map>()) request.sql.names = names->get<Map>();
   if (const Value* transaction = member(args, "transaction"); transaction && transaction->is<bool>()) {
@@ -172,13 +234,14 @@ StepOutput output_of(SqlResult result, const Redaction& redaction) {
 }
 
 Result<StepOutput> look(const StepInput& input, Look& world) {
-  Result<Request> request = request_of(input);
+  Result<Request> request = request_of(input, world.files);
   if (!request) return pass(request.error());
+  if (!request->save.empty()) return fail(ErrorCode::invalid, "`save` writes a file and cannot be used in a read");
   if (request->is_execute) return fail(ErrorCode::invalid, "`execute` writes and cannot be used as a read");
   Redaction redaction(input.args, input.opened);
   if (!request->is_check) {
     Result<SqlResult> result = world.sql.query(request->connection, request->sql, request->options.limits, input.stop);
-    if (!result) return pass(redaction.error(result.error()));
+    if (!result) return pass(redaction.error(in_file(result.error(), *request)));
     return output_of(std::move(*result), redaction);
   }
   Result<CheckResult> result =
@@ -190,20 +253,44 @@ Result<StepOutput> look(const StepInput& input, Look& world) {
   return output;
 }
 
+Result<StepOutput> save_rows(const StepInput& input, Touch& touch, const Request& request) {
+  Redaction redaction(input.args, input.opened);
+  RowsToSave wanted{request.connection, request.sql, request.options.limits, request.save};
+  Result<SavedRows> saved = save_rows_to_file(wanted, input, touch, redaction);
+  if (!saved) return pass(redaction.error(in_file(saved.error(), request)));
+  StepOutput output;
+  output.fields = {{"rows", List{}},
+                   {"row", redaction.value(saved->first)},
+                   {"value", redaction.value(saved->value)},
+                   {"row_count", saved->rows},
+                   {"truncated", false},
+                   {"changes", 0},
+                   {"file", request.save},
+                   {"bytes", saved->bytes},
+                   {"sha256", saved->sha256}};
+  return output;
+}
+
 Result<StepOutput> act(const StepInput& input, Touch& touch) {
-  Result<Request> request = request_of(input);
+  Result<Request> request = request_of(input, touch.look.files);
   if (!request) return pass(request.error());
+  if (!request->save.empty()) return save_rows(input, touch, *request);
   if (!request->is_execute) return look(input, touch.look);
   Result<SqlResult> result = touch.sql.execute(request->connection, request->sql, request->options, input.stop);
   Redaction redaction(input.args, input.opened);
-  if (!result) return pass(redaction.error(result.error()));
+  if (!result) return pass(redaction.error(in_file(result.error(), *request)));
   return output_of(std::move(*result), redaction);
 }
 
 // After a crash: the marker was committed with the statements, or neither was.
 Result<Settled> probe(const StepInput& input, Look& world) {
   Settled settled;
-  Result<Request> request = request_of(input);
+  if (member(input.args, "save")) {
+    // Only a whole file gets the name, and the same rows give the same file.
+    settled.answer = Settled::Answer::did_not_happen;
+    return settled;
+  }
+  Result<Request> request = request_of(input, world.files);
   if (!request) return pass(request.error());
   if (!request->options.marker) return settled;
   Result<bool> found =
@@ -250,13 +337,13 @@ Result<void> add_trial(const StepInput& input, const Request& request, Trial& tr
   return {};
 }
 
-Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
+Result<Preview> preview(const StepInput& input, Look& world, Trial& trial) {
   Preview preview;
   for (const auto& [name, value] : input.args) {
     if (const Unknown* unknown = find_unknown(value)) preview.unknown = unknown->why;
   }
   bool is_known = !preview.unknown;
-  Result<Request> request = request_of(input);
+  Result<Request> request = request_of(input, world.files);
   if (!request && !is_known) return preview;
   if (!request) return pass(request.error());
   if (request->is_check) {
@@ -272,6 +359,13 @@ Result<Preview> preview(const StepInput& input, Look&, Trial& trial) {
   for (const auto& [name, value] : request->sql.bind) {
     preview.lines.push_back(":" + name + " = " + (value.is_null() ? std::string("NULL") : print_json(value)));
   }
+  if (!request->file.empty() && is_known) {
+    preview.lines.push_back("from `" + request->file + "`, SHA-256 " + request->file_sha256);
+    // What was shown is what runs: another text under that name is refused.
+    preview.pinned[request->is_execute ? "execute" : "query"] =
+        Map{{"file", request->file}, {"sha256", request->file_sha256}};
+  }
+  if (!request->save.empty()) preview.lines.push_back("and save all rows as `" + request->save + "`");
   if (!request->is_execute || !is_known) return preview;
   if (!request->options.transaction)
     preview.lines.push_back("each statement by itself, without a transaction around them");
@@ -289,7 +383,9 @@ Action sql_action() {
   action.fields = sql_fields();
   action.one_of = {{"query", "execute", "check"}};
   action.results = sql_results();
-  action.effect = [](const Map& args) { return member(args, "execute") ? Effect::write : Effect::read; };
+  action.effect = [](const Map& args) {
+    return member(args, "execute") || member(args, "save") ? Effect::write : Effect::read;
+  };
   action.look = look;
   action.act = act;
   action.preview = preview;

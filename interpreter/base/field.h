@@ -13,7 +13,7 @@ namespace muster {
 enum class FieldType {
   any,         // whatever stands there, kept as it is: JSON bodies, `set`
   text,        // text with ${{ }}
-  script,      // text in which ${{ }} is an error: shell scripts and SQL
+  script,      // text in which ${{ }} is an error: shell scripts and SQL; with `fields`, an object of those as well
   path,        // text, a file's path
   url,         // text; a value inside is encoded as one path segment or query value
   integer,     // a whole number

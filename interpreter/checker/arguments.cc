@@ -56,6 +56,11 @@ class Typing {
       case FieldType::scalar_or_list:
         if (std::holds_alternative<std::vector<Argument>>(argument.value)) return list(argument, field);
         return one_or_many(argument, field);
+      case FieldType::script:
+        // `query: {file: ...}` or the statements themselves.
+        if (!field.fields.empty() && std::holds_alternative<std::vector<Entry>>(argument.value))
+          return object(argument, field.fields, field.one_of, field.name);
+        return scalar(argument, field);
       default:
         return scalar(argument, field);
     }
@@ -136,6 +141,10 @@ class Typing {
         if (const Map* map = value.find<Map>()) return made_object(*map, field.fields, field.one_of, field.name);
         if (empty) return made_object({}, field.fields, field.one_of, field.name);
         break;
+      case FieldType::script:
+        if (const Map* map = value.find<Map>(); map && !field.fields.empty())
+          return made_object(*map, field.fields, field.one_of, field.name);
+        return coerce(value, field, {}, false);
       case FieldType::map:
         if (const Map* map = value.find<Map>()) {
           Map out;

@@ -38,7 +38,11 @@ void refuse_injection(const Argument& argument, const Field& field, std::string_
 void check_field(const Argument& argument, const Field& field, std::string_view action, Diagnostics& problems) {
   switch (field.type) {
     case FieldType::script:
-      refuse_injection(argument, field, action, problems);
+      if (!field.fields.empty() && std::holds_alternative<std::vector<Entry>>(argument.value)) {
+        check_injection(argument, field.fields, action, problems);
+      } else {
+        refuse_injection(argument, field, action, problems);
+      }
       return;
     case FieldType::object:
       check_injection(argument, field.fields, action, problems);

@@ -72,7 +72,12 @@ class Places {
  private:
   void argument(const Argument& argument, const Field& field, std::string_view name, bool is_open) {
     if (is_enough(problems_)) return;
-    if (field.type == FieldType::script) return;  // no value at all may stand there: check_injection says so
+    if (field.type == FieldType::script) {
+      // In the text no value at all may stand: check_injection says so.
+      const auto* inner = std::get_if<std::vector<Entry>>(&argument.value);
+      if (inner && !field.fields.empty()) entries(*inner, field.fields, is_open);
+      return;
+    }
     is_open = is_open || field.opens_secrets;
     const Field& item = field.items.empty() ? field : field.items.front();
     if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {

@@ -20,7 +20,7 @@ std::string type_of(const Field& field) {
     case FieldType::text:
       return "text";
     case FieldType::script:
-      return "text without ${{ }}";
+      return field.fields.empty() ? "text without ${{ }}" : "text without ${{ }}, or a map";
     case FieldType::path:
       return "path";
     case FieldType::url:

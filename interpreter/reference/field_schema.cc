@@ -17,8 +17,11 @@ Map typed_schema(const Field& field) {
     case FieldType::url:
     case FieldType::timestamp:
       return text_schema();
-    case FieldType::script:
-      return Map{{"type", "string"}, {"not", Map{{"pattern", "\\$\\{\\{"}}}};
+    case FieldType::script: {
+      Map text{{"type", "string"}, {"not", Map{{"pattern", "\\$\\{\\{"}}}};
+      if (field.fields.empty()) return text;
+      return any_of({std::move(text), schema_of(field.fields, field.one_of)});
+    }
     case FieldType::integer:
       return integer_schema();
     case FieldType::number:

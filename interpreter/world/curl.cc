@@ -1,7 +1,6 @@
 #include "interpreter/world/curl.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "interpreter/base/unique_fd.h"
+#include "interpreter/world/curl_functions.h"
 #include "interpreter/world/http_rules.h"
 #include "interpreter/world/system_error.h"
 
@@ -21,69 +21,9 @@ namespace {
 
 using Moment = std::chrono::steady_clock::time_point;
 
-constexpr unsigned oldest_version = 0x075500;  // 7.85: protocols are limited by name
 constexpr size_t most_response_header_bytes = 256 << 10;
 constexpr size_t most_idle_transfers = 8;
 constexpr int most_redirects = 20;
-
-struct CurlFunctions {
-  decltype(&::curl_global_init) global_init;
-  decltype(&::curl_version_info) version_info;
-  decltype(&::curl_easy_init) easy_init;
-  decltype(&::curl_easy_cleanup) easy_cleanup;
-  decltype(&::curl_easy_reset) easy_reset;
-  decltype(&::curl_easy_setopt) easy_setopt;
-  decltype(&::curl_easy_getinfo) easy_getinfo;
-  decltype(&::curl_easy_strerror) easy_strerror;
-  decltype(&::curl_multi_init) multi_init;
-  decltype(&::curl_multi_cleanup) multi_cleanup;
-  decltype(&::curl_multi_add_handle) multi_add_handle;
-  decltype(&::curl_multi_remove_handle) multi_remove_handle;
-  decltype(&::curl_multi_perform) multi_perform;
-  decltype(&::curl_multi_poll) multi_poll;
-  decltype(&::curl_multi_wakeup) multi_wakeup;
-  decltype(&::curl_multi_info_read) multi_info_read;
-  decltype(&::curl_slist_append) slist_append;
-  decltype(&::curl_slist_free_all) slist_free_all;
-};
-
-template <class F>
-bool find_function(void* library, const char* name, F& function) {
-  function = reinterpret_cast<F>(::dlsym(library, name));
-  return function != nullptr;
-}
-
-Result<CurlFunctions> load_curl() {
-  // Never closed: a resolver thread of the library may still run when its request has long been given up.
-  void* library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    return fail(ErrorCode::not_found, "libcurl could not be loaded", "install the package `libcurl4`");
-  }
-  CurlFunctions f{};
-  bool is_whole = find_function(library, "curl_global_init", f.global_init) &&
-                  find_function(library, "curl_version_info", f.version_info) &&
-                  find_function(library, "curl_easy_init", f.easy_init) &&
-                  find_function(library, "curl_easy_cleanup", f.easy_cleanup) &&
-                  find_function(library, "curl_easy_reset", f.easy_reset) &&
-                  find_function(library, "curl_easy_setopt", f.easy_setopt) &&
-                  find_function(library, "curl_easy_getinfo", f.easy_getinfo) &&
-                  find_function(library, "curl_easy_strerror", f.easy_strerror) &&
-                  find_function(library, "curl_multi_init", f.multi_init) &&
-                  find_function(library, "curl_multi_cleanup", f.multi_cleanup) &&
-                  find_function(library, "curl_multi_add_handle", f.multi_add_handle) &&
-                  find_function(library, "curl_multi_remove_handle", f.multi_remove_handle) &&
-                  find_function(library, "curl_multi_perform", f.multi_perform) &&
-                  find_function(library, "curl_multi_poll", f.multi_poll) &&
-                  find_function(library, "curl_multi_wakeup", f.multi_wakeup) &&
-                  find_function(library, "curl_multi_info_read", f.multi_info_read) &&
-                  find_function(library, "curl_slist_append", f.slist_append) &&
-                  find_function(library, "curl_slist_free_all", f.slist_free_all);
-  if (!is_whole || f.version_info(CURLVERSION_NOW)->version_num < oldest_version) {
-    return fail(ErrorCode::not_found, "libcurl 7.85 or later is needed", "install the package `libcurl4`");
-  }
-  if (f.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return fail(ErrorCode::storage, "libcurl could not be started");
-  return f;
-}
 
 // One transfer and the connections that it keeps.
 class Transfer {
@@ -247,7 +187,7 @@ class RealHttp::Pool {
   }
 
   std::mutex mutex_;
-  std::optional<CurlFunctions> curl_;
+  const CurlFunctions* curl_ = nullptr;          // from the first request on
   std::vector<std::unique_ptr<Transfer>> idle_;  // after the functions: it goes first
 };
 
@@ -460,7 +400,7 @@ Result<HttpResponse> RealHttp::Pool::request(const HttpRequest& asked, const std
   {
     std::lock_guard lock(mutex_);
     if (!curl_) {
-      Result<CurlFunctions> loaded = load_curl();
+      Result<const CurlFunctions*> loaded = curl_functions();
       if (!loaded) return pass(loaded.error());
       curl_ = *loaded;
     }

@@ -1,7 +1,6 @@
 #include "interpreter/world/mail.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 
 #include <algorithm>
 #include <array>
@@ -9,43 +8,10 @@
 #include <cstring>
 #include <ctime>
 
+#include "interpreter/world/curl_functions.h"
+
 namespace muster {
 namespace {
-
-struct MailFunctions {
-  decltype(&::curl_global_init) global_init;
-  decltype(&::curl_easy_init) easy_init;
-  decltype(&::curl_easy_cleanup) easy_cleanup;
-  decltype(&::curl_easy_setopt) easy_setopt;
-  decltype(&::curl_easy_getinfo) easy_getinfo;
-  decltype(&::curl_easy_perform) easy_perform;
-  decltype(&::curl_easy_strerror) easy_strerror;
-  decltype(&::curl_slist_append) slist_append;
-  decltype(&::curl_slist_free_all) slist_free_all;
-};
-
-template <class F>
-bool find_function(void* library, const char* name, F& function) {
-  function = reinterpret_cast<F>(::dlsym(library, name));
-  return function != nullptr;
-}
-
-Result<MailFunctions> load() {
-  void* library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);  // never closed, see curl.cc
-  MailFunctions f{};
-  bool is_whole = library && find_function(library, "curl_global_init", f.global_init) &&
-                  find_function(library, "curl_easy_init", f.easy_init) &&
-                  find_function(library, "curl_easy_cleanup", f.easy_cleanup) &&
-                  find_function(library, "curl_easy_setopt", f.easy_setopt) &&
-                  find_function(library, "curl_easy_getinfo", f.easy_getinfo) &&
-                  find_function(library, "curl_easy_perform", f.easy_perform) &&
-                  find_function(library, "curl_easy_strerror", f.easy_strerror) &&
-                  find_function(library, "curl_slist_append", f.slist_append) &&
-                  find_function(library, "curl_slist_free_all", f.slist_free_all);
-  if (!is_whole) return fail(ErrorCode::not_found, "libcurl could not be loaded", "install the package `libcurl4`");
-  if (f.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return fail(ErrorCode::storage, "libcurl could not be started");
-  return f;
-}
 
 struct Unsent {
   const std::string& text;
@@ -110,8 +76,9 @@ std::string base64(std::string_view bytes, size_t line) {
 }  // namespace
 
 Result<void> send_mail(const Mail& mail, std::stop_token stop) {
-  static const Result<MailFunctions> curl = load();
-  if (!curl) return pass(curl.error());
+  Result<const CurlFunctions*> loaded = curl_functions();
+  if (!loaded) return pass(loaded.error());
+  const CurlFunctions* curl = *loaded;
   CURL* easy = curl->easy_init();
   if (!easy) return fail(ErrorCode::storage, "libcurl has no memory left");
   std::string password;
@@ -174,7 +141,8 @@ std::string mail_text(const std::string& from, const std::vector<std::string>& t
   for (size_t i = 0; i < subject.size();) {
     size_t end = std::min(subject.size(), i + 42);
     while (end > i + 1 && end < subject.size() && (static_cast<unsigned char>(subject[end]) & 0xC0) == 0x80) --end;
-    words += (words.empty() ? "" : "\r\n ") + ("=?UTF-8?B?" + base64(std::string_view(subject).substr(i, end - i), 0) + "?=");
+    words += (words.empty() ? "" : "\r\n ") +
+             ("=?UTF-8?B?" + base64(std::string_view(subject).substr(i, end - i), 0) + "?=");
     i = end;
   }
   return "From: " + from + "\r\nTo: " + all + "\r\nDate: " + date + "\r\nSubject: " + words + "\r\nMessage-ID: <" +

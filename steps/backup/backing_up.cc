@@ -48,6 +48,7 @@ std::string compact(Timestamp at) {
 }  // namespace
 
 std::string extension_of(const BackupRequest& request) {
+  if (!request.is_archive && request.kind == SourceKind::rows) return ".jsonl";
   if (!request.is_archive) return request.kind == SourceKind::postgres ? ".dump" : ".sqlite";
   return ".tar" + std::string(suffix_of(request.compression)) + (request.key ? ".enc" : "");
 }
@@ -86,6 +87,9 @@ Result<Value> BackingUp::choose_once() {
     if (!found) return pass(found.error());
     source = *real;
     needed = found->bytes;
+  } else if (request_.kind == SourceKind::rows) {
+    source = request_.rows.table;
+    payload = request_.name + ".jsonl";
   } else if (request_.kind == SourceKind::postgres) {
     Result<std::string> database =
         PostgresPlace(touch_.look.sql, &touch_.sql, request_.connection).name(touch_.sql, input_.stop);
@@ -133,6 +137,7 @@ Result<Value> BackingUp::copy_once() {
     if (Result<void> synced = files.sync_directory(work_); !synced) return pass(synced.error());
     return Map{{"records", std::move(*records)}};
   }
+  if (request_.kind == SourceKind::rows) return copy_rows();
   Result<std::unique_ptr<WriteFile>> empty = files.create(in_work(payload_));
   if (!empty) return pass(empty.error());
   empty->reset();
@@ -146,6 +151,23 @@ Result<Value> BackingUp::copy_once() {
   return Map{};
 }
 
+Result<Value> BackingUp::copy_rows() {
+  constexpr SqlLimits unhurried{Duration{0}, 1, 1 << 16};
+  Connection connection = request_.rows.connection;
+  connection.label = input_.run + "/" + input_.op.path;
+  Result<std::unique_ptr<SqlSession>> session = touch_.look.sql.open_to_read(connection, unhurried, input_.stop);
+  if (!session) return pass(session.error());
+  if (Result<void> begun = (*session)->begin(); !begun) return pass(begun.error());
+  Result<std::unique_ptr<WriteFile>> file = touch_.files.create(in_work(payload_));
+  if (!file) return pass(file.error());
+  Result<int64_t> count = write_rows(**session, request_.rows, **file, input_.stop,
+                                     [&](int64_t done) { input_.progress.at(done, 0, "rows"); });
+  (*session)->roll_back();
+  if (!count) return pass(count.error());
+  if (Result<void> synced = touch_.files.sync_directory(work_); !synced) return pass(synced.error());
+  return Map{{"records", Map{{request_.rows.table, *count}}}};
+}
+
 Result<Value> BackingUp::check_once() {
   if (request_.kind == SourceKind::directory) {
     Result<Inventory> found = take_inventory(touch_.look.files, source_, input_.stop);
@@ -153,8 +175,10 @@ Result<Value> BackingUp::check_once() {
     return Map{{"records", Map{{"files", found->files}, {"directories", found->directories}, {"links", found->links}}},
                {"bytes", static_cast<int64_t>(found->bytes)}};
   }
-  if (request_.kind == SourceKind::postgres) {
-    Result<void> proven = prove_dump(input_, touch_, in_work(payload_), in_work("script"), records_);
+  if (request_.kind == SourceKind::postgres || request_.kind == SourceKind::rows) {
+    Result<void> proven = request_.kind == SourceKind::rows
+                              ? check_rows()
+                              : prove_dump(input_, touch_, in_work(payload_), in_work("script"), records_);
     if (!proven) return pass(proven.error());
     Result<std::string> sha256 = sha256_of_file(touch_.look.files, in_work(payload_), input_.stop);
     if (!sha256) return pass(sha256.error());
@@ -181,15 +205,26 @@ Result<Value> BackingUp::check_once() {
              {"bytes", static_cast<int64_t>((*status)->size)}};
 }
 
+Result<void> BackingUp::check_rows() {
+  Result<std::unique_ptr<ReadFile>> file = touch_.look.files.open(in_work(payload_));
+  if (!file) return pass(file.error());
+  Result<int64_t> count = survey_rows(**file, input_.stop);
+  if (!count) return pass(count.error());
+  if (same(*count, integer_in(records_, request_.rows.table))) return {};
+  return fail(ErrorCode::corrupt, "the file of rows reads otherwise than it was written");
+}
+
 Manifest BackingUp::manifest() const {
   Manifest out;
   out.kind = request_.kind == SourceKind::directory  ? "directory"
              : request_.kind == SourceKind::postgres ? "postgres"
+             : request_.kind == SourceKind::rows     ? "rows"
                                                      : "sqlite";
   out.name = request_.name;
   out.payload = payload_;
   out.created_at = at_;
   if (request_.kind == SourceKind::sqlite) out.schema_version = schema_version_;
+  if (request_.kind == SourceKind::rows) out.rows = Map{{"table", request_.rows.table}, {"where", request_.rows.where}};
   out.records = records_;
   out.sha256 = sha256_;
   out.bytes = static_cast<uint64_t>(bytes_);

@@ -26,7 +26,9 @@ class BackingUp {
  private:
   [[nodiscard]] Result<Value> choose_once();
   [[nodiscard]] Result<Value> copy_once();
+  [[nodiscard]] Result<Value> copy_rows();
   [[nodiscard]] Result<Value> check_once();
+  [[nodiscard]] Result<void> check_rows();
   [[nodiscard]] Result<Value> pack_once();
   [[nodiscard]] Result<Value> prove_once();
   [[nodiscard]] Result<Value> publish_once();

@@ -19,6 +19,7 @@ Result<StepOutput> backup(const StepInput& input, Touch& touch) {
 
 std::string how(const BackupRequest& request) {
   if (!request.is_archive && request.kind == SourceKind::postgres) return "by pg_dump";
+  if (!request.is_archive && request.kind == SourceKind::rows) return "as a list for each row";
   if (!request.is_archive) return "as a database file";
   std::string words = request.compression == Compression::gzip   ? "as a tar archive, packed by gzip"
                       : request.compression == Compression::zstd ? "as a tar archive, packed by zstd"
@@ -45,6 +46,14 @@ Result<Preview> preview_backup(const StepInput& input, Look& look, Trial&) {
     if (!found) return pass(found.error());
     preview.facts["bytes"] = static_cast<int64_t>(found->bytes);
     preview.facts["files"] = found->files;
+  } else if (request->kind == SourceKind::rows) {
+    const TableRows& rows = request->rows;
+    source = rows.table;
+    Result<SqlResult> count = look.sql.query(
+        rows.connection, SqlText{"SELECT count(*) AS n FROM " + rows.quoted + rows.condition(), rows.bind, {}},
+        SqlLimits{Duration{0}, 1, 1 << 16}, input.stop);
+    if (!count) return pass(Redaction(input.args, input.opened).error(count.error()));
+    preview.facts["rows"] = count->rows.front().at("n");
   } else if (request->kind == SourceKind::postgres) {
     source = request->connection.name;  // its URL may hold a password
     Result<uint64_t> bytes = database_bytes(look.sql, request->connection, input.stop);

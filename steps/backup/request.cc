@@ -50,7 +50,14 @@ Result<void> read_source(const Map& source, BackupRequest& out) {
     out.kind = out.connection.kind == "postgres" ? SourceKind::postgres : SourceKind::sqlite;
     return {};
   }
-  return fail(ErrorCode::invalid, "`source` names neither `connection` nor `directory`");
+  if (const Value* rows = member(source, "rows"); rows && rows->is<Map>()) {
+    Result<TableRows> read = table_rows(rows->get<Map>());
+    if (!read) return pass(read.error());
+    out.rows = std::move(*read);
+    out.kind = SourceKind::rows;
+    return {};
+  }
+  return fail(ErrorCode::invalid, "`source` names no `connection`, `directory` or `rows`");
 }
 
 Result<void> read_retention(const Map& retention, BackupRequest& out) {
@@ -72,8 +79,9 @@ std::vector<Field> backup_fields() {
       field("connection", FieldType::connection, "a SQLite or PostgreSQL database, which may be in use meanwhile");
   connection.kinds = {"sqlite", "postgres"};
   Field source = object("source", "what is backed up",
-                        {connection, field("directory", FieldType::path, "a directory with all that is in it")});
-  source.one_of = {{"connection", "directory"}};
+                        {connection, field("directory", FieldType::path, "a directory with all that is in it"),
+                         rows_field("rows of a table")});
+  source.one_of = {{"connection", "directory", "rows"}};
   Field compress = field("compress", FieldType::choice, "how it is packed; zstd when left out");
   compress.choices = {"gzip", "zstd", "none"};
   std::vector<Field> in_archive = key_fields();

@@ -13,15 +13,17 @@
 #include "interpreter/world/sql.h"
 #include "steps/archive/compression.h"
 #include "steps/archive/sealing.h"
+#include "steps/rows/rows_file.h"
 
 namespace muster {
 
-enum class SourceKind { sqlite, directory, postgres };
+enum class SourceKind { sqlite, directory, postgres, rows };
 
 struct BackupRequest {
   SourceKind kind = SourceKind::sqlite;
   Connection connection;  // of sqlite and postgres
   std::string directory;  // of directory
+  TableRows rows;         // of rows
   std::string to, name;
   bool is_archive = false;
   Compression compression = Compression::none;

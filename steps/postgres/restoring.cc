@@ -4,13 +4,13 @@
 #include "interpreter/world/postgres_dump.h"
 #include "interpreter/world/redaction.h"
 #include "steps/postgres/tools.h"
+#include "steps/restore/candidates.h"
 #include "steps/restore/swap.h"
 
 namespace muster {
 
 namespace {
 
-constexpr size_t most_candidates = 50;
 constexpr size_t longest_prefix = 40;  // of a name of at most 63 bytes
 constexpr const char* spare_directory = "/var/tmp";
 constexpr SqlLimits unhurried{Duration{0}, 10, 1 << 16};
@@ -28,18 +28,6 @@ Map map_in(const Map& map, std::string_view name) {
 List list_in(const Map& map, std::string_view name) {
   const Value* value = member(map, name);
   return value && value->is<List>() ? value->get<List>() : List{};
-}
-
-Map as_map(const Error& error) {
-  return {{"code", std::string(name_of(error.code))}, {"message", error.message}, {"hint", error.hint}};
-}
-
-Error as_error(const Map& map) {
-  Error error;
-  error.code = error_code_of(text_of(map, "code")).value_or(ErrorCode::failed);
-  error.message = text_of(map, "message");
-  error.hint = text_of(map, "hint");
-  return error;
 }
 
 // `app_before_1a2b3c4d`: tells what it is, and is the same when the attempt is entered again.
@@ -81,27 +69,17 @@ Result<Value> RestoringServer::choose_once() {
   if (!old) return pass(old.error());
   if (Result<void> may = place_.check_rights(*old, input_.stop); !may) return pass(may.error());
   if (Result<void> unused = place_.check_free(*name, input_.stop); !unused) return pass(unused.error());
-  Result<std::vector<FoundBackup>> backups = source_->find(touch_.look, request_.at);
+  Result<std::vector<FoundBackup>> backups = source_->find(touch_.look, request_.at, input_.stop);
   if (!backups) return pass(backups.error());
   std::string directory = directory_of(backups->front().source);
   if (!touch_.look.files.is_writable(directory)) directory = spare_directory;
-  List candidates;
-  for (const FoundBackup& one : *backups) {
-    candidates.emplace_back(Map{{"record", one.record},
-                                {"id", one.id},
-                                {"source", one.source},
-                                {"at", one.at.us},
-                                {"bytes", one.bytes},
-                                {"notes", List(one.notes.begin(), one.notes.end())}});
-    if (candidates.size() == most_candidates) break;
-  }
   std::string attempt = input_.run + "-" + std::to_string(input_.attempt);
   return Map{{"target", *name},
              {"incoming", beside(*name, "new", input_)},
              {"outgoing", beside(*name, "before", input_)},
              {"work", directory + "/.muster-restore-" + attempt + "-" + sha256_hex(input_.op.path).substr(0, 8)},
              {"old", *old ? Value(kept(**old)) : Value(Null{})},
-             {"candidates", std::move(candidates)}};
+             {"candidates", kept_candidates(*backups)}};
 }
 
 Result<void> RestoringServer::choose() {
@@ -114,30 +92,17 @@ Result<void> RestoringServer::choose() {
   outgoing_ = text_of(map, "outgoing");
   work_ = text_of(map, "work");
   if (const Value* old = member(map, "old"); old && old->is<Map>()) old_ = database_of(old->get<Map>());
-  for (const Value& value : list_in(map, "candidates")) {
-    if (!value.is<Map>()) continue;
-    const Map& one = value.get<Map>();
-    FoundBackup backup;
-    backup.record = map_in(one, "record");
-    backup.id = text_of(one, "id");
-    backup.source = text_of(one, "source");
-    backup.at = Timestamp{integer_in(one, "at")};
-    backup.bytes = static_cast<uint64_t>(integer_in(one, "bytes"));
-    for (const Value& note : list_in(one, "notes")) backup.notes.push_back(to_text(note));
-    candidates_.push_back(std::move(backup));
-  }
+  candidates_ = candidates_in(map);
   if (candidates_.empty()) return fail(ErrorCode::storage, "the journal's record of `choose` names no backup");
   return {};
 }
 
 Result<Value> RestoringServer::or_refused(Result<Value> done) const {
   if (done || candidate_ + 1 >= candidates_.size()) return done;
+  // What the server refuses to carry out is the dump's fault, too.
   ErrorCode code = done.error().code;
-  bool is_the_backups_fault = code == ErrorCode::corrupt || code == ErrorCode::schema_mismatch ||
-                              code == ErrorCode::wrong_key || code == ErrorCode::refused ||
-                              code == ErrorCode::no_backup || code == ErrorCode::invalid || code == ErrorCode::failed;
-  if (!is_the_backups_fault) return done;
-  return Map{{"refused", as_map(done.error())}};
+  if (!is_fault_of_the_backup(code) && code != ErrorCode::failed) return done;
+  return refusal_of(done.error());
 }
 
 Result<Value> RestoringServer::fetch_once() {
@@ -268,10 +233,10 @@ Result<Map> RestoringServer::stage(std::string_view name, Effect effect, Result<
   if (!done->is<Map>())
     return fail(ErrorCode::storage, "the journal's record of `" + std::string(name) + "` cannot be read");
   // A refusal that the journal keeps is the error that this candidate ends with.
-  const Value* refused = member(*done, "refused");
+  std::optional<Error> refused = refusal_in(*done);
   if (!refused) return done->get<Map>();
   refused_ = true;
-  return pass(as_error(refused->is<Map>() ? refused->get<Map>() : Map{}));
+  return pass(std::move(*refused));
 }
 
 Result<void> RestoringServer::prepare() {

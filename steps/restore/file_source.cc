@@ -32,7 +32,7 @@ class FileSource final : public BackupSource {
  public:
   explicit FileSource(From from) : from_(std::move(from)) {}
 
-  Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at) override {
+  Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at, std::stop_token) override {
     Result<std::vector<Candidate>> all = candidates(look.files);
     if (!all) return pass(all.error());
     if (at) {
@@ -94,6 +94,7 @@ class FileSource final : public BackupSource {
     fetched.meta = read->meta ? read->meta : candidate->beside;
     Result<void> laid = plan.target == TargetKind::directory  ? lay_directory(path, *read, files, plan)
                         : plan.target == TargetKind::postgres ? lay_dump(path, *read, files, plan)
+                        : plan.target == TargetKind::rows     ? lay_rows(path, *read, files, plan)
                                                               : lay_database(path, *read, touch, plan, fetched);
     if (!laid) return pass(laid.error());
     return fetched;
@@ -114,7 +115,7 @@ class FileSource final : public BackupSource {
     return {};
   }
 
-  Result<List> points(Look& look, std::vector<std::string>& notes) override {
+  Result<List> points(Look& look, std::vector<std::string>& notes, std::stop_token) override {
     Result<std::vector<Candidate>> all = candidates(look.files);
     if (!all && all.error().code == ErrorCode::no_backup) return List{};
     if (!all) return pass(all.error());
@@ -338,6 +339,17 @@ class FileSource final : public BackupSource {
     if (!read.meta || read.meta->kind.empty() || read.meta->kind == wanted) return {};
     return fail(ErrorCode::invalid,
                 "`" + path + "` is a backup of kind `" + read.meta->kind + "`, and the target is " + target);
+  }
+
+  Result<void> lay_rows(const std::string& path, const ReadBackup& read, Files& files, const FetchPlan& plan) const {
+    if (Result<void> fits = check_kind(path, read, "rows", "rows of a table"); !fits) return fits;
+    std::string payload = read.payload;
+    if (read.content == Content::tar) {
+      Result<std::string> entry = entry_of(path, read);
+      if (!entry) return pass(entry.error());
+      payload = read.payload + "/" + *entry;
+    }
+    return files.rename_new(payload, plan.ready);
   }
 
   // For a PostgreSQL database: a dump of either kind, as it is.

@@ -25,8 +25,8 @@ class LitestreamSource final : public BackupSource {
  public:
   explicit LitestreamSource(From from) : from_(std::move(from)) {}
 
-  Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at) override {
-    Result<Replica> replica = list(files_of(look));
+  Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at, std::stop_token stop) override {
+    Result<Replica> replica = list(files_of(look, std::move(stop)));
     if (!replica) return pass(replica.error());
     Timestamp now = look.clock.now();
     Result<BackupChoice> choice = choose_backup(*replica, at, now);
@@ -58,7 +58,7 @@ class LitestreamSource final : public BackupSource {
 
   Result<FetchedBackup> fetch(const FoundBackup& found, Touch& touch, const FetchPlan& plan) override {
     Files& files = touch.files;
-    FilesRead& backup = files_of(touch.look);
+    FilesRead& backup = files_of(touch.look, plan.stop);
     if (!choice_) {
       Result<Replica> replica = list(backup);
       if (!replica) return pass(replica.error());
@@ -84,7 +84,7 @@ class LitestreamSource final : public BackupSource {
 
   Result<void> describe(const FoundBackup&, Look& look, std::stop_token stop, Preview& preview) override {
     // The logs are read, so that a hole in them is known before anything has begun.
-    Result<Survey> seen = survey(files_of(look), *choice_, std::move(stop));
+    Result<Survey> seen = survey(files_of(look, stop), *choice_, stop);
     if (!seen) return pass(seen.error());
     preview.lines.push_back("from `" + root_ + "`: generation " + choice_->generation + ", snapshot " +
                             hex_name(choice_->snapshot.index) + ", " + std::to_string(choice_->segments.size()) +
@@ -97,8 +97,8 @@ class LitestreamSource final : public BackupSource {
     return {};
   }
 
-  Result<List> points(Look& look, std::vector<std::string>& notes) override {
-    Result<Replica> replica = list_replica(files_of(look), from_.where);
+  Result<List> points(Look& look, std::vector<std::string>& notes, std::stop_token stop) override {
+    Result<Replica> replica = list_replica(files_of(look, std::move(stop)), from_.where);
     if (!replica && replica.error().code == ErrorCode::not_found) {
       return fail(ErrorCode::unreachable, replica.error().message, "check the path and that its disk is mounted");
     }
@@ -123,9 +123,9 @@ class LitestreamSource final : public BackupSource {
   }
 
  private:
-  FilesRead& files_of(Look& look) {
+  FilesRead& files_of(Look& look, std::stop_token stop) {
     if (from_.connection.kind != "s3") return look.files;
-    if (!s3_) s3_.emplace(look.http, look.clock, from_.connection, *parse_s3_url(from_.where));
+    if (!s3_) s3_.emplace(look.http, look.clock, from_.connection, *parse_s3_url(from_.where), std::move(stop));
     return *s3_;
   }
   // A missing or empty replica is `no_backup`.

@@ -5,6 +5,7 @@
 #include "interpreter/action/action.h"
 #include "steps/archive/key_fields.h"
 #include "steps/restore/s3_files.h"
+#include "steps/rows/rows_file.h"
 
 namespace muster {
 
@@ -50,7 +51,7 @@ Result<std::string> target_path(const Value& target, TargetKind& kind) {
     return fail(ErrorCode::invalid, "the target's connection is neither SQLite nor PostgreSQL");
   }
   if (const Value* path = member(target, "sqlite"); path && path->is<std::string>()) return path->get<std::string>();
-  return fail(ErrorCode::invalid, "`target` names no `connection`, `sqlite` or `directory`");
+  return fail(ErrorCode::invalid, "`target` names no `connection`, `sqlite`, `directory` or `rows`");
 }
 
 void read_expectation(const Value& value, Expectation& out) {
@@ -81,8 +82,9 @@ std::vector<Field> restore_fields() {
   Field target =
       object("target", "what is replaced",
              {connection, field("sqlite", FieldType::path, "path of a SQLite database file; it may be missing"),
-              field("directory", FieldType::path, "path of a directory; it may be missing")});
-  target.one_of = {{"connection", "sqlite", "directory"}};
+              field("directory", FieldType::path, "path of a directory; it may be missing"),
+              rows_field("rows of a table, which their backup replaces in one transaction")});
+  target.one_of = {{"connection", "sqlite", "directory", "rows"}};
 
   std::vector<Field> sources = key_fields();
   sources.insert(
@@ -185,7 +187,14 @@ Result<RestoreRequest> restore_request(const Map& args) {
     request.target_kind = TargetKind::postgres;
     request.connection = connection_of(*server);
   }
-  Result<std::string> path = is_server ? Result<std::string>("postgres") : target_path(*target, request.target_kind);
+  const Value* rows = member(*target, "rows");
+  bool is_rows = rows && rows->is<Map>();
+  if (is_rows) {
+    request.target_kind = TargetKind::rows;
+    request.rows = rows->get<Map>();
+  }
+  Result<std::string> path =
+      is_server || is_rows ? Result<std::string>("-") : target_path(*target, request.target_kind);
   if (!path) return pass(path.error());
   if (path->empty() || path->back() == '/' || path->find('\0') != std::string::npos) {
     return fail(ErrorCode::invalid,
@@ -204,6 +213,14 @@ Result<RestoreRequest> restore_request(const Map& args) {
       return fail(ErrorCode::invalid, "a PostgreSQL database is restored from a dump, not from a replica of SQLite");
     if (request.expect.schema_version)
       return fail(ErrorCode::invalid, "`expect.schema_version` is SQLite's user_version; PostgreSQL has none");
+  }
+  if (is_rows) {
+    if (request.from.kind == FromKind::litestream || request.from.kind == FromKind::dump)
+      return fail(ErrorCode::invalid, "rows are restored from a backup of rows, not from a whole database's");
+    if (!request.expect.tables.empty() || request.expect.schema_version)
+      return fail(ErrorCode::invalid,
+                  "`expect` of rows takes `min_rows`, `max_age` and `record_counts`; tables and schema versions are a "
+                  "database's");
   }
   if (request.target_kind == TargetKind::directory) {
     if (request.from.kind == FromKind::litestream || request.from.kind == FromKind::dump)

@@ -16,7 +16,7 @@
 
 namespace muster {
 
-enum class TargetKind { sqlite, directory, postgres };
+enum class TargetKind { sqlite, directory, postgres, rows };
 enum class FromKind { litestream, file, newest, archive, dump, artifact };
 
 struct From {
@@ -30,6 +30,7 @@ struct RestoreRequest {
   TargetKind target_kind = TargetKind::sqlite;
   std::string target;     // the database file or directory, as written
   Connection connection;  // of a PostgreSQL database
+  Map rows;               // {connection, table, where, bind}
   From from;
   std::optional<Timestamp> at;
   Expectation expect;

@@ -1,6 +1,7 @@
 // The action `restore`: a database or a directory back from its backup, or the list of the moments to be had.
 #include "steps/postgres/restoring.h"
 #include "steps/restore/restoring.h"
+#include "steps/rows/restoring.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -15,7 +16,7 @@ Result<StepOutput> list_points(const StepInput& input, Look& look) {
   Result<From> from = from_of(input.args, "list");
   if (!from) return pass(from.error());
   StepOutput output;
-  Result<List> points = source_of(*from)->points(look, output.notes);
+  Result<List> points = source_of(*from)->points(look, output.notes, input.stop);
   if (!points) return pass(points.error());
   output.fields["latest"] = points->empty() ? Value(Null{}) : points->back();
   output.fields["oldest"] = points->empty() ? Value(Null{}) : points->front();
@@ -27,6 +28,11 @@ Result<StepOutput> restore(const StepInput& input, Touch& touch) {
   Result<RestoreRequest> request = restore_request(input.args);
   if (!request) return pass(request.error());
   if (request->target_kind == TargetKind::postgres) return RestoringServer(std::move(*request), input, touch).run();
+  if (request->target_kind == TargetKind::rows) {
+    Result<TableRows> rows = table_rows(request->rows);
+    if (!rows) return pass(rows.error());
+    return RestoringRows(std::move(*request), std::move(*rows), input, touch).run();
+  }
   return Restoring(std::move(*request), input, touch).run();
 }
 
@@ -68,10 +74,12 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   if (!request) return pass(request.error());
   bool is_server = request->target_kind == TargetKind::postgres;
   bool is_directory = request->target_kind == TargetKind::directory;
-  Result<Place> place = is_server ? Place{} : find_place(look.files, request->target, is_directory, input);
+  bool is_rows = request->target_kind == TargetKind::rows;
+  bool is_files = !is_server && !is_rows;
+  Result<Place> place = !is_files ? Place{} : find_place(look.files, request->target, is_directory, input);
   if (!place) return pass(place.error());
   std::unique_ptr<BackupSource> source = source_of(request->from);
-  Result<std::vector<FoundBackup>> found = source->find(look, request->at);
+  Result<std::vector<FoundBackup>> found = source->find(look, request->at, input.stop);
   if (!found) return pass(found.error());
   const FoundBackup& best = found->front();
   Preview deeper;
@@ -81,13 +89,16 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   if (std::string distance = distance_words(best.at, request->at); !distance.empty()) line += ", " + distance;
   preview.lines.push_back(line + ")");
   preview.lines.insert(preview.lines.end(), deeper.lines.begin(), deeper.lines.end());
-  if (!is_server) preview_target(*place, look, *request, preview);
+  if (is_files) preview_target(*place, look, *request, preview);
+  if (is_rows) {
+    if (Result<void> told = preview_rows_restore(*request, input, look, preview); !told) return pass(told.error());
+  }
   if (is_server) {
     if (Result<void> told = preview_server_restore(*request, input, look, preview); !told) return pass(told.error());
   }
   const Value* peak = member(deeper.facts, "peak_bytes");
   uint64_t needed = peak && peak->is<int64_t>() ? static_cast<uint64_t>(peak->get<int64_t>()) : best.bytes;
-  Result<void> fits = is_server ? Result<void>() : check_space(look.files, place->directory, needed);
+  Result<void> fits = !is_files ? Result<void>() : check_space(look.files, place->directory, needed);
   if (!fits) {
     preview.lines.push_back("now " + fits.error().message);
   }
@@ -130,7 +141,7 @@ std::vector<ResultField> restore_results() {
 Action restore_action() {
   Action action;
   action.name = "restore";
-  action.summary = "replace a database or a directory by its backup at a moment, or list the moments";
+  action.summary = "replace a database, rows of a table or a directory by its backup at a moment, or list the moments";
   action.fields = restore_fields();
   action.one_of = {{"list", "target"}};
   action.results = restore_results();
@@ -143,6 +154,7 @@ Action restore_action() {
     const Value* connection = target ? member(*target, "connection") : nullptr;
     const Value* kind = connection ? member(*connection, "kind") : nullptr;
     bool is_server = kind && same(*kind, "postgres");
+    if (target && member(*target, "rows")) return undo_rows_restore(input, done, touch);
     return is_server ? undo_server_restore(input, done, touch) : undo_restore(input, done, touch);
   };
   action.continues_after_crash = true;

@@ -1,6 +1,7 @@
 #include "steps/restore/restoring.h"
 
 #include "steps/archive/writing.h"
+#include "steps/restore/candidates.h"
 #include "steps/restore/database_header.h"
 #include "steps/restore/validation.h"
 
@@ -10,7 +11,6 @@ namespace {
 
 // A copy that was lost in a crash is made again; more often than this is somebody removing it.
 constexpr int most_rounds = 8;
-constexpr size_t most_candidates = 50;
 
 int64_t integer_of(const Map& map, std::string_view name) {
   const Value* value = member(map, name);
@@ -49,22 +49,6 @@ Error no_metadata() {
       .value();
 }
 
-Map as_map(const Error& error) {
-  return {{"code", std::string(name_of(error.code))},
-          {"message", error.message},
-          {"hint", error.hint},
-          {"cause", error.cause}};
-}
-
-Error as_error(const Map& map) {
-  Error error;
-  error.code = error_code_of(text_of(map, "code")).value_or(ErrorCode::failed);
-  error.message = text_of(map, "message");
-  error.hint = text_of(map, "hint");
-  error.cause = text_of(map, "cause");
-  return error;
-}
-
 }  // namespace
 
 std::string Restoring::ready() const {
@@ -86,19 +70,9 @@ Result<Value> Restoring::choose_once() {
   Result<void> free_now = is_directory() ? check_directory_not_in_use(touch_.look, place->target)
                                          : check_not_in_use(touch_.look, place->target, true);
   if (!free_now) return pass(free_now.error());
-  Result<std::vector<FoundBackup>> found = source_->find(touch_.look, request_.at);
+  Result<std::vector<FoundBackup>> found = source_->find(touch_.look, request_.at, input_.stop);
   if (!found) return pass(found.error());
   if (Result<void> young = check_age(found->front()); !young) return pass(young.error());
-  List candidates;
-  for (const FoundBackup& one : *found) {
-    candidates.emplace_back(Map{{"record", one.record},
-                                {"id", one.id},
-                                {"source", one.source},
-                                {"at", one.at.us},
-                                {"bytes", one.bytes},
-                                {"notes", List(one.notes.begin(), one.notes.end())}});
-    if (candidates.size() == most_candidates) break;
-  }
   return Map{
       {"target", place->target},
       {"directory", place->directory},
@@ -110,7 +84,7 @@ Result<Value> Restoring::choose_once() {
       {"uid", place->uid},
       {"gid", place->gid},
       {"mode", place->mode},
-      {"candidates", std::move(candidates)},
+      {"candidates", kept_candidates(*found)},
   };
 }
 
@@ -129,30 +103,15 @@ Result<void> Restoring::choose() {
   place_.uid = static_cast<uint32_t>(integer_of(chosen_, "uid"));
   place_.gid = static_cast<uint32_t>(integer_of(chosen_, "gid"));
   place_.mode = static_cast<uint32_t>(integer_of(chosen_, "mode"));
-  for (const Value& kept : list_of(chosen_, "candidates")) {
-    if (!kept.is<Map>()) continue;
-    const Map& map = kept.get<Map>();
-    FoundBackup one;
-    one.record = map_of(map, "record");
-    one.id = text_of(map, "id");
-    one.source = text_of(map, "source");
-    one.at = Timestamp{integer_of(map, "at")};
-    one.bytes = static_cast<uint64_t>(integer_of(map, "bytes"));
-    for (const Value& note : list_of(map, "notes")) one.notes.push_back(to_text(note));
-    candidates_.push_back(std::move(one));
-  }
+  candidates_ = candidates_in(chosen_);
   if (candidates_.empty()) return fail(ErrorCode::storage, "the journal's record of `choose` names no backup");
   return {};
 }
 
 Result<Value> Restoring::or_refused(Result<Value> done) const {
   if (done || candidate_ + 1 >= candidates_.size()) return done;
-  ErrorCode code = done.error().code;
-  bool is_the_backups_fault = code == ErrorCode::corrupt || code == ErrorCode::schema_mismatch ||
-                              code == ErrorCode::wrong_key || code == ErrorCode::refused ||
-                              code == ErrorCode::no_backup || code == ErrorCode::invalid;
-  if (lost_copy_ || !is_the_backups_fault) return done;
-  return Map{{"refused", as_map(done.error())}};
+  if (lost_copy_ || !is_fault_of_the_backup(done.error().code)) return done;
+  return refusal_of(done.error());
 }
 
 Result<Value> Restoring::fetch_once() {
@@ -253,10 +212,10 @@ Result<void> Restoring::prepare() {
     if (!done) return pass(done.error());
     if (!done->is<Map>())
       return fail(ErrorCode::storage, "the journal's record of `" + std::string(stage) + "` cannot be read");
-    const Value* refused = member(*done, "refused");
+    std::optional<Error> refused = refusal_in(*done);
     if (!refused) return done->get<Map>();
     refused_ = true;
-    return pass(as_error(refused->is<Map>() ? refused->get<Map>() : Map{}));
+    return pass(std::move(*refused));
   };
   Result<Map> fetched = verdict(stages_.once(
                                     "fetch", Effect::write, [&] { return fetch_once(); }, Stages::run_again),
@@ -362,9 +321,9 @@ Error Restoring::give_up(Error error, Swap* swap) {
   if (swap) {
     // The reason goes first, so that a kill while putting back does not lose it.
     Result<Value> reason = stages_.once(
-        "give_up", Effect::write, [&]() -> Result<Value> { return as_map(error); }, Stages::run_again);
+        "give_up", Effect::write, [&]() -> Result<Value> { return refusal_of(error); }, Stages::run_again);
     if (!reason) return reason.error();
-    if (reason->is<Map>()) error = as_error(reason->get<Map>());
+    if (std::optional<Error> first = refusal_in(*reason)) error = std::move(*first);
     if (Result<void> back = swap->put_back(); !back) {
       error.effect = Certainty::maybe;
       error.message += "; and putting the old database back failed: " + back.error().message;

@@ -150,8 +150,8 @@ Result<HttpResponse> S3Files::get(const std::string& path_and_query, const std::
   }
   Result<HttpResponse> response;
   for (int attempt = 0; attempt < 3; ++attempt) {
-    response = http_.fetch(request, {});
-    if (response && response->status < 500) break;
+    response = http_.fetch(request, stop_);
+    if ((response && response->status < 500) || stop_.stop_requested()) break;
   }
   if (!response) return response;
   std::string where = "`s3://" + folder_.bucket + "/" + folder_.prefix + "`";

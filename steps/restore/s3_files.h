@@ -42,8 +42,13 @@ struct S3Listing {
 
 class S3Files final : public FilesRead {
  public:
-  S3Files(HttpRead& http, Clock& clock, Connection connection, S3Folder folder)
-      : http_(http), clock_(clock), connection_(std::move(connection)), folder_(std::move(folder)) {}
+  // A stop ends the request that is under way: `interrupted`.
+  S3Files(HttpRead& http, Clock& clock, Connection connection, S3Folder folder, std::stop_token stop)
+      : http_(http),
+        clock_(clock),
+        connection_(std::move(connection)),
+        folder_(std::move(folder)),
+        stop_(std::move(stop)) {}
 
   Result<std::optional<FileStatus>> status(const std::string& path) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
@@ -67,6 +72,7 @@ class S3Files final : public FilesRead {
   Clock& clock_;
   Connection connection_;
   S3Folder folder_;
+  std::stop_token stop_;
   bool is_listed_ = false;
   std::map<std::string, S3Object> objects_;  // by key
 };

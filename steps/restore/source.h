@@ -50,13 +50,14 @@ class BackupSource {
  public:
   virtual ~BackupSource() = default;
   // The best first; those behind it are what is fallen back to when it turns out to be damaged. Never empty.
-  [[nodiscard]] virtual Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at) = 0;
+  [[nodiscard]] virtual Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at,
+                                                              std::stop_token stop) = 0;
   [[nodiscard]] virtual Result<FetchedBackup> fetch(const FoundBackup& found, Touch& touch, const FetchPlan& plan) = 0;
   // Looks deeper than find() does, for a preview: lines and facts about what would be restored.
   [[nodiscard]] virtual Result<void> describe(const FoundBackup& found, Look& look, std::stop_token stop,
                                               Preview& preview) = 0;
   // Every moment that could be restored, oldest first, as {id, at, source, kind}.
-  [[nodiscard]] virtual Result<List> points(Look& look, std::vector<std::string>& notes) = 0;
+  [[nodiscard]] virtual Result<List> points(Look& look, std::vector<std::string>& notes, std::stop_token stop) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<BackupSource> litestream_source(const From& from);

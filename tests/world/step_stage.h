@@ -117,6 +117,7 @@ class StepStage {
   Sql* sql = &no_sql_;
   SqlTrial* sql_trial = &no_sql_;
   Http* real_http = nullptr;  // instead of the fake
+  Files* files = &files_;
   Scratch* scratch = &no_scratch_;
   Marks* marks = &marks_;
 
@@ -135,7 +136,7 @@ class StepStage {
   }
   Result<StepOutput> act(const Action& action, const Map& args) {
     StepInput input = input_of(args);
-    Touch world{look_port(), files_, *sql, port(), processes_, entropy};
+    Touch world{look_port(), *files, *sql, port(), processes_, entropy};
     return action.act(input, world);
   }
   // After a crash: did it happen?
@@ -153,7 +154,7 @@ class StepStage {
 
  private:
   Http& port() { return real_http ? *real_http : http; }
-  Look look_port() { return {clock, files_, *sql, port(), processes_}; }
+  Look look_port() { return {clock, *files, *sql, port(), processes_}; }
   StepInput input_of(const Map& args) {
     return {args,   run_,     op,        attempt, key,   timeout, stop.get_token(),
             *marks, actions_, progress_, streams, false, opened};

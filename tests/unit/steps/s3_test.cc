@@ -2,9 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
+#include "interpreter/world/curl.h"
 #include "steps/restore/s3_files.h"
 #include "tests/world/fake_clock.h"
 #include "tests/world/fake_http.h"
+#include "tests/world/loopback_server.h"
 
 namespace muster {
 namespace {
@@ -58,6 +62,24 @@ TEST(S3Url, NamesABucketAndAFolder) {
     EXPECT_FALSE(parse_s3_url(bad).has_value()) << bad;
   EXPECT_EQ(s3_encoded("a+b=c d/\xc3\xa9", true), "a%2Bb%3Dc%20d/%C3%A9");
   EXPECT_EQ(s3_encoded("a/b", false), "a%2Fb");
+}
+
+// A store that takes the request and never answers.
+TEST(S3Files, AStopEndsARequestThatIsUnderWay) {
+  std::stop_source stop;
+  LoopbackServer server([&](ServedConnection& connection, const ReceivedRequest&) {
+    stop.request_stop();
+    (void)connection.next();  // until the client has gone
+  });
+  RealHttp http;
+  FakeClock clock;
+  Connection store{"store", "s3", Map{{"endpoint", server.url("")}, {"region", "us-east-1"}}};
+  S3Files files(http, clock, store, *parse_s3_url("s3://bucket/app"), stop.get_token());
+  auto begin = std::chrono::steady_clock::now();
+  Result<std::vector<DirectoryEntry>> listed = files.list("s3://bucket/app");
+  ASSERT_FALSE(listed.has_value());
+  EXPECT_EQ(listed.error().code, ErrorCode::interrupted) << listed.error().message;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));  // a request may take 60
 }
 
 }  // namespace

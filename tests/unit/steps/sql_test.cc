@@ -1,7 +1,13 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
+#include "interpreter/world/real_files.h"
 #include "interpreter/world/real_scratch.h"
 #include "interpreter/world/real_sql.h"
 #include "steps/steps.h"
@@ -25,6 +31,7 @@ class SqlActionTest : public ::testing::Test {
                  nullptr, nullptr, nullptr);
     sqlite3_close(db);
     stage_.sql = &sql_;
+    stage_.files = &files_;
     stage_.sql_trial = &trial_;
     stage_.scratch = &scratch_;
   }
@@ -35,6 +42,14 @@ class SqlActionTest : public ::testing::Test {
   Result<StepOutput> look(Map more) { return stage_.look(sql_action(), args(std::move(more))); }
   Result<StepOutput> act(Map more) { return stage_.act(sql_action(), args(std::move(more))); }
   Result<Preview> preview(Map more) { return stage_.preview(sql_action(), args(std::move(more))); }
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(directory_.path() + "/" + name) << text;
+    return directory_.path() + "/" + name;
+  }
+  std::string read(const std::string& name) {
+    std::ifstream file(directory_.path() + "/" + name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
   int64_t count() { return look({{"query", "SELECT count(*) FROM users"}})->fields.at("value").get<int64_t>(); }
 
   TempDirectory directory_;
@@ -42,6 +57,7 @@ class SqlActionTest : public ::testing::Test {
   RealSql sql_;
   RealScratch scratch_{directory_.path()};
   RealSqlTrial trial_{sql_, scratch_};
+  RealFiles files_;
   StepStage stage_;
 };
 using SqlAction = SqlActionTest;
@@ -203,6 +219,78 @@ TEST_F(SqlAction, AStopEndsItWithoutEffect) {
   ASSERT_FALSE(output);
   EXPECT_EQ(output.error().code, ErrorCode::interrupted);
   EXPECT_EQ(output.error().effect, Certainty::no_effect);
+}
+
+TEST_F(SqlAction, StatementsMayLieInAFile) {
+  std::string file =
+      write("mend.sql", "UPDATE users SET name = :name\nWHERE id = 1;\nDELETE FROM users WHERE id = 3;\n");
+  Result<StepOutput> done = act({{"execute", Map{{"file", file}}}, {"bind", Map{{"name", "eve"}}}});
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->fields.at("changes").get<int64_t>(), 2);
+  EXPECT_EQ(count(), 2);
+}
+
+TEST_F(SqlAction, AnErrorInAFileNamesFileLineAndColumn) {
+  std::string file = write("bad.sql", "-- all of them\nSELECT id\nFROM user;\n");
+  Result<StepOutput> done = look({{"query", Map{{"file", file}}}});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message.find("`" + file + "`: line "), 0u) << done.error().message;
+}
+
+TEST_F(SqlAction, AFileThatChangedAfterItWasShownIsNotRun) {
+  std::string file = write("mend.sql", "DELETE FROM users WHERE id = 1");
+  Map args{{"execute", Map{{"file", file}}}};
+  Result<Preview> shown = preview(args);
+  ASSERT_TRUE(shown) << shown.error().message;
+  for (const auto& [name, value] : shown->pinned) args[name] = value;
+  write("mend.sql", "DELETE FROM users");
+  Result<StepOutput> done = act(args);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::refused);
+  EXPECT_EQ(count(), 3);
+}
+
+TEST_F(SqlAction, RowsAreSavedAsCsv) {
+  write("out.csv", "what was there before");
+  Result<StepOutput> done =
+      act({{"query", "SELECT id, name AS \"a,b\", token, '' AS e, 'x\"y' AS q, x'00ff' AS b FROM users ORDER BY id"},
+           {"save", directory_.path() + "/out.csv"}});
+  ASSERT_TRUE(done) << done.error().message;
+  std::string text = read("out.csv");
+  EXPECT_EQ(text.substr(0, text.find("2,bob")), "id,\"a,b\",token,e,q,b\n1,ada,tok-12345,\"\",\"x\"\"y\",00ff\n")
+      << text;
+  EXPECT_EQ(done->fields.at("row_count").get<int64_t>(), 3);
+  EXPECT_EQ(done->fields.at("bytes").get<int64_t>(), static_cast<int64_t>(text.size()));
+  EXPECT_EQ(text_of(done->fields, "sha256"), sha256_hex(text));
+  EXPECT_EQ(done->fields.at("value").get<int64_t>(), 1);
+}
+
+TEST_F(SqlAction, RowsAreSavedAsLinesOfJsonHoweverManyThereAre) {
+  Result<StepOutput> done = act({{"query",
+                                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) "
+                                  "SELECT i, 'n' || i AS name, NULL AS none FROM n"},
+                                 {"save", directory_.path() + "/out.jsonl"}});
+  ASSERT_TRUE(done) << done.error().message;
+  std::string text = read("out.jsonl");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 60000);
+  EXPECT_EQ(text.substr(0, text.find('\n')), R"({"i":1,"name":"n1","none":null})");
+}
+
+TEST_F(SqlAction, AQueryThatFailsLeavesTheFileAsItWas) {
+  write("out.csv", "as it was");
+  Result<StepOutput> done =
+      act({{"query", "SELECT abs(CASE WHEN id = 3 THEN -9223372036854775808 ELSE 1 END) FROM users ORDER BY id"},
+           {"save", directory_.path() + "/out.csv"}});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().effect, Certainty::no_effect);
+  EXPECT_EQ(read("out.csv"), "as it was");
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+    EXPECT_EQ(entry.path().filename().string().find(".muster"), std::string::npos) << entry.path();
+}
+
+TEST_F(SqlAction, SavingIsAWriteAndNoRead) {
+  EXPECT_EQ(sql_action().effect(args({{"query", "SELECT 1"}, {"save", "/x.csv"}})), Effect::write);
+  EXPECT_FALSE(look({{"query", "SELECT 1"}, {"save", directory_.path() + "/x.csv"}}));
 }
 
 }  // namespace
