@@ -1,10 +1,7 @@
 #include "scripting/calls.h"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <lua.hpp>
-#include <mutex>
 
 #include "interpreter/base/digest.h"
 #include "scripting/values.h"
@@ -38,11 +35,7 @@ class StepHost final : public ScriptHost {
   }
   Timestamp now() override { return clock_.now(); }
   Result<void> sleep(Duration duration) override {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, input_.stop, std::chrono::microseconds(duration.us), [] { return false; });
-    if (input_.stop.stop_requested())
+    if (!clock_.sleep(duration, input_.stop))
       return fail(ErrorCode::interrupted, "asked to stop while it slept", {}, Certainty::maybe);
     return {};
   }

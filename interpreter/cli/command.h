@@ -67,6 +67,7 @@ int retry_command(Invocation&);
 int rollback_command(Invocation&);
 int resolve_command(Invocation&);
 int cancel_command(Invocation&);
+int rehearse_command(Invocation&);
 int runs_command(Invocation&);
 int show_command(Invocation&);
 int logs_command(Invocation&);

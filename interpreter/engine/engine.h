@@ -36,6 +36,10 @@ struct Parts {
   Executor* executor = nullptr;
   const Configuration* configuration = nullptr;
   const Scripts* scripts = nullptr;  // the functions of the playbook's Lua files
+  const Owner* owner = nullptr;      // in whose name it writes; this process
+  // Nobody else can reach the journal, as in a rehearsal: it is neither looked at for words of others, nor is the lease
+  // renewed while nothing happens.
+  bool alone = false;
 };
 
 struct StartRequest {

@@ -33,7 +33,7 @@ Map error_map(const Error& error, const std::string& step, int attempt) {
 }
 
 Engine::Loop::Loop(Parts parts, Observer& observer)
-    : parts_(std::move(parts)), observer_(observer), owner_(this_owner()), expansion_(*parts_.graph) {
+    : parts_(std::move(parts)), observer_(observer), owner_(parts_.owner ? *parts_.owner : this_owner()), expansion_(*parts_.graph) {
   nodes_.resize(parts_.graph->nodes().size());
 }
 
@@ -442,10 +442,12 @@ Result<Ending> Engine::Loop::go(WhenIdle idle) {
       changed_ = true;
       continue;
     }
-    Duration foreign = Duration{boot().us + foreign_look_every.us};
-    wake_at(foreign);
-    wake_at(next_renewal_);
+    if (!parts_.alone) {
+      wake_at(Duration{boot().us + foreign_look_every.us});
+      wake_at(next_renewal_);
+    }
     parts_.executor->wait(next_wake_);
+    if (parts_.alone) continue;
     Duration at = boot();
     if (at >= next_foreign_look_) {
       next_foreign_look_ = Duration{at.us + foreign_look_every.us};

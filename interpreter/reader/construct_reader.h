@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "interpreter/base/diagnostic.h"
-#include "interpreter/language/fields.h"
+#include "interpreter/language/scenario_fields.h"
 #include "interpreter/reader/yaml_tree.h"
 
 namespace muster {
@@ -92,6 +92,18 @@ class ConstructReader {
   bool read(const YamlNode& node, std::vector<Person>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<Channel>& out, std::string_view key);
   bool read(const YamlNode& node, std::vector<KeptHeader>& out, std::string_view key);
+  // Of scenarios.
+  bool read(const YamlNode& node, std::vector<WrittenDatabase>& out, std::string_view key);
+  bool read(const YamlNode& node, WrittenFiles& out, std::string_view key);
+  bool read(const YamlNode& node, WrittenPerson& out, std::string_view key);
+  bool read(const YamlNode& node, WrittenFault& out, std::string_view key);
+  bool read(const YamlNode& node, WrittenExpectation& out, std::string_view key);
+  bool read(const YamlNode& node, std::vector<WrittenPerson>& out, std::string_view key) {
+    return read_list(node, out, key);
+  }
+  bool read(const YamlNode& node, std::vector<WrittenFault>& out, std::string_view key) {
+    return read_list(node, out, key);
+  }
 
   template <class T>
   bool read(const YamlNode& node, std::optional<T>& out, std::string_view key) {

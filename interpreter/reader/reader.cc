@@ -68,8 +68,7 @@ void check_channel(const Channel& channel, Diagnostics& problems) {
   if (!channel.smtp && mail_words)
     return refuse("`from`, `to`, `user` and `password` belong to `smtp`, and " + name + " is a webhook",
                   "leave them out");
-  if (!channel.webhook && !channel.headers.empty())
-    return refuse("`headers` belong to `webhook`", "leave them out");
+  if (!channel.webhook && !channel.headers.empty()) return refuse("`headers` belong to `webhook`", "leave them out");
   if (!channel.smtp) return;
   if (!channel.from || channel.to.empty())
     return refuse(name + " sends mail, and needs `from` and `to`", "write `from: muster@HOST` and `to: [...]`");
@@ -138,13 +137,13 @@ void check_more(const Configuration& configuration, const YamlTree&, Diagnostics
   };
   auto one_word = [&problems](const std::optional<Name>& value, std::string_view key, std::string_view word) {
     if (value && value->text != word)
-      problems.push_back({Severity::error,
-                          "bad-choice",
-                          value->at,
-                          "`" + std::string(key) + "` can be `" + std::string(word) + "`, and `" + value->text +
-                              "` stands here",
-                          "leave it out for the other way",
-                          {}});
+      problems.push_back(
+          {Severity::error,
+           "bad-choice",
+           value->at,
+           "`" + std::string(key) + "` can be `" + std::string(word) + "`, and `" + value->text + "` stands here",
+           "leave it out for the other way",
+           {}});
   };
   if (configuration.gates) {
     one_word(configuration.gates->self_approval, "self_approval", "allowed");
@@ -156,6 +155,8 @@ void check_more(const Configuration& configuration, const YamlTree&, Diagnostics
   literal(configuration.retention->older, "older");
   literal(configuration.retention->keep, "keep");
 }
+
+void check_more(const WrittenScenario&, const YamlTree&, Diagnostics&) {}  // rehearsal/reading.h sees to it
 
 template <class T>
 std::optional<T> read_file(const SourceFiles& files, uint32_t file, std::string_view what, Diagnostics& problems) {
@@ -238,6 +239,10 @@ std::optional<Configuration> read_configuration(const SourceFiles& files, uint32
   std::string_view text = files.at(file).text;
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Configuration{};  // all is as it comes
   return read_file<Configuration>(files, file, "a configuration", problems);
+}
+
+std::optional<WrittenScenario> read_written_scenario(const SourceFiles& files, uint32_t file, Diagnostics& problems) {
+  return read_file<WrittenScenario>(files, file, "a scenario", problems);
 }
 
 std::optional<Map> read_values(const SourceFiles& files, uint32_t file, Diagnostics& problems) {

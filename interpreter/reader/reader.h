@@ -13,6 +13,7 @@
 #include "interpreter/base/source_file.h"
 #include "interpreter/language/configuration.h"
 #include "interpreter/language/playbook.h"
+#include "interpreter/language/scenario.h"
 
 namespace muster {
 
@@ -24,6 +25,8 @@ namespace muster {
 [[nodiscard]] std::optional<Playbook> read_playbook(const SourceFiles& files, uint32_t file, Diagnostics& problems);
 [[nodiscard]] std::optional<Configuration> read_configuration(const SourceFiles& files, uint32_t file,
                                                               Diagnostics& problems);
+[[nodiscard]] std::optional<WrittenScenario> read_written_scenario(const SourceFiles& files, uint32_t file,
+                                                                   Diagnostics& problems);
 // A YAML or JSON map of values, as `--inputs FILE` takes it: scalars stay text, lists and maps keep their shape.
 [[nodiscard]] std::optional<Map> read_values(const SourceFiles& files, uint32_t file, Diagnostics& problems);
 

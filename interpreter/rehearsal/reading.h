@@ -13,6 +13,7 @@
 #include "interpreter/base/source_file.h"
 #include "interpreter/rehearsal/rehearsal.h"
 #include "interpreter/rehearsal/scenario.h"
+#include "scripting/scenario_world.h"
 
 namespace muster {
 

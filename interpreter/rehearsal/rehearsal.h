@@ -58,8 +58,8 @@ struct Rehearsed {
   std::vector<Fault> struck;         // of the scenario's faults and `more`, those that really hit a step
   std::vector<Judged> expectations;  // empty where `more` faults were injected: they are about the scenario as written
   std::vector<Judged> invariants;
-  std::vector<Message> told;  // what went to channels
-  Value world;                // the `state` of the Lua world afterwards
+  std::vector<std::pair<std::string, Message>> told;  // what went to channels, by channel
+  Value world;                                        // the `state` of the Lua world afterwards
 
   [[nodiscard]] bool passed() const;  // every expectation and every invariant holds
 };

@@ -17,6 +17,7 @@
 #include "interpreter/base/value.h"
 #include "interpreter/journal/run_state.h"
 #include "interpreter/language/playbook.h"
+#include "scripting/scripting.h"
 
 namespace muster {
 
@@ -47,12 +48,14 @@ struct Fault {
 
 // Somebody who does something in the run, once the gate opens or the manual step asks.
 struct ScriptedPerson {
-  enum class Does { approve, reject, complete, ignore };
+  // `resolve`: says what becomes of a step in doubt, or of one that asks.
+  enum class Does { approve, reject, complete, ignore, resolve };
   Span at = {};
   std::string user;
   std::string gate, step;  // exactly one of them, named as in Fault
   Does does = Does::approve;
-  Duration after;  // since the gate opened or the step asked
+  std::string choice;  // of resolve: succeeded, failed, retry, skip, rollback, stop
+  Duration after;      // since the gate opened or the step asked
   std::string reason;
   Map answers;  // of a manual step's form
 };
@@ -64,7 +67,7 @@ struct ScenarioClaim {
   Expression that;
 };
 
-struct Expectation {
+struct ExpectedEnding {
   Span at = {};
   std::optional<RunState> status;
   Span status_at = {};
@@ -84,7 +87,7 @@ struct Expectation {
 // A file or folder that is there when the run begins.
 struct ScriptedFile {
   Span at = {};
-  std::string path;  // absolute, as the playbook says it
+  std::string path;  // as the playbook says it
   bool directory = false;
   std::string content;
   std::optional<uint32_t> mode;
@@ -95,9 +98,10 @@ struct ScriptedFile {
 struct ScriptedDatabase {
   Span at = {};
   std::string name;  // of a connection
-  std::string path;  // absolute; of a PostgreSQL connection: empty
+  std::string path;  // as the playbook says it; of a PostgreSQL connection: empty
   bool postgres = false;
   std::string sql;  // all of `schema`, then all of `seed`
+  Duration age;     // how long before the start it was written
 };
 
 struct Scenario {
@@ -108,7 +112,7 @@ struct Scenario {
   Map inputs;            // as they are typed on a command line or in a file of inputs
   Timestamp clock;       // when the run begins
   std::string starter = "rehearsal";
-  std::string world_path, world;  // the Lua file, and its text; empty: none
+  std::vector<ScriptFile> scripts;  // the Lua file of its world first, then what that requires; none: nobody answers
   std::vector<ScriptedDatabase> databases;
   std::vector<ScriptedFile> files;
   std::map<std::string, std::string> environment;
@@ -116,7 +120,7 @@ struct Scenario {
   std::vector<std::string> channels;                       // that notify may tell; any, where none is named
   std::vector<ScriptedPerson> people;
   std::vector<Fault> faults;
-  Expectation expect;
+  ExpectedEnding expect;
   std::vector<ScenarioClaim> invariants;
 };
 
