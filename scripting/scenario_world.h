@@ -40,8 +40,7 @@ class ScenarioWorld {
   [[nodiscard]] virtual Result<Value> state() = 0;
 };
 
-// `scripts[0]` is the world, the others are what it requires. Nothing: it cannot be used (`lua-syntax`, `lua-failed`,
-// `bad-world`).
+// `scripts[0]` is the world, the others are what it requires. Nothing: it cannot be used (`lua-syntax`, `lua-failed`).
 [[nodiscard]] std::unique_ptr<ScenarioWorld> load_scenario_world(const SourceFiles& files,
                                                                  const std::vector<ScriptFile>& scripts,
                                                                  Diagnostics& problems);
