@@ -162,16 +162,29 @@ Result<Settled> ask_probe(const ScriptedAction& scripted, const StepInput& input
 
 Result<StepOutput> act(const ScriptedAction& scripted, const StepInput& input, Clock& clock) {
   StepHost host(input, clock);
-  if (input.after_crash && scripted.has_probe) {
-    Result<Settled> settled = ask_probe(scripted, input, clock);
-    if (settled && settled->answer == Settled::Answer::happened) {
+  // What `probe` says is journaled, for each crash: the next one must not believe calls that it has taken back.
+  bool asked_now = !(input.after_crash && scripted.has_probe);
+  for (int crash = 1; !asked_now; ++crash) {
+    const std::string number = std::to_string(crash);
+    Result<Value> verdict = input.marks.once("probe." + number, Effect::read, [&]() -> Result<Value> {
+      asked_now = true;
+      Result<Settled> settled = ask_probe(scripted, input, clock);
+      if (!settled) return pass(settled.error());
+      if (settled->answer == Settled::Answer::happened) return Value(Map{{"happened", std::move(settled->value)}});
+      return Value(settled->answer == Settled::Answer::did_not_happen);
+    });
+    if (!verdict) {
+      if (verdict.error().code != ErrorCode::expression) return pass(verdict.error());
+      break;  // it cannot tell: what was called is looked at one by one
+    }
+    if (const Map* said = verdict->find<Map>()) {
       StepOutput output;
-      if (const Map* map = settled->value.find<Map>()) output.fields = *map;
+      if (const Value* result = member(*said, "happened"); result && result->is<Map>())
+        output.fields = result->get<Map>();
       output.notes.push_back("after a crash the action itself found that it had happened");
       return output;
     }
-    if (settled && settled->answer == Settled::Answer::did_not_happen)
-      host.start = "again.";  // nothing of it happened, whatever was called
+    if (verdict->is<bool>() && verdict->get<bool>()) host.start = "again." + number + ".";  // nothing of it happened
   }
   Map args = with_fallbacks(scripted, input.args);
   return run_script(scripted, input, clock, "run", {&args}, host);

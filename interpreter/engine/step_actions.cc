@@ -37,6 +37,42 @@ class InnerStreams final : public Streams {
   std::string start_;
 };
 
+// A failure that is an answer: it is recorded, so that a script that went on behind it meets it again. The others end
+// the attempt, and say nothing of what is called.
+bool is_answer(const Error& error) {
+  return error.code != ErrorCode::interrupted && error.code != ErrorCode::in_doubt &&
+         error.code != ErrorCode::storage && error.code != ErrorCode::busy;
+}
+
+Value as_value(const Error& error) {
+  Map map{{"code", std::string(name_of(error.code))},
+          {"message", error.message},
+          {"effect", std::string(name_of(error.effect))}};
+  if (!error.hint.empty()) map["hint"] = error.hint;
+  if (!error.cause.empty()) map["cause"] = error.cause;
+  if (!error.own_code.empty()) map["own_code"] = error.own_code;
+  if (error.status) map["status"] = *error.status;
+  if (error.exit_code) map["exit_code"] = *error.exit_code;
+  return Value(std::move(map));
+}
+
+Error error_in(const Map& map) {
+  Error error;
+  error.code = error_code_of(text_of(map, "code")).value_or(ErrorCode::failed);
+  error.message = text_of(map, "message");
+  error.hint = text_of(map, "hint");
+  error.cause = text_of(map, "cause");
+  error.own_code = text_of(map, "own_code");
+  error.effect = Certainty::maybe;
+  for (Certainty one : {Certainty::no_effect, Certainty::done})
+    if (text_of(map, "effect") == name_of(one)) error.effect = one;
+  if (const Value* status = member(map, "status"); status && status->is<int64_t>())
+    error.status = status->get<int64_t>();
+  if (const Value* code = member(map, "exit_code"); code && code->is<int64_t>())
+    error.exit_code = code->get<int64_t>();
+  return error;
+}
+
 }  // namespace
 
 Result<Value> StepActions::call(std::string_view name, std::string_view called, const Map& given) {
@@ -82,6 +118,8 @@ Result<Value> StepActions::call(std::string_view name, std::string_view called, 
       name, effect,
       [&]() -> Result<Value> {
         Result<Value> done = run(*action, *typed, effect, name, after_crash);
+        if (!done && is_answer(done.error()))
+          return Value(Map{{"action", action->name}, {"call", digest}, {"failed", as_value(done.error())}});
         if (!done) return done;
         return Value(Map{{"action", action->name}, {"call", digest}, {"value", std::move(*done)}});
       },
@@ -106,6 +144,8 @@ Result<Value> StepActions::call(std::string_view name, std::string_view called, 
                     (record ? text_of(*record, "action") : std::string("something")) +
                     "` here with other arguments: it does not do the same again",
                 "what it calls must follow from its arguments and from what its calls gave", Certainty::maybe);
+  if (const Value* failed = member(*record, "failed"); failed && failed->is<Map>())
+    return pass(error_in(failed->get<Map>()));
   const Value* value = member(*record, "value");
   return value ? *value : Value();
 }
