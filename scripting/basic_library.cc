@@ -4,6 +4,7 @@
 #include <lua.hpp>
 #include <string>
 
+#include "scripting/instance.h"
 #include "scripting/libraries.h"
 #include "scripting/library.h"
 #include "scripting/sandbox.h"
@@ -403,12 +404,14 @@ void open_libraries(lua_State* lua) {
   lua_pop(lua, 1);
   lua_pushnil(lua);
   lua_setfield(lua, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  remember_libraries(lua);
   // The metatable of all environments.
   lua_createtable(lua, 0, 2);
   lua_insert(lua, -2);
   lua_setfield(lua, -2, "__index");
   lua_pushboolean(lua, 0);
   lua_setfield(lua, -2, "__metatable");
+  remember_table(lua);
   lua_rawsetp(lua, LUA_REGISTRYINDEX, &globals_key);
 }
 

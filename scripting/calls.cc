@@ -169,18 +169,16 @@ Result<StepOutput> act(const ScriptedAction& scripted, const StepInput& input, C
     Result<Value> verdict = input.marks.once("probe." + number, Effect::read, [&]() -> Result<Value> {
       asked_now = true;
       Result<Settled> settled = ask_probe(scripted, input, clock);
-      if (!settled) return pass(settled.error());
+      if (!settled && settled.error().code == ErrorCode::interrupted) return pass(settled.error());
+      if (!settled) return Value(Map{{"why", settled.error().message}});  // it cannot tell
       if (settled->answer == Settled::Answer::happened) return Value(Map{{"happened", std::move(settled->value)}});
       return Value(settled->answer == Settled::Answer::did_not_happen);
     });
-    if (!verdict) {
-      if (verdict.error().code != ErrorCode::expression) return pass(verdict.error());
-      break;  // it cannot tell: what was called is looked at one by one
-    }
-    if (const Map* said = verdict->find<Map>()) {
+    if (!verdict) return pass(verdict.error());
+    const Map* said = verdict->find<Map>();
+    if (const Value* result = said ? member(*said, "happened") : nullptr) {
       StepOutput output;
-      if (const Value* result = member(*said, "happened"); result && result->is<Map>())
-        output.fields = result->get<Map>();
+      if (result->is<Map>()) output.fields = result->get<Map>();
       output.notes.push_back("after a crash the action itself found that it had happened");
       return output;
     }

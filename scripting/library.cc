@@ -82,7 +82,7 @@ void open_loading(lua_State* lua) {
   lua_setfield(lua, -2, "action");
 }
 
-ScriptState::ScriptState(const std::vector<ScriptChunk>& chunks) : chunks_(chunks) {}
+ScriptState::ScriptState(const std::vector<ScriptChunk>& chunks) : chunks_(chunks), instances_(chunks.size()) {}
 
 Result<void> ScriptState::compile(size_t* failed) {
   size_t at = 0;
@@ -108,6 +108,13 @@ void ScriptState::run(lua_State* lua, size_t chunk) {
 }
 
 void ScriptState::push_instance(lua_State* lua, size_t chunk) {
+  ScriptInstance& instance = instances_.at(chunk);
+  if (instance.is_kept() && instance.is_untouched(lua)) {
+    instance.push(lua);
+    lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
+    return;
+  }
+  instance.drop(lua);
   lua_createtable(lua, 0, 2);
   lua_newtable(lua);
   lua_setfield(lua, -2, "loaded");
@@ -115,6 +122,9 @@ void ScriptState::push_instance(lua_State* lua, size_t chunk) {
   lua_setfield(lua, -2, "actions");
   lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
   run(lua, chunk);
+  lua_pushvalue(lua, -1);
+  lua_rawgetp(lua, LUA_REGISTRYINDEX, &instance_key);
+  (void)instance.keep(lua);
 }
 
 void ScriptState::push_module(lua_State* lua, const std::string& module) {

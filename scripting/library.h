@@ -1,7 +1,7 @@
 // The compiled files of one playbook, and the states that run them; inside this room.
 //
-// Each state has every file compiled once. An instance is a file run anew, with globals of its own: what a call leaves
-// behind is gone with it. States are pooled: a call takes one, and gives it back.
+// Each state has every file compiled once. An instance is a file that was run, with globals of its own; it serves until
+// a call leaves something behind, then the file is run anew. States are pooled: a call takes one, and gives it back.
 // Threads: the pool may be used by many; a state by one at a time.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "interpreter/base/result.h"
+#include "scripting/instance.h"
 #include "scripting/sandbox.h"
 
 namespace muster {
@@ -43,7 +44,7 @@ class ScriptState {
   // Compiles; the index of the chunk that cannot be.
   [[nodiscard]] Result<void> compile(size_t* failed = nullptr);
 
-  // Inside `box.protect`: runs a chunk anew in a new instance and pushes what it returns.
+  // Inside `box.protect`: pushes what a chunk returns, in an instance that is as if it had been run just now.
   void push_instance(lua_State* lua, size_t chunk);
   // Runs a chunk in the instance that is there, once: what `require` gives.
   void push_module(lua_State* lua, const std::string& module);
@@ -56,6 +57,7 @@ class ScriptState {
   void run(lua_State* lua, size_t chunk);
   const std::vector<ScriptChunk>& chunks_;
   std::vector<int> compiled_;
+  std::vector<ScriptInstance> instances_;  // by chunk
 };
 
 class ScriptLibrary {

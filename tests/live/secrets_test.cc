@@ -291,6 +291,94 @@ TEST_F(Secrets, AreRefusedFromAFileThatOthersMayRead) {
   EXPECT_THAT(found(), IsEmpty());
 }
 
+// An action of one's own, written by somebody who lets a secret into all that it raises, says and gives.
+const char* const leaky = R"lua(
+local token = {type = "string", required = true, secret = true, description = "a password"}
+local function leaky(name, run, preview)
+  action(name) {
+    summary = "Leak", effect = "write", fields = {token = token},
+    preview = preview or function() return "leak" end, run = run,
+  }
+end
+leaky("raises_it", function(args) error(args.token) end)
+leaky("raises_text", function(args) error("no: " .. args.token .. "!") end)
+leaky("raises_table", function(args) error({message = args.token, code = "leaked", hint = args.token}) end)
+leaky("raises_deep", function(args) local function f(n) if n == 0 then error(args.token, 0) end f(n - 1) end f(5) end)
+leaky("asserts", function(args) assert(false, args.token) end)
+leaky("indexes", function(args) local t = {} return t[args.token].x end)
+leaky("formats", function(args) error(string.format("%s %q", args.token, tostring(args.token))) end)
+leaky("encodes", function(args) return {a = encoding.base64(args.token), b = encoding.hex(args.token)} end)
+leaky("gives", function(args) return {token = args.token, [tostring(args.token)] = 1} end)
+leaky("logs", function(args, ctx) ctx.log(args.token) ctx.log("it is " .. args.token) end)
+leaky("tells_progress", function(args, ctx) ctx.progress(1, 2, args.token) end)
+leaky("previews", function(args) return {} end, function(args) return "curl -H " .. args.token end)
+leaky("cannot_preview", function(args) return {} end, function(args) error(args.token) end)
+leaky("in_argv", function(args, ctx) ctx.shell{argv = {"echo", args.token}} end)
+leaky("unknown_field", function(args, ctx) ctx.shell{argv = {"true"}, envv = args.token} end)
+leaky("wrong_type", function(args, ctx) ctx.shell{argv = {"true"}, exit_codes = args.token} end)
+leaky("no_action", function(args, ctx) ctx[tostring(args.token)]{} end)
+-- By the only way that is meant; what comes back says it again, and the script raises that.
+leaky("hands_on", function(args, ctx)
+  local done = ctx.shell{script = 'printf "%s" "$GIVEN_TOKEN"; printf "%s" "$GIVEN_TOKEN" | base64 -w 0; printf "%s" "$GIVEN_TOKEN" >&2',
+                         env = {GIVEN_TOKEN = args.token}}
+  error("it said " .. done.stdout .. done.stderr)
+end)
+leaky("passes_on", function(args, ctx)
+  ctx.shell{script = 'printf "%s" "$GIVEN_TOKEN" >&2; exit 3', env = {GIVEN_TOKEN = args.token}}
+end)
+leaky("catches", function(args, ctx)
+  local ok, why = pcall(ctx.shell, {script = 'printf "%s" "$GIVEN_TOKEN" >&2; exit 3', env = {GIVEN_TOKEN = args.token}})
+  return {why = why.message, all = json.encode(why)}
+end)
+)lua";
+
+TEST_F(Secrets, AreInNothingThatAnActionOfOnesOwnRaisesSaysOrGives) {
+  const std::vector<std::string> names = {
+      "raises_it", "raises_text",    "raises_table", "raises_deep",   "asserts",    "indexes",   "formats",
+      "encodes",   "gives",          "logs",         "tells_progress", "previews",  "cannot_preview", "in_argv",
+      "unknown_field", "wrong_type", "no_action",    "hands_on",      "passes_on",  "catches"};
+  give("leaky.lua", leaky);
+  std::string playbook = head;
+  playbook.insert(playbook.find("inputs:"), "extensions: [leaky.lua]\n");
+  playbook += "phases:\n  - id: only\n    approval: {message: Look closely}\n    steps:\n";
+  int n = 0;
+  for (const std::string& name : names)
+    playbook += "      - {id: " + name + "_step, " + name + ": {token: \"${{ secrets." +
+                (++n % 2 == 0 ? "by_env" : "by_command") + " }}\"}}\n";
+  Watch watch({by_env, by_file, by_command}, "GIVEN_", MUSTER_RELEASE_DIR "/muster");
+  Ran parked = run(playbook, {"--verbose", "--detach"});
+  ASSERT_EQ(parked.code, 75) << parked.err;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"gates"},
+                                             {"gates", "--output", "json"},
+                                             {"approve", "last", "--verbose"},
+                                             {"show", "last", "--output", "json"},
+                                             {"logs", "last"},
+                                             {"report", "last"},
+                                             {"report", "last", "--format", "json"},
+                                             {"audit", "last", "--output", "jsonl"}}) {
+    Ran ran = home.muster(words);
+    EXPECT_EQ(ran.code, 0) << words[0] << "\n" << ran.err;
+  }
+  watch.end();
+  EXPECT_THAT(found(), IsEmpty());
+  EXPECT_THAT(watch.found(), IsEmpty());
+  // They did run, and did raise.
+  const Value shown = home.json({"show", "last"});
+  std::map<std::string, std::string> states;
+  for (const Value& step : member(shown, "steps")->get<List>())
+    states[text_of(step.get<Map>(), "id")] = text_of(step.get<Map>(), "state");
+  for (const char* failed : {"raises_it", "raises_text", "raises_table", "raises_deep", "asserts", "indexes", "formats",
+                             "in_argv", "unknown_field", "wrong_type", "no_action", "hands_on", "passes_on"})
+    EXPECT_EQ(states[failed + std::string("_step")], "failed") << failed;
+  for (const char* done : {"logs", "previews", "catches"})
+    EXPECT_EQ(states[done + std::string("_step")], "succeeded") << done;
+  EXPECT_GT(watch.given_seen(), 0) << "the secret was handed to a program";
+  const std::string report = home.muster({"audit", "last", "--output", "jsonl"}).out;
+  EXPECT_THAT(report, HasSubstr("no: ***!"));
+  EXPECT_THAT(report, HasSubstr("it said ***"));
+}
+
 // docs/language.md shows this playbook.
 TEST_F(Secrets, OfTheLanguagesPageDoWhatItSays) {
   home.variables.push_back("SIGNING_PASSWORD=Correct-Horse-17");

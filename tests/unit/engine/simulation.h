@@ -56,8 +56,19 @@ class VirtualExecutor final : public Executor {
  public:
   explicit VirtualExecutor(VirtualClock& clock) : clock_(clock) {}
   ~VirtualExecutor() override { join(); }
-  // Waits until no job runs: what an interpreter that was stopped had started ends before the next one begins.
+  // Waits until no job runs: what an interpreter that was stopped had started ends before the next one begins. A job may
+  // wait for the loop until then.
   void join() {
+    while (true) {
+      std::deque<std::function<void()>> batch;
+      {
+        std::unique_lock lock(mutex_);
+        ready_.wait(lock, [&] { return !posted_.empty() || running_ == 0; });
+        if (running_ == 0) break;
+        batch.swap(posted_);
+      }
+      for (auto& function : batch) function();
+    }
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
   }

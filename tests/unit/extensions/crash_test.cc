@@ -132,7 +132,7 @@ TEST_F(LuaCrashes, OfAScriptThatDoesAnotherThingAfterwardsAreInDoubt) {
   EXPECT_EQ(ending->exit_code, 6);
   EXPECT_EQ(one.count("second"), 1);
   std::string reason;
-  for (const OpRecord* op : open_doubts(one.s.engine->history())) reason += text_of(*op->in_doubt, "reason");
+  for (const OpRecord* op : open_doubts(one.s.engine->history())) reason += op->doubt;
   EXPECT_NE(reason.find("with other arguments: it does not do the same again"), std::string::npos) << reason;
 }
 
