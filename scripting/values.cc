@@ -424,6 +424,7 @@ Error raised_value(lua_State* lua, int index) {
   error.code = ErrorCode::expression;
   index = lua_absindex(lua, index);
   error.message = std::string("the script raised a ") + luaL_typename(lua, index);
+  if (object_at<Secret>(lua, index, secret_name)) error.message = "***";
   if (lua_type(lua, index) != LUA_TTABLE) return error;
   auto field = [&](const char* name) -> std::string {
     // Without metamethods and without making strings: nothing here may raise.
@@ -435,6 +436,9 @@ Error raised_value(lua_State* lua, int index) {
         size_t size = 0;
         const char* bytes = lua_tolstring(lua, -1, &size);
         text.assign(bytes, std::min<size_t>(size, 4096));
+      } else if (lua_type(lua, -2) == LUA_TSTRING && std::string_view(lua_tostring(lua, -2)) == name &&
+                 object_at<Secret>(lua, -1, secret_name)) {
+        text = "***";
       }
       lua_pop(lua, 1);
     }

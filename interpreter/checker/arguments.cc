@@ -101,10 +101,11 @@ class Typing {
     return Value(std::move(map));
   }
 
-  // A value that a script made.
-  std::optional<Value> made(const Value& value, const Field& field) {
+  // A value that a script made. What stands within a field that is open to secrets is open, too.
+  std::optional<Value> made(const Value& value, const Field& field, bool open) {
     if (value.is_null()) return std::nullopt;
-    if (!field.opens_secrets && field.type != FieldType::connection && field.type != FieldType::object &&
+    open = open || field.opens_secrets;
+    if (!open && field.type != FieldType::connection && field.type != FieldType::object &&
         field.items.empty() && holds_secret(value)) {
       refuse({}, "secret-use", "a secret cannot stand in " + quoted(field.name), "");
       return std::nullopt;
@@ -138,8 +139,8 @@ class Typing {
         return std::nullopt;
       }
       case FieldType::object:
-        if (const Map* map = value.find<Map>()) return made_object(*map, field.fields, field.one_of, field.name);
-        if (empty) return made_object({}, field.fields, field.one_of, field.name);
+        if (const Map* map = value.find<Map>()) return made_object(*map, field.fields, field.one_of, field.name, open);
+        if (empty) return made_object({}, field.fields, field.one_of, field.name, open);
         break;
       case FieldType::script:
         if (const Map* map = value.find<Map>(); map && !field.fields.empty())
@@ -150,9 +151,8 @@ class Typing {
           Map out;
           for (const auto& [name, item] : *map) {
             Field inner = item_of(field);
-            if (!field.items.empty()) inner.opens_secrets = inner.opens_secrets || field.opens_secrets;
             inner.name = name;
-            if (auto typed = made(item, inner)) out.emplace(name, std::move(*typed));
+            if (auto typed = made(item, inner, open)) out.emplace(name, std::move(*typed));
           }
           return Value(std::move(out));
         }
@@ -163,10 +163,10 @@ class Typing {
         if (list) {
           List out;
           for (const Value& item : *list)
-            if (auto typed = made(item, item_of(field))) out.push_back(std::move(*typed));
+            if (auto typed = made(item, item_of(field), open)) out.push_back(std::move(*typed));
           return Value(std::move(out));
         }
-        if (field.type == FieldType::scalar_or_list) return made(value, item_of(field));
+        if (field.type == FieldType::scalar_or_list) return made(value, item_of(field), open);
         break;
       default:
         return coerce(value, field, {}, false);
@@ -179,12 +179,12 @@ class Typing {
   }
 
   Value made_object(const Map& args, const std::vector<Field>& fields,
-                    const std::vector<std::vector<std::string>>& one_of, std::string_view name) {
+                    const std::vector<std::vector<std::string>>& one_of, std::string_view name, bool open = false) {
     Map out;
     for (const auto& [key, value] : args) {
       const Field* known = find(fields, key);
       if (known) {
-        if (auto typed = made(value, *known)) out.emplace(key, std::move(*typed));
+        if (auto typed = made(value, *known, open)) out.emplace(key, std::move(*typed));
         continue;
       }
       std::vector<std::string_view> names;

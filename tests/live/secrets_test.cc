@@ -334,9 +334,9 @@ end)
 
 TEST_F(Secrets, AreInNothingThatAnActionOfOnesOwnRaisesSaysOrGives) {
   const std::vector<std::string> names = {
-      "raises_it", "raises_text",    "raises_table", "raises_deep",   "asserts",    "indexes",   "formats",
-      "encodes",   "gives",          "logs",         "tells_progress", "previews",  "cannot_preview", "in_argv",
-      "unknown_field", "wrong_type", "no_action",    "hands_on",      "passes_on",  "catches"};
+      "raises_it",     "raises_text", "raises_table", "raises_deep",    "asserts",   "indexes",        "formats",
+      "encodes",       "gives",       "logs",         "tells_progress", "previews",  "cannot_preview", "in_argv",
+      "unknown_field", "wrong_type",  "no_action",    "hands_on",       "passes_on", "catches"};
   give("leaky.lua", leaky);
   std::string playbook = head;
   playbook.insert(playbook.find("inputs:"), "extensions: [leaky.lua]\n");
@@ -375,7 +375,6 @@ TEST_F(Secrets, AreInNothingThatAnActionOfOnesOwnRaisesSaysOrGives) {
     EXPECT_EQ(states[done + std::string("_step")], "succeeded") << done;
   EXPECT_GT(watch.given_seen(), 0) << "the secret was handed to a program";
   const std::string report = home.muster({"audit", "last", "--output", "jsonl"}).out;
-  EXPECT_THAT(report, HasSubstr("no: ***!"));
   EXPECT_THAT(report, HasSubstr("it said ***"));
 }
 
