@@ -130,6 +130,8 @@ Typed shaped(const Value& value, const Input& input) {
   }
   if (type == "map") {
     if (value.is<Map>()) return value;
+    // `{}` of an expression and an empty table of Lua: both a list and a map.
+    if (const List* none = value.find<List>(); none && none->empty()) return Value(Map{});
     if (text && text->starts_with('{')) {
       auto parsed = parse_json(*text);
       if (parsed && parsed->is<Map>()) return std::move(*parsed);

@@ -76,7 +76,7 @@ end
 -- Whether a store runs again: created, its events monitored, and no fewer of them than `least` asks for.
 local function recovered(lines, store, least)
   local one = of(lines, store)
-  local wanted = least[store]
+  local wanted = least[store] and tonumber(least[store])
   return one.state == "created" and one.monitored == true
     and (one.events == nil or wanted == nil or one.events >= wanted)
 end

@@ -1,0 +1,302 @@
+#!/usr/bin/env bash
+# The playbooks for runs of users, at twelve hundred users in SQLite and the same in PostgreSQL: all are rebuilt, one is
+# recovered, a range is, users move to other time zones, invariants break, users are damaged, a copy is put back.
+# usage: user_runs.sh FOLDER_OF_MUSTER
+set -uo pipefail
+muster=$1/muster
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+books=$(cd "$here/../../playbooks/user-runs" && pwd)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/muster-runs.XXXXXX")
+export HOME=$folder/home XDG_CONFIG_HOME=$folder/home/.config MUSTER_STORE=$folder/store/muster.db
+mkdir -p "$HOME/.config/muster" "$folder/store"
+chmod 755 "$folder"
+server= hook=
+as_server() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+finish() {
+  [ -z "$server" ] || as_server "$server/pg_ctl" -D "$folder/pg/data" -m immediate stop >/dev/null 2>&1
+  [ -z "$hook" ] || kill "$hook" 2>/dev/null
+  wait 2>/dev/null
+  rm -rf "$folder"
+}
+trap finish EXIT
+: >"$folder/all"
+: >"$folder/messages"
+fail() { echo "FAILED ($kind): $*"; tail -n 60 "$folder/all" | cut -c1-600; exit 1; }
+eventually() { for _ in $(seq 600); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
+kind=setup
+
+# Whoever is alerted, one line each.
+python3 - "$folder" <<'PY' &
+import json, pathlib, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+folder = pathlib.Path(sys.argv[1])
+class Messages(BaseHTTPRequestHandler):
+    def do_POST(self):
+        text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"]
+        with open(folder / "messages", "a") as file:
+            file.write(self.path + " " + text.replace("\n", " ") + "\n")
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = HTTPServer(("127.0.0.1", 0), Messages)
+(folder / "port.new").write_text(str(server.server_address[1]))
+(folder / "port.new").rename(folder / "port")
+server.serve_forever()
+PY
+hook=$!
+eventually test -f "$folder/port" || fail "nobody takes messages"
+me=$(id -un)
+at=http://127.0.0.1:$(cat "$folder/port")
+cat >"$HOME/.config/muster/config.yaml" <<YAML
+groups: {data: [$me], oncall: [$me]}
+gates: {self_approval: allowed}
+channels: {p0: {webhook: "$at/p0"}, p1: {webhook: "$at/p1"}, p2: {webhook: "$at/p2"}}
+YAML
+chmod 600 "$HOME/.config/muster/config.yaml"
+
+# A server of our own.
+for version in 17 16 15 14; do
+  [ ! -x "/usr/lib/postgresql/$version/bin/initdb" ] || { server=/usr/lib/postgresql/$version/bin; break; }
+done
+[ -n "$server" ] || { echo "there is no PostgreSQL server: install the package postgresql"; exit 1; }
+mkdir "$folder/pg"
+[ "$(id -u)" != 0 ] || chown postgres "$folder/pg"
+as_server "$server/initdb" -D "$folder/pg/data" -U app --auth=trust --no-sync --encoding=UTF8 --locale=C.UTF-8 >"$folder/all" 2>&1 || fail "initdb"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+as_server "$server/pg_ctl" -D "$folder/pg/data" -w -l "$folder/pg/log" \
+  -o "-p $port -h 127.0.0.1 -k $folder/pg -c fsync=off" start >>"$folder/all" 2>&1 || { cat "$folder/pg/log"; fail "the server does not start"; }
+psql "postgres://app@127.0.0.1:$port/postgres" -qc 'CREATE DATABASE app' || fail "no database"
+
+users=1200
+ask() { # SQL, on the database of this round; one row a line
+  if [ "$kind" = sqlite ]; then sqlite3 -cmd '.timeout 5000' "$folder/app.db" "$1"; else psql "$url" -qAtX -v ON_ERROR_STOP=1 -c "$1"; fi
+}
+url=postgres://app@127.0.0.1:$port/app
+status=0
+say() { # muster's words; its exit code in $status, what it printed in $folder/out and $folder/all
+  timeout 200 "$muster" "$@" </dev/null >"$folder/out" 2>&1
+  status=$?
+  { echo "== muster $* -> $status"; cat "$folder/out"; } >>"$folder/all"
+}
+ends() { [ "$status" -eq "$1" ] || fail "$2: it ended with $status, not $1"; }
+says() { grep -qF -- "$1" "$folder/out" || fail "nothing is said of: $1"; }
+told() { grep -qF -- "$1" "$folder/messages" || fail "nobody was told: $1"; }
+play() { # name, further words
+  local name=$1
+  shift
+  say run "$books/$name.muster.yaml" --detach "${where[@]}" "$@"
+}
+output() { "$muster" show last --output json | python3 -c "import json, sys; print(json.dumps(json.load(sys.stdin)['outputs']['$1'], separators=(',', ':')))"; }
+gives() { [ "$(output "$1")" = "$2" ] || fail "$1 is $(output "$1"), not $2"; }
+
+# Some marks are false; users 9000 and up have none, or very many. Days are counted from today.
+make() {
+  local day true=1 serial='INTEGER PRIMARY KEY' series
+  if [ "$kind" = sqlite ]; then
+    where=(-i "sqlite=$folder/app.db")
+    ask 'PRAGMA journal_mode = WAL' >/dev/null
+    day() { echo "date('now', '$1 days')"; }
+    series="WITH RECURSIVE d (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM d WHERE i < 999) "
+    mark="date('now', '-' || d.i || ' days')"
+  else
+    where=(-i "postgres=$url")
+    serial='integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY'
+    day() { echo "((now() AT TIME ZONE 'UTC')::date + ($1))"; }
+    series="WITH d (i) AS (SELECT generate_series(0, 999)) "
+    mark="(now() AT TIME ZONE 'UTC')::date - d.i"
+  fi
+  ask "CREATE TABLE users (id $serial, email text UNIQUE, timezone text NOT NULL);
+    CREATE TABLE day_marks (user_id integer NOT NULL, date $([ "$kind" = sqlite ] && echo text || echo date) NOT NULL, value boolean NOT NULL, PRIMARY KEY (user_id, date));
+    CREATE TABLE runs (id $serial, user_id integer NOT NULL, start_date $([ "$kind" = sqlite ] && echo text || echo date) NOT NULL,
+      end_date $([ "$kind" = sqlite ] && echo text || echo date) NOT NULL, day_count integer NOT NULL, active boolean NOT NULL DEFAULT FALSE);
+    CREATE INDEX runs_of_user ON runs (user_id);
+    $series INSERT INTO users (id, email, timezone) SELECT i + 1, 'user' || (i + 1) || '@example.org', CASE i % 3 WHEN 0 THEN 'UTC' WHEN 1 THEN 'Asia/Tokyo' ELSE 'America/Los_Angeles' END FROM d;
+    $series INSERT INTO users (id, email, timezone) SELECT i + 1001, 'user' || (i + 1001) || '@example.org', 'UTC' FROM d WHERE i < $users - 1000;
+    $series INSERT INTO day_marks SELECT u.id, $mark, (u.id * 7919 + d.i * 104729) % 100 < 80 FROM users u, d WHERE d.i >= 3 AND d.i < 90;
+    INSERT INTO users (id, email, timezone) VALUES (9000, 'none@example.org', 'UTC'), (9001, 'heavy@example.org', 'UTC'), (9040, 'east@example.org', 'UTC'), (9041, 'west@example.org', 'UTC');
+    INSERT INTO day_marks VALUES (9000, $(day -5), FALSE), (9040, $(day -1), TRUE), (9040, $(day -2), TRUE), (9041, $(day -2), TRUE);
+    $series INSERT INTO day_marks SELECT 9001, $mark, d.i % 10 <> 0 FROM d;
+    INSERT INTO runs (user_id, start_date, end_date, day_count) VALUES (7, $(day -80), $(day -20), 61)" || fail "the tables"
+}
+span_is() { [ "$kind" = sqlite ] && echo "CAST(julianday(date) AS integer)" || echo "(date - DATE '2000-01-01')"; }
+text() { [ "$kind" = sqlite ] && echo "$1" || echo "to_char($1, 'YYYY-MM-DD')"; }
+expected() { # the same by another way: islands by one statement; a condition on users
+  ask "SELECT user_id, $(text 'min(date)'), $(text 'max(date)'), count(*) FROM (SELECT user_id, date,
+    $(span_is) - row_number() OVER (PARTITION BY user_id ORDER BY date) AS island FROM day_marks WHERE value = TRUE) AS m
+    WHERE ${1:-1 = 1} GROUP BY user_id, island ORDER BY 1, 2"
+}
+actual() { ask "SELECT user_id, $(text start_date), $(text end_date), day_count FROM runs WHERE ${1:-1 = 1} ORDER BY 1, 2"; }
+right() { [ "$(actual "${2:-}")" = "$(expected "${2:-}")" ] || { diff <(actual "${2:-}") <(expected "${2:-}") | head; fail "$1: the runs are others"; }; }
+is_active() { ask "SELECT count(*) FROM runs WHERE user_id = $1 AND active = TRUE"; }
+should_be_active() { # zone, last day: an active run ends yesterday or later, there
+  [[ "$2" < "$(date -d "$(TZ=$1 date +%F) -1 day" +%F)" ]] && echo 0 || echo 1
+}
+
+for kind in sqlite postgres; do
+  make
+  last=$(ask "SELECT $(text 'max(date)') FROM day_marks WHERE value = TRUE AND user_id = 9040")
+  # All of them: first a person, then the gate that shows what would change, then the rebuild.
+  play watch-runs
+  ends 1 "a watch of damage"
+  told "/p0 P0, database team and engineering on call"
+  : >"$folder/messages"
+  play rebuild-all -i label=all-1
+  ends 75 "what must hold before"
+  say complete last ready --answer flag=on --answer "window=tonight, 22:00"
+  ends 75 "the gate"
+  [ "$(ask 'SELECT count(*) FROM runs')" = 1 ] || fail "the dry run changed something"
+  says "ff.potato.runs_v2 is on"
+  says "partitions: $((users + 4))"
+  say approve last --reason "announced"
+  ends 0 "all users"
+  right "all users"
+  gives completed $((users + 4))
+  gives failed 0
+  [ ! -s "$folder/messages" ] || fail "somebody was alerted: $(cat "$folder/messages")"
+  [ "$(is_active 9040)" = 1 ] || fail "a run of yesterday is not active"
+  play watch-runs
+  ends 0 "a watch of what is well"
+
+  # One user: by address; a no leaves the damage; nobody without marked days, and nobody who is not there.
+  ask "DELETE FROM runs WHERE user_id = 5; UPDATE runs SET day_count = day_count + 3 WHERE user_id = 6"
+  play recover-user -i email=user5@example.org -i label=ticket-1
+  ends 75 "the gate of one user"
+  say reject last
+  ends 4 "a no"
+  [ "$(is_active 5)" = 0 ] && [ -z "$(actual 'user_id = 5')" ] || fail "a no changed something"
+  play recover-user -i email=user5@example.org -i label=ticket-1
+  say approve last
+  ends 0 "one user"
+  right "one user" "user_id = 5"
+  [ "$(actual 'user_id = 6')" != "$(expected 'user_id = 6')" ] || fail "another user was touched"
+  play recover-user -i user=6 -i label=ticket-2
+  say approve last
+  right "the other user" "user_id = 6"
+  play recover-user -i user=9000 -i label=ticket-3
+  ends 1 "a user without marked days"
+  says "the user has marked days"
+  play recover-user -i user=77777 -i label=ticket-4
+  ends 1 "nobody"
+
+  # A range: what lies inside is mended, what is damaged outside stays.
+  from=$(date -u -d '-40 days' +%F) to=$(date -u -d '-11 days' +%F)
+  inside="start_date >= '$from' AND end_date <= '$to'"
+  outside="NOT ($inside)"
+  ask "DELETE FROM runs WHERE user_id IN (10, 11) AND $inside; DELETE FROM runs WHERE user_id = 11 AND end_date < '$from'"
+  before=$(ask "SELECT * FROM runs WHERE $outside ORDER BY id")
+  play rebuild-range -i "from=$from" -i "to=$to" -i users=10,11,12 -i label=range-1
+  ends 75 "the gate of a range"
+  say approve last
+  ends 0 "a range"
+  [ "$(ask "SELECT * FROM runs WHERE $outside ORDER BY id")" = "$before" ] || fail "a run outside of the range was touched"
+  [ "$(actual "user_id IN (10, 11) AND $inside")" = "$(expected 'user_id IN (10, 11)' | awk -F'|' -v f="$from" -v t="$to" '$2 >= f && $3 <= t')" ] || fail "the range is not mended"
+  play rebuild-range -i "from=$to" -i "to=$from" -i users=10 -i label=range-2
+  ends 1 "a range the wrong way round"
+
+  # Invariants: found, told of, mended; nothing to do the second time.
+  ask "INSERT INTO runs (user_id, start_date, end_date, day_count) SELECT user_id, start_date, end_date, day_count FROM runs WHERE user_id = 20;
+    UPDATE runs SET active = TRUE WHERE user_id = 21"
+  : >"$folder/messages"
+  play watch-runs
+  ends 1 "a watch of violations"
+  told "/p0"
+  play check-runs
+  gives overlaps "[20]"
+  gives actives "[21]"
+  gives missing "[11]"
+  gives users "[11,20,21]"
+  play mend-violations -i label=mend-1
+  ends 75 "the gate of violations"
+  say approve last --reason "seen in the watch"
+  ends 0 "violations"
+  right "violations"
+  play mend-violations -i label=mend-2
+  ends 0 "no violations"
+
+  # Damage: one can be repaired, one cannot, and is put back as they were.
+  ask "UPDATE runs SET day_count = 1, end_date = start_date WHERE user_id = 30"
+  if [ "$kind" = sqlite ]; then
+    ask "UPDATE day_marks SET date = '2025-02-30' WHERE user_id = 31 AND date = (SELECT max(date) FROM day_marks WHERE user_id = 31 AND value = TRUE)"
+    broken=$(ask 'SELECT * FROM runs WHERE user_id = 31 ORDER BY id')
+  fi
+  play repair-corruption -i label=repair-1
+  say approve last --reason "both were reported"
+  right "one who can be repaired" "user_id = 30"
+  if [ "$kind" = sqlite ]; then
+    ends 1 "one who cannot be repaired"
+    [ "$(ask 'SELECT * FROM runs WHERE user_id = 31 ORDER BY id')" = "$broken" ] || fail "who cannot be repaired was left otherwise"
+    "$muster" audit last --output json | grep -q corruption_not_repaired || fail "nobody was given up"
+    ask "DELETE FROM day_marks WHERE user_id = 31; DELETE FROM runs WHERE user_id = 31"
+  else
+    ends 0 "all can be repaired"
+  fi
+
+  # Time zones: who is active follows the calendar there, and no day mark goes.
+  marks=$(ask "SELECT count(*), sum(CASE WHEN value THEN 1 ELSE 0 END) FROM day_marks")
+  play migrate-timezone -i users=9040 -i timezone=Mars/Olympus -i label=zone-0
+  ends 7 "no such zone"
+  play migrate-timezone -i users=9040 -i timezone=Pacific/Kiritimati -i label=zone-1
+  ends 75 "the gate of a zone"
+  say approve last
+  ends 0 "a zone in the east"
+  [ "$(is_active 9040)" = "$(should_be_active Pacific/Kiritimati "$last")" ] || fail "active in the east: $(is_active 9040)"
+  play migrate-timezone -i users=9041 -i timezone=Etc/GMT+12 -i label=zone-2
+  say approve last
+  ends 0 "a zone in the west"
+  [ "$(is_active 9041)" = "$(should_be_active Etc/GMT+12 "$(date -d "$last -1 day" +%F)")" ] || fail "active in the west: $(is_active 9041)"
+  [ "$(ask "SELECT count(*), sum(CASE WHEN value THEN 1 ELSE 0 END) FROM day_marks")" = "$marks" ] || fail "day marks were lost"
+  [ "$(ask 'SELECT timezone FROM users WHERE id IN (9040, 9041) ORDER BY id' | tr '\n' ' ')" = "Pacific/Kiritimati Etc/GMT+12 " ] || fail "the zones"
+
+  # A copy, put back: the very rows, once more; no copy, and a label that is taken.
+  play backup-runs -i users=50,51 -i label=keep-1
+  ends 0 "a copy"
+  kept=$(ask 'SELECT * FROM runs WHERE user_id IN (50, 51) ORDER BY id')
+  ask "DELETE FROM runs WHERE user_id = 50; UPDATE runs SET day_count = 0 WHERE user_id = 51"
+  play restore-runs -i label=keep-1
+  ends 75 "the gate of a copy"
+  say approve last --reason "the rebuild was wrong"
+  ends 0 "a copy that is put back"
+  [ "$(ask 'SELECT * FROM runs WHERE user_id IN (50, 51) ORDER BY id')" = "$kept" ] || fail "other rows came back"
+  play restore-runs -i label=keep-2
+  ends 1 "no copy"
+  says "no copy is called keep-2"
+  play backup-runs -i users=50 -i label=keep-1
+  ends 1 "a label that is taken"
+  ask "UPDATE runs_backup SET taken_at = '2020-01-01T00:00:00Z' WHERE label = 'all-1'"
+  old=$(ask "SELECT count(*) FROM runs_backup WHERE label = 'all-1'")
+  play prune-backups
+  ends 75 "the gate of old copies"
+  says "Remove $old kept runs"
+  say approve last
+  ends 0 "old copies"
+  [ "$(ask "SELECT count(*) FROM runs_backup WHERE label = 'all-1'") $(ask "SELECT count(*) > 0 FROM runs_backup WHERE label = 'keep-1'" | tr t 1)" = "0 1" ] || fail "the wrong copies went"
+
+  # Long histories, and without an index.
+  play rebuild-heavy-users -i "from=$from" -i "to=$to" -i label=heavy-1
+  ends 0 "nobody is heavy"
+  play rebuild-heavy-users -i "from=$from" -i "to=$to" -i heavy=500 -i label=heavy-2
+  say approve last
+  ends 0 "the heavy one"
+  gives heavy "[9001]"
+  ask "DROP INDEX runs_of_user"
+  play rebuild-heavy-users -i "from=$from" -i "to=$to" -i label=heavy-3
+  ends 1 "no index"
+  says "an index that begins with the user"
+  ask "CREATE INDEX runs_of_user ON runs (user_id)"
+
+  # Why a user's runs are as they are.
+  ask "UPDATE runs SET day_count = 77 WHERE user_id = 60 AND start_date = (SELECT min(start_date) FROM runs WHERE user_id = 60)"
+  play debug-user -i user=60
+  ends 0 "debugging"
+  output wrong | grep -q '77 days' || fail "what is wrong is not shown: $(output wrong)"
+  [ "$(output groups | grep -o start_date | wc -l)" = "$(expected 'user_id = 60' | wc -l)" ] || fail "the groups are others"
+  play recover-user -i user=60 -i label=ticket-60
+  say approve last
+  play debug-user -i user=60
+  gives wrong "[]"
+  gives missing "[]"
+  right "in the end"
+done
+echo "the runs of $users users were rebuilt, mended and put back, in SQLite and PostgreSQL"
