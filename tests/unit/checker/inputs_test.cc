@@ -41,6 +41,10 @@ TEST(Inputs, OfListsAreSplitAtCommasOrReadAsJson) {
 TEST(Inputs, OfMapsAreReadAsJson) {
   EXPECT_EQ(bound("  a: {type: map}\n", {{"a", Value("{\"b\": 1}")}}), R"({"a":{"b":1}})");
   EXPECT_EQ(bound("  a: {type: map}\n", {{"a", Value(Map{{"b", Value("c")}})}}), R"({"a":{"b":"c"}})");
+  // `{}` of an expression and an empty table of Lua are empty lists, too.
+  EXPECT_EQ(bound("  a: {type: map}\n", {{"a", Value(List{})}}), R"({"a":{}})");
+  EXPECT_EQ(bound("  a: {type: map}\n", {{"a", Value(List{Value("x")})}}),
+            "input `a` must be a map, as in `{\"name\": \"value\"}`, and `[\"x\"]` is not");
 }
 
 TEST(Inputs, ThatAreNotGivenTakeTheirDefaultOrAreAbsent) {

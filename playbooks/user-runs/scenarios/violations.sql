@@ -1,0 +1,1 @@
+INSERT INTO runs (user_id, start_date, end_date, day_count) SELECT user_id, start_date, end_date, day_count FROM runs WHERE user_id = 2 LIMIT 1; UPDATE runs SET active = TRUE WHERE user_id = 3; INSERT INTO runs (user_id, start_date, end_date, day_count) VALUES (99, '2026-01-01', '2026-01-02', 2);
