@@ -17,7 +17,7 @@ Result<std::vector<std::string>> runs_to_look_at(Invocation& invocation, Journal
     return ids;
   }
   RunQuery query;
-  query.only_open = true;
+  query.only_open = query.or_in_review = true;
   Result<std::vector<RunRow>> rows = journal.find(query);
   if (!rows) return pass(rows.error());
   for (const RunRow& row : *rows) ids.push_back(row.id);

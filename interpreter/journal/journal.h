@@ -185,6 +185,7 @@ struct RunQuery {
   std::string playbook;    // empty: all
   bool only_open = false;  // not ended
   int limit = 0;           // 0: all; newest first
+  bool or_in_review = false;  // beside `only_open`: those that have ended and left the review of a broken glass open
 };
 
 struct VerifyFinding {

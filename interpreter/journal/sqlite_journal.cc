@@ -238,6 +238,19 @@ Result<bool> SqliteJournal::renew(const Lease& lease, const Owner& owner, Timest
   return held;
 }
 
+// Open reviews of runs that have ended are found by this row: no list of what waits reads each run that ever was.
+Result<void> SqliteJournal::keep_review(const std::string& run, const Event& event) {
+  if (event.kind != EventKind::gate_opened && event.kind != EventKind::gate_closed) return {};
+  StoreStatement change = store_->prepare(
+      event.kind == EventKind::gate_opened
+          ? "INSERT OR REPLACE INTO op(run, op, attempt, state, last_seq) VALUES(?, ?, ?, 'waiting', ?)"
+          : "DELETE FROM op WHERE run = ? AND op = ?");
+  change.bind(1, run).bind(2, event.op.path);
+  if (event.kind == EventKind::gate_opened) change.bind(3, int64_t{event.attempt}).bind(4, event.seq);
+  if (change.step() != SQLITE_DONE) return pass(store_->error("keeping an open review"));
+  return {};
+}
+
 Result<void> SqliteJournal::insert_events(const std::string& run, const std::vector<Event>& events) {
   for (const Event& event : events) {
     StoreStatement insert =
@@ -248,7 +261,11 @@ Result<void> SqliteJournal::insert_events(const std::string& run, const std::vec
         .bind(4, event.op.path)
         .bind(5, int64_t{event.attempt});
     insert.bind(6, event.at.us).bind(7, event.body).bind(8, event.hash);
-    if (insert.step() == SQLITE_DONE) continue;
+    if (insert.step() == SQLITE_DONE) {
+      if (event.op.path == review_op)
+        if (Result<void> kept = keep_review(run, event); !kept) return kept;
+      continue;
+    }
     switch (store_->error_code()) {
       case SQLITE_CONSTRAINT_UNIQUE:
         return fail(ErrorCode::invalid, "`" + event.kind_text + "` of `" + event.op.path + "`, attempt " +

@@ -53,6 +53,7 @@ class SqliteJournal final : public Journal {
   };
   Result<CommitAnswer> commit_once(Lease& lease, const Commit& commit);
   // Writing, inside a write().
+  Result<void> keep_review(const std::string& run, const Event& event);
   Result<void> insert_events(const std::string& run, const std::vector<Event>& events);
   Result<void> update_row(const std::string& run, const Commit& commit);
   Result<void> insert_outputs(const std::string& run, const std::vector<OutputRecord>& outputs);

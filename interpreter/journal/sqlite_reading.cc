@@ -113,16 +113,19 @@ Result<std::vector<RunRow>> SqliteJournal::find(const RunQuery& query) {
       query.id_prefix.empty()
           ? store_->prepare(
                 MUSTER_RUN_ROWS
-                "WHERE (?3 = '' OR playbook = ?3) AND (NOT ?4 OR state IN ('queued', 'running', 'waiting')) "
-                "ORDER BY created_at DESC, id DESC LIMIT ?5")
+                "WHERE (?3 = '' OR playbook = ?3) AND (NOT ?4 OR state IN ('queued', 'running', 'waiting') "
+                "OR (?6 AND id IN (SELECT run FROM op WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5")
           : store_->prepare(
                 MUSTER_RUN_ROWS
                 "WHERE id >= ?1 AND (?2 = '' OR id < ?2) AND (?3 = '' OR playbook = ?3) "
-                "AND (NOT ?4 OR state IN ('queued', 'running', 'waiting')) ORDER BY created_at DESC, id DESC LIMIT ?5");
+                "AND (NOT ?4 OR state IN ('queued', 'running', 'waiting') "
+                "OR (?6 AND id IN (SELECT run FROM op WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5");
   if (!query.id_prefix.empty()) statement.bind(1, query.id_prefix).bind(2, after_prefix(query.id_prefix));
   statement.bind(3, query.playbook)
       .bind(4, int64_t{query.only_open})
-      .bind(5, int64_t{query.limit > 0 ? query.limit : -1});
+      .bind(5, int64_t{query.limit > 0 ? query.limit : -1})
+      .bind(6, int64_t{query.or_in_review})
+      .bind(7, review_op);
   return rows(std::move(statement));
 }
 

@@ -245,7 +245,7 @@ class MemoryJournal final : public Journal {
     for (const auto& [id, run] : store_->runs) {
       const RunRow& row = run.record.row;
       if (id.rfind(query.id_prefix, 0) != 0 || (!query.playbook.empty() && row.playbook != query.playbook)) continue;
-      if (query.only_open && has_ended(row.state)) continue;
+      if (query.only_open && has_ended(row.state) && !(query.or_in_review && is_in_review(run))) continue;
       rows.push_back(row);
     }
     std::sort(rows.begin(), rows.end(), [](const RunRow& a, const RunRow& b) {
@@ -343,6 +343,13 @@ class MemoryJournal final : public Journal {
     ++store_->version;
     seen_ = seen_ == store_->version - 1 ? store_->version : seen_;  // our own writes are no news
     return true;
+  }
+
+  static bool is_in_review(const MemoryStore::Run& run) {
+    bool open = false;
+    for (const Event& event : run.record.events)
+      if (event.op.path == review_op && event.kind != EventKind::vote) open = event.kind == EventKind::gate_opened;
+    return open;
   }
 
   static Result<void> add(MemoryStore::Run& run, std::vector<Event> events) {

@@ -332,6 +332,22 @@ TEST_P(EveryJournal, FindsTheNewestFirstByPrefixPlaybookAndState) {
   EXPECT_EQ(ids({"", "another", false, 0}), Kinds());
 }
 
+TEST_P(EveryJournal, FindsARunThatHasEndedAsLongAsItsReviewIsOpen) {
+  Lease lease = started();
+  started("bb00000000000000", start + Duration::seconds(1));
+  const std::string review(review_op);
+  EXPECT_EQ(answer(lease, commit_of({event(EventKind::gate_opened, "a", 1), event(EventKind::gate_opened, review, 1)})),
+            CommitAnswer::stored);
+  EXPECT_EQ(answer(lease, ending()), CommitAnswer::stored);
+  auto found = [&] { return journal->find({"", "", true, 0, true})->size(); };
+  EXPECT_EQ(journal->find({"", "", true, 0})->size(), 1u);
+  EXPECT_EQ(found(), 2u);
+  Result<Lease> again = journal->own(lease.run, bob, "bob", start + Duration::seconds(60));
+  ASSERT_TRUE(again.has_value()) << message_of(again);
+  EXPECT_EQ(answer(*again, commit_of({event(EventKind::gate_closed, review, 1)})), CommitAnswer::stored);
+  EXPECT_EQ(found(), 1u);
+}
+
 TEST_P(EveryJournal, TellsThatAnotherHasWritten) {
   Lease lease = started();
   std::unique_ptr<Journal> other = store.open();
