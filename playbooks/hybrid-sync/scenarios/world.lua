@@ -1,0 +1,159 @@
+-- An application with a queue, a cloud that may be away, and the folder that the application runs from. /world/is tells what is
+-- wrong in a scenario; several words may stand in it.
+local state = {
+  enabled = true, mode = "hybrid", queue = 0, failed = 0, restarts = 0, cleared = 0, healthy = true, branch = "main", commits = {"c0ffee1", "c0ffee0"},
+  pushed = {}, lost_commits = 0, paged = {},
+}
+local started, is, synced
+local token = "Bearer the-token-of-the-admin"
+
+local function has(word) return is ~= nil and text.contains(is, word) end
+
+-- What has come about by now.
+local function now_is(ctx)
+  local now = ctx.now()
+  if not started then
+    started = now
+    is = ctx.read{path = "/world/is"} or ""
+    if has("waiting") then state.queue = 150 end
+    if has("overflow") then state.queue = 12000 end
+    if has("failures") then state.failed = 11 end
+    if has("bad_deployment") then state.healthy = false end
+    synced = has("stale") and now - 600 or now
+  end
+  state.cloud = not has("outage") or now >= started + 1800
+  if has("gone") then state.cloud = false end
+  if state.enabled and state.mode == "hybrid" and state.cloud and not has("overflow") and not has("stale") and not has("waiting") then
+    state.queue = 0
+    synced = now
+  end
+  if has("overflow") and state.tuned and state.enabled then
+    state.queue = math.max(0, state.queue - 500)
+    synced = now
+  end
+end
+
+local function status(ctx)
+  return {json = {data = {enabled = state.enabled, mode = state.mode, lastSync = tostring(synced), queue = {queueSize = state.queue, totalFailed = state.failed}}}}
+end
+
+local function listening(answer)
+  return function(request, ctx)
+    now_is(ctx)
+    if has("not_listening") and state.restarts == 0 then return {unreachable = true} end
+    return answer(request, ctx)
+  end
+end
+
+local function restart(call, ctx)
+  now_is(ctx)
+  state.restarts = state.restarts + 1
+  local env = ctx.read{path = "/srv/app/.env"} or ""
+  state.enabled = not text.contains(env, "SYNC_ENABLED=false")
+  state.mode = text.contains(env, "ENABLE_SUPABASE=false") and "local-only" or "hybrid"
+  state.tuned = text.contains(env, "SYNC_BATCH_SIZE=200")
+  if not has("hopeless") then state.healthy = state.branch == "main" and state.commits[1] ~= "badbad1" or state.mode == "local-only" end
+  return {takes = "5s"}
+end
+
+-- The scripts that playbooks run, by what stands in their environment.
+local function script(call, ctx)
+  now_is(ctx)
+  local env = call.env
+  if env.VALUE then
+    local kept = env.FILE .. ".before-" .. env.RUN .. "-" .. env.NAME
+    local before = ctx.read{path = kept} or ctx.read{path = env.FILE}
+    ctx.write{path = kept, content = before}
+    local lines = list.filter(text.lines(before), function(line) return not text.starts_with(line, env.NAME .. "=") and line ~= "" end)
+    lines[#lines + 1] = env.NAME .. "=" .. env.VALUE
+    ctx.write{path = env.FILE, content = table.concat(lines, "\n") .. "\n"}
+  elseif env.FILE and env.NAME then
+    local kept = env.FILE .. ".before-" .. env.RUN .. "-" .. env.NAME
+    local before = ctx.read{path = kept}
+    if before then
+      ctx.write{path = env.FILE, content = before}
+      ctx.remove{path = kept}
+    end
+  elseif env.FOLDER and call.stdin ~= "" then
+    local file = env.FOLDER .. "/queue-backup-" .. env.RUN .. ".json"
+    ctx.write{path = file, content = call.stdin}
+    state.kept = file
+    return file
+  elseif env.FILE then
+    ctx.write{path = env.FILE, content = call.stdin}
+    state.signed_off = true
+  elseif env.COMMIT then
+    state.commits = {"badbad1", "c0ffee0"}
+  else
+    return {exit_code = 99, stderr = "nobody knows this script"}
+  end
+end
+
+local function git(call, ctx)
+  now_is(ctx)
+  local words = list.slice(call.argv, 4)
+  if call.argv[2] == "ls-remote" then return "c0ffee1\trefs/heads/main\n" end
+  local verb = words[1]
+  if verb == "log" then return table.concat(state.commits, "\n") .. "\n" end
+  if verb == "rev-parse" then return words[2] == "--abbrev-ref" and state.branch .. "\n" or state.commits[1] .. "\n" end
+  if verb == "status" then return has("dirty") and " M file\n" or "" end
+  if verb == "cat-file" then return {exit_code = text.starts_with(words[3], "no-commit") and 1 or 0} end
+  if verb == "revert" then
+    state.commits = list.concat({"c0ffee2"}, state.commits)
+  elseif verb == "reset" then
+    state.commits = words[3] == "badbad1" and {"badbad1", "c0ffee0"} or {words[3]}
+  elseif verb == "push" then
+    state.pushed[#state.pushed + 1] = words[#words]
+  elseif verb == "checkout" then
+    state.branch = words[2]
+    state.commits = words[2] == "main" and {"c0ffee1"} or {"badbad1", "c0ffee0"}
+  elseif verb == "branch" or verb == "pull" then
+    return
+  else
+    return {exit_code = 99, stderr = "nobody knows git " .. tostring(verb)}
+  end
+end
+
+return {
+  state = state,
+  http = {
+    ["GET http://localhost:3002/api/sync/status"] = listening(function(request, ctx) return status(ctx) end),
+    ["GET http://localhost:3002/api/sync/queue"] = listening(function() return {json = {data = {{id = 1, waiting = state.queue}}}} end),
+    ["POST http://localhost:3002/api/sync/disable"] = listening(function() state.enabled = false; return {json = {ok = true}} end),
+    ["POST http://localhost:3002/api/sync/enable"] = listening(function() state.enabled = true; return {json = {ok = true}} end),
+    ["POST http://localhost:3002/api/sync/trigger"] = listening(function() return {json = {ok = true}} end),
+    ["POST http://localhost:3002/api/sync/queue/clear"] = listening(function(request)
+      if request.headers.authorization ~= token then return 403 end
+      state.cleared, state.queue = state.cleared + 1, 0
+      return {json = {ok = true}}
+    end),
+    ["GET http://localhost:3002/api/health"] = listening(function() return state.healthy and {json = {status = "ok"}} or 500 end),
+    ["GET http://localhost:3002/api/repair-orders"] = listening(function() return {json = {data = {{id = 1}}}} end),
+    ["GET http://localhost:3002/api/customers"] = listening(function() return {json = {data = {{id = 1}}}} end),
+    ["POST http://localhost:3002/api/customers"] = listening(function() state.queue = state.queue + 1; return {status = 201, json = {id = 2}} end),
+    ["GET https://your-project.supabase.co/rest/v1/"] = function(request, ctx)
+      now_is(ctx)
+      return state.cloud and 401 or 503
+    end,
+  },
+  commands = {
+    ["/bin/sh"] = script,
+    ["sh"] = script,
+    ["npm restart"] = restart,
+    ["npm install"] = function() return {takes = "30s"} end,
+    ["git"] = git,
+    ["tail"] = function(call, ctx) return ctx.read{path = call.argv[#call.argv]} or {exit_code = 1, stderr = "no such file"} end,
+    ["stat"] = function(call, ctx) return tostring(#(ctx.read{path = call.argv[#call.argv]} or "")) end,
+    ["find"] = function(call, ctx) now_is(ctx) return has("no_snapshot") and "" or "/backups/cloud-1.dump\n" end,
+    ["sha256sum"] = function(call, ctx)
+      local content = ctx.read{path = call.argv[#call.argv]}
+      if has("disk_lies") then content = content .. "x" end
+      return hash.sha256(content) .. "  " .. call.argv[#call.argv] .. "\n"
+    end,
+    ["grep"] = function(call, ctx)
+      local content = ctx.read{path = call.argv[5]}
+      if not content then return 2 end
+      return list.contains(text.lines(content), call.argv[4]) and 0 or 1
+    end,
+  },
+}
