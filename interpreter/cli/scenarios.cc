@@ -1,5 +1,7 @@
 #include "interpreter/cli/scenarios.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -114,7 +116,11 @@ RehearsalSettings rehearsal_settings(const Invocation& invocation) {
   RehearsalSettings settings;
   settings.version = muster_version;
   auto it = invocation.environment.find("TMPDIR");
-  if (it != invocation.environment.end() && !it->second.empty()) settings.scratch = it->second;
+  if (it != invocation.environment.end() && !it->second.empty()) {
+    settings.scratch = it->second;
+  } else if (::access("/dev/shm", W_OK | X_OK) == 0) {
+    settings.scratch = "/dev/shm";  // in memory: nothing waits for a disk
+  }
   return settings;
 }
 

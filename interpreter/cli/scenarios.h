@@ -36,7 +36,7 @@ class ScenarioLoader {
   std::map<std::string, std::shared_ptr<const RehearsedPlaybook>> playbooks_;  // nullptr: it has errors
 };
 
-// `$TMPDIR`, else /tmp.
+// `$TMPDIR`, else memory where there is /dev/shm, else /tmp.
 [[nodiscard]] RehearsalSettings rehearsal_settings(const Invocation& invocation);
 
 }  // namespace muster

@@ -130,6 +130,7 @@ Result<Rehearsed> rehearse(const Scenario& scenario, const SourceFiles& scenario
   std::string waits_for;
   std::unique_ptr<Engine> engine;
   world.baton.on_stuck = [&] {
+    if (!engine) return;
     stuck = true;
     waits_for = stuck_at(engine->history());
     engine->stop();

@@ -67,11 +67,38 @@ Result<T> SimulatedFiles::at(const std::string& path, F f) {
   return place_.shown(Result<T>(f(*real)));
 }
 
+FileStatus SimulatedFiles::numbered(FileStatus status) {
+  std::lock_guard lock(mutex_);
+  uint64_t& number = numbers_[{status.device, status.inode}];
+  if (number == 0) number = ++last_number_;
+  status.device = 1;
+  status.inode = number;
+  return status;
+}
+
+// Its number may be given to another file, as that of a file that is gone is.
+void SimulatedFiles::forget(const std::string& path) {
+  Result<std::string> real = place_.real(path);
+  Result<std::optional<FileStatus>> status = real ? real_.status(*real) : pass(real.error());
+  if (!status || !*status || (*status)->links > 1) return;
+  std::lock_guard lock(mutex_);
+  numbers_.erase({(*status)->device, (*status)->inode});
+}
+
 Result<std::optional<FileStatus>> SimulatedFiles::status(const std::string& path) {
-  return at<std::optional<FileStatus>>(path, [&](const std::string& real) { return real_.status(real); });
+  return at<std::optional<FileStatus>>(path, [&](const std::string& real) {
+    Result<std::optional<FileStatus>> found = real_.status(real);
+    if (found && *found) *found = numbered(**found);
+    return found;
+  });
 }
 Result<std::vector<DirectoryEntry>> SimulatedFiles::list(const std::string& directory) {
-  return at<std::vector<DirectoryEntry>>(directory, [&](const std::string& real) { return real_.list(real); });
+  return at<std::vector<DirectoryEntry>>(directory, [&](const std::string& real) {
+    Result<std::vector<DirectoryEntry>> found = real_.list(real);
+    if (found)
+      for (DirectoryEntry& entry : *found) entry.status = numbered(entry.status);
+    return found;
+  });
 }
 Result<std::string> SimulatedFiles::read(const std::string& path, uint64_t limit_bytes) {
   return at<std::string>(path, [&](const std::string& real) { return real_.read(real, limit_bytes); });
@@ -121,6 +148,7 @@ Result<void> SimulatedFiles::make_directory(const std::string& path) {
   });
 }
 Result<void> SimulatedFiles::rename(const std::string& from, const std::string& to) {
+  forget(to);
   Result<std::string> real_to = place_.real(to);
   if (!real_to) return pass(real_to.error());
   return at<void>(from, [&](const std::string& real) { return real_.rename(real, *real_to); });
@@ -136,6 +164,7 @@ Result<void> SimulatedFiles::exchange(const std::string& a, const std::string& b
   return at<void>(a, [&](const std::string& real) { return real_.exchange(real, *real_b); });
 }
 Result<void> SimulatedFiles::remove(const std::string& path) {
+  forget(path);
   return at<void>(path, [&](const std::string& real) { return real_.remove(real); });
 }
 Result<void> SimulatedFiles::remove_tree(const std::string& path) {

@@ -4,6 +4,10 @@
 // Threads: safe from several threads.
 #pragma once
 
+#include <map>
+#include <mutex>
+#include <utility>
+
 #include "interpreter/rehearsal/place.h"
 #include "interpreter/world/clock.h"
 #include "interpreter/world/real_files.h"
@@ -45,6 +49,12 @@ class SimulatedFiles final : public Files {
   template <class T, class F>
   Result<T> at(const std::string& path, F f);
   void folders_above(const std::string& real);
+  // The numbers of files, which the journal knows, in the order in which they were first asked for.
+  [[nodiscard]] FileStatus numbered(FileStatus status);
+  void forget(const std::string& path);
+  std::mutex mutex_;  // of both
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> numbers_;
+  uint64_t last_number_ = 0;
   const ScratchPlace& place_;
   Clock& clock_;
   RealFiles real_;

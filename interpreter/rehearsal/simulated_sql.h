@@ -18,6 +18,7 @@ class SimulatedSql final : public Sql, public SqlTrial {
  public:
   SimulatedSql(const ScratchPlace& place, SimulatedFiles& files, Scratch& scratch)
       : place_(place), files_(files), trial_(real_, scratch) {}
+  void live_in(const VirtualSqlite* simulated) { real_.live_in(simulated); }
   // The file that stands for a connection to PostgreSQL.
   void stand_in(const std::string& connection, std::string path) { postgres_[connection] = std::move(path); }
 

@@ -66,7 +66,9 @@ SimulatedWorld::SimulatedWorld(const Scenario& scenario, const ScratchFolder& fo
       answers(lua, place, files, sql, clock),
       processes(answers, baton, place, environment_),
       channels(scenario.channels, place),
-      entropy_(scenario.name) {
+      entropy_(scenario.name),
+      chance_(scenario.name + "\nsql\n") {
+  sql.live_in(&sqlite_);
   environment_.emplace("PATH", "/usr/local/bin:/usr/bin:/bin");
 }
 

@@ -91,7 +91,8 @@ class SimulatedWorld {
 
  private:
   ScriptedVariables variables_{environment_};
-  SeededEntropy entropy_;
+  SeededEntropy entropy_, chance_;  // of databases: what a statement draws moves nothing else
+  VirtualSqlite sqlite_{clock, chance_};
 };
 
 }  // namespace muster

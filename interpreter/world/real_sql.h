@@ -15,6 +15,8 @@ namespace muster {
 class RealSql final : public Sql {
  public:
   RealSql();
+  // Of a simulated world; it must outlive this.
+  void live_in(const VirtualSqlite* simulated) { sqlite_uses_->live_in(simulated); }
 
   [[nodiscard]] Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
   [[nodiscard]] Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;

@@ -34,6 +34,7 @@ class Use {
  public:
   explicit Use(std::shared_ptr<SqliteUses> uses) : uses_(std::move(uses)) { uses_->begin(); }
   ~Use() { uses_->end(); }
+  [[nodiscard]] const VirtualSqlite* simulated() const { return uses_->simulated(); }
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
 
@@ -174,9 +175,12 @@ int SqliteConnection::State::open_file(bool is_immutable) {
   int flags = SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE |
               (is_read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | (is_immutable ? SQLITE_OPEN_URI : 0);
   sqlite3* raw = nullptr;
-  int rc = sqlite3_open_v2((is_immutable ? immutable_uri(path) : plain_name(path)).c_str(), &raw, flags, nullptr);
+  const VirtualSqlite* simulated = use.simulated();
+  int rc = sqlite3_open_v2((is_immutable ? immutable_uri(path) : plain_name(path)).c_str(), &raw, flags,
+                           simulated ? simulated->name().c_str() : nullptr);
   db.reset(raw);  // there even when opening fails
   if (rc != SQLITE_OK) return rc;
+  if (simulated) simulated->prepare(raw);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   // Where we write the schema stays trusted: the application's own triggers may feed full-text tables. What they could
   // misuse is refused by the fence, which stands around triggers too.

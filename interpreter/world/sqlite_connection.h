@@ -20,6 +20,7 @@
 #include "interpreter/base/result.h"
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/world/sql.h"
+#include "interpreter/world/virtual_sqlite.h"
 #include "interpreter/world/sql_text.h"
 
 struct sqlite3;
@@ -31,6 +32,9 @@ namespace muster {
 // the process holds on it, SQLite's included; so a descriptor of ours is closed only while SQLite has nothing open.
 class SqliteUses {
  public:
+  // Of a simulated world: its time and its chance.
+  void live_in(const VirtualSqlite* simulated) { simulated_ = simulated; }
+  [[nodiscard]] const VirtualSqlite* simulated() const { return simulated_; }
   void begin();
   void end();
   void close(UniqueFd fd);
@@ -39,6 +43,7 @@ class SqliteUses {
   std::mutex mutex_;
   int open_ = 0;
   std::vector<UniqueFd> kept_;
+  const VirtualSqlite* simulated_ = nullptr;
 };
 
 // What the author's statements may do.

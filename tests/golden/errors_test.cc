@@ -1,7 +1,8 @@
 // Every message of reader and checker, whole: tests/golden/errors/<code>-<case>.yaml and what must be said of it.
 //
-// A case that begins with `config` is a configuration. UPDATE_GOLDEN=1 rewrites the .expected files; the difference is for people to review. A file <case>.inputs beside it
-// holds values that are bound to the inputs of a playbook that is right.
+// A case with `-config` in its name is a configuration, one with `-scenario` a scenario. UPDATE_GOLDEN=1 rewrites the
+// .expected files; the difference is for people to review. A file <case>.inputs beside it holds values that are bound
+// to the inputs of a playbook that is right.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "interpreter/checker/checker.h"
 #include "interpreter/cli/loading.h"
 #include "interpreter/reader/reader.h"
+#include "interpreter/rehearsal/reading.h"
 #include "steps/steps.h"
 #include "tests/golden/test_actions.h"
 
@@ -57,6 +59,19 @@ tl::expected<std::string, std::string> called_file(const std::string& path) {
   return contents(errors_folder / path);
 }
 
+// What a scenario rehearses.
+RehearsedPlaybook playbook_at(const std::string& path, const OpenSource& open) {
+  RehearsedPlaybook playbook;
+  tl::expected<std::string, std::string> text = open(path);
+  if (!text) return playbook;
+  playbook.files.add({path, *text, ""});
+  Extended extended;
+  Diagnostics problems;
+  std::optional<CheckedPlaybook> checked = read_and_check(playbook.files, open, builtin_actions(), extended, problems);
+  if (checked) playbook.graph = std::make_shared<StepGraph>(std::make_shared<const Playbook>(checked->playbook()));
+  return playbook;
+}
+
 Outcome outcome_of(const std::string& name, std::string text, const std::string& inputs,
                    const std::vector<Action>& actions = test_actions(), const OpenSource& open = called_file) {
   SourceFiles files;
@@ -64,6 +79,15 @@ Outcome outcome_of(const std::string& name, std::string text, const std::string&
   Outcome outcome;
   if (name.find("-config") != std::string::npos) {
     (void)read_configuration(files, 0, outcome.problems);
+    outcome.text = render_all(outcome.problems, files);
+    return outcome;
+  }
+  if (name.find("-scenario") != std::string::npos) {
+    std::optional<Scenario> scenario = read_scenario(files, open, outcome.problems);
+    if (scenario) {
+      RehearsedPlaybook playbook = playbook_at(scenario->playbook, open);
+      if (playbook.graph) (void)check_scenario(*scenario, playbook, outcome.problems);
+    }
     outcome.text = render_all(outcome.problems, files);
     return outcome;
   }

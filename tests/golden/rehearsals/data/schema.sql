@@ -1,0 +1,3 @@
+CREATE TABLE t(user_id INTEGER, day TEXT);
+CREATE TABLE runs(user_id INTEGER, start_day TEXT, end_day INTEGER, days INTEGER);
+INSERT INTO t VALUES (1,'2026-01-01'),(1,'2026-01-02'),(2,'2026-01-05');
