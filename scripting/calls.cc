@@ -16,7 +16,9 @@ class StepHost final : public ScriptHost {
  public:
   // `only_looks`: calls are reads that nobody remembers.
   StepHost(const StepInput& input, Clock& clock, bool only_looks = false)
-      : input_(input), clock_(clock), only_looks_(only_looks) {}
+      : input_(input), clock_(clock), only_looks_(only_looks) {
+    facts_ = Map{{"run", input.run}, {"key", input.idempotency_key}, {"attempt", input.attempt}};
+  }
 
   Result<Value> call(std::string_view action, const Map& args) override {
     ++calls_;
@@ -40,10 +42,7 @@ class StepHost final : public ScriptHost {
     return {};
   }
   bool is_stopped() override { return input_.stop.stop_requested(); }
-  const Map& facts() const override {
-    static const Map none;
-    return none;
-  }
+  const Map& facts() const override { return facts_; }
   [[nodiscard]] int calls() const { return calls_; }
   void keep_log() {
     if (log_.empty()) return;
@@ -61,6 +60,7 @@ class StepHost final : public ScriptHost {
   const StepInput& input_;
   Clock& clock_;
   bool only_looks_;
+  Map facts_;
   int calls_ = 0;
   std::string log_;
   size_t log_bytes_ = 0;

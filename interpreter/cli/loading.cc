@@ -49,7 +49,7 @@ std::vector<std::string> taken_names(const std::vector<Action>& builtin) {
   for (std::string_view key : keys_of<Step>()) all.emplace_back(key);
   for (std::string_view key : keys_of<Verify>()) all.emplace_back(key);
   for (const char* word : {"manual", "foreach", "as", "watch", "first_success", "max_failures", "progress", "log",
-                           "now", "sleep", "stopped"})
+                           "now", "sleep", "stopped", "run", "key", "attempt"})
     all.emplace_back(word);
   return all;
 }

@@ -112,6 +112,8 @@ inline std::map<std::string, std::vector<Map>> calls_of_every_action(const std::
   auto from = [&](Map where) {
     return Map{{"target", Map{{"sqlite", folder + "/app.db"}}}, {"from", Value(std::move(where))}};
   };
+  const Value rows =
+      Map{{"connection", app}, {"table", "users"}, {"where", "id > :least"}, {"bind", Map{{"least", 0}}}};
   const std::string hour = "2026-01-15T10:00:00Z";
   return {
       {"backup",
@@ -121,6 +123,7 @@ inline std::map<std::string, std::vector<Map>> calls_of_every_action(const std::
             {"name", "data"},
             {"archive", Map{{"compress", "gzip"}, {"passphrase", "p"}}},
             {"retention", Map{{"keep", 3}, {"max_age", Duration::seconds(86400)}}}},
+        Map{{"source", Map{{"rows", rows}}}, {"to", folder + "/backups"}, {"name", "users"}},
         Map{{"source", Map{{"connection", app}}},
             {"to", folder + "/backups"},
             {"name", "app"},
@@ -170,6 +173,7 @@ inline std::map<std::string, std::vector<Map>> calls_of_every_action(const std::
         from(Map{{"dump", folder + "/backups/a.sql"}}), from(Map{{"artifact", "app-1"}}),
         Map{{"target", Map{{"connection", app}}}, {"from", Map{{"file", folder + "/backups/app-1.db"}}}},
         Map{{"target", Map{{"directory", folder + "/data"}}}, {"from", Map{{"archive", folder + "/backups/d.tar"}}}},
+        Map{{"target", Map{{"rows", rows}}}, {"from", Map{{"file", folder + "/backups/users.jsonl"}}}},
         Map{{"list", Map{{"newest", folder + "/backups/app-*.db"}}}},
         Map{{"list", Map{{"litestream", "s3://b/app"}, {"connection", s3}}}}}},
       {"shell",
@@ -191,6 +195,10 @@ inline std::map<std::string, std::vector<Map>> calls_of_every_action(const std::
             {"transaction", true},
             {"marker_row", true}},
         Map{{"connection", app}, {"query", "SELECT 1"}, {"max_rows", 10}},
+        Map{{"connection", app},
+            {"query", Map{{"file", folder + "/q.sql"}, {"sha256", std::string(64, '0')}}},
+            {"save", folder + "/out.csv"}},
+        Map{{"connection", app}, {"execute", Map{{"file", folder + "/q.sql"}, {"sha256", std::string(64, '0')}}}},
         Map{{"connection", app}, {"check", "quick"}}}},
       {"greet",
        {Map{{"name", "ada"},
