@@ -1,0 +1,1 @@
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 21) INSERT INTO failed_ops_box SELECT 'f' || i, 'kf' || i, '2026-01-15T00:00:00Z', '2026-01-15T00:00:00Z', 1, 'timeout', '{}' FROM n;
