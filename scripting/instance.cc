@@ -133,6 +133,7 @@ bool ScriptInstance::walk(lua_State* lua) {
       lua_newtable(lua);
       const int copy = lua_gettop(lua);
       for (lua_pushnil(lua); lua_next(lua, object) != 0; lua_pop(lua, 1)) {
+        ++items_.back().entries;
         if (++entries > most_items) fits = false;
         lua_pushvalue(lua, -2);
         lua_pushvalue(lua, -2);
@@ -183,7 +184,7 @@ bool ScriptInstance::is_untouched(lua_State* lua) const {
       lua_rawgeti(lua, list, item.at + 2);
       same = lua_rawequal(lua, -1, -2) != 0;
       lua_pop(lua, 2);
-      size_t found = 0, wanted = 0;
+      size_t found = 0;
       for (lua_pushnil(lua); same && lua_next(lua, object) != 0; lua_pop(lua, 1)) {
         ++found;
         lua_pushvalue(lua, -2);
@@ -191,9 +192,7 @@ bool ScriptInstance::is_untouched(lua_State* lua) const {
         same = is_same(lua);
         lua_pop(lua, 1);
       }
-      if (same)
-        for (lua_pushnil(lua); lua_next(lua, copy) != 0; lua_pop(lua, 1)) ++wanted;
-      same = same && found == wanted;
+      same = same && found == item.entries;
     }
     lua_settop(lua, list);
     if (!same) break;

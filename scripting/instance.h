@@ -5,6 +5,7 @@
 // Errors: raised in Lua; only inside Sandbox::protect.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 struct lua_State;
@@ -32,8 +33,9 @@ class ScriptInstance {
   enum class Kind { upvalue, table };
   struct Item {
     Kind kind;
-    int at;           // into the list of what was seen
-    int upvalue = 0;  // which one
+    int at;              // into the list of what was seen
+    int upvalue = 0;     // which one
+    size_t entries = 0;  // of a table
   };
   bool walk(lua_State* lua);
   bool holds_ = false, kept_ = false;

@@ -11,7 +11,7 @@ for steps in 10000 100000; do
   python3 "$root/tests/bench/steps.py" $steps > "$folder/steps.muster.yaml"
   echo "$steps steps: $("$root/build/release/muster-reading" "$folder/steps.muster.yaml" 5)"
 done
-# A call of a script beside a bare one: at most 4 times.
+# A call of a script beside a bare one.
 "$root/build/release/muster-scripts"
 python3 "$root/tests/bench/processes.py" "$root/build/release" "${1:-41}"
 litestream=$root/build/release/replica-tools/node_modules/@flydotio/litestream-linux-x64/litestream  # after ./dev test
