@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "interpreter/base/digest.h"
 #include "tests/unit/steps/restore_world.h"
 
 namespace muster {
@@ -245,6 +246,25 @@ TEST_P(Crash, AtAnyCallIsFinishedWhenEnteredAgain) {
     return true;
   });
   EXPECT_GT(tried, 100 / stride(4));
+}
+
+TEST_P(Crash, OfABackupsFileAtAnyCallIsFinishedWhenEnteredAgain) {
+  std::string source = stage.directory / "source.db";
+  Map made = Stage::args(source, replica);
+  made["at"] = checkpoint("c06-insert").at;
+  stage.attempt = 9;
+  ASSERT_TRUE(stage.restore(made).has_value());
+  stage.attempt = 1;
+  std::string id = source + "#" + sha256_hex(bytes_of(source)).substr(0, 16);
+  args = Map{{"target", Map{{"sqlite", target}}}, {"from", Map{{"artifact", id}}}};
+  int tried = for_each_point(first(), stride(7), [&](int n) {
+    int status = die_at_call(n, [&](auto count) { return restore_counting(count); });
+    if (status == finished) return false;
+    EXPECT_EQ(status, killed) << n;
+    expect_restored(stage.restore(args, true), n);
+    return true;
+  });
+  EXPECT_GT(tried, 60 / stride(7));
 }
 
 TEST_P(Crash, TwiceIsFinishedAsWell) {
