@@ -29,7 +29,8 @@ void refuse_injection(const Argument& argument, const Field& field, std::string_
                         "injection",
                         expression->at,
                         "a value cannot stand inside the text of `" + field.name + "`: it would be read as code",
-                        action == "sql"       ? "hand it in with `bind`, and names of tables with `names`"
+                        action == "sql" ? "hand it in with `bind`, and names of tables with `names`"
+                        : action == "backup" || action == "restore" ? "hand it in with `bind` beside it"
                         : action == "rebuild" ? "write it out; what varies goes into `range`, or into a list of `keys`"
                                               : "hand it in with `env`, and read it there as \"$NAME\"",
                         {}});

@@ -440,7 +440,7 @@ Result<void> preview_server_restore(const RestoreRequest& request, const StepInp
   std::string outgoing = beside(name, "before", input);
   preview.lines.push_back(request.keep_old ? "keep the old database as `" + outgoing + "`"
                                            : "remove the old database once the new one has passed its checks");
-  for (Result<void> fits : {place.check_rights(*old, input.stop), place.check_free(name, input.stop)})
+  for (const Result<void>& fits : {place.check_rights(*old, input.stop), place.check_free(name, input.stop)})
     if (!fits) preview.lines.push_back("now " + fits.error().message);
   preview.facts["target_bytes"] = bytes;
   preview.facts["moved_aside"] = request.keep_old ? Value(outgoing) : Value(Null{});

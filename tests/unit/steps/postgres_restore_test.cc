@@ -89,7 +89,9 @@ struct Postgres : testing::Test {
     EXPECT_FALSE(done.has_value());
     EXPECT_EQ(all_databases(), databases);
     EXPECT_EQ(names_in(kept), before);
-    if (!done) EXPECT_EQ(done.error().effect, Certainty::no_effect) << done.error().message;
+    if (!done) {
+      EXPECT_EQ(done.error().effect, Certainty::no_effect) << done.error().message;
+    }
     return done ? Error{} : done.error();
   }
   std::string write(const std::string& name, const std::string& text) {
@@ -132,7 +134,9 @@ TEST_F(Postgres, APasswordGoesInThroughTheEnvironmentOnly) {
   Result<StepOutput> done = stage.backup(args);
   EXPECT_TRUE(done.has_value()) << (done ? "" : done.error().message);
   for (const auto& entry : fs::recursive_directory_iterator(stage.directory.path()))
-    if (entry.is_regular_file()) EXPECT_THAT(bytes_of(entry.path()), Not(HasSubstr("app-password"))) << entry.path();
+    if (entry.is_regular_file()) {
+      EXPECT_THAT(bytes_of(entry.path()), Not(HasSubstr("app-password"))) << entry.path();
+    }
 }
 
 TEST_F(Postgres, AWrongPasswordIsNotShown) {
