@@ -4,6 +4,7 @@
 
 #include "interpreter/cli/real_channels.h"
 #include "interpreter/world/curl.h"
+#include "interpreter/world/landlocked_reads.h"
 #include "interpreter/world/real_clock.h"
 #include "interpreter/world/real_entropy.h"
 #include "interpreter/world/real_files.h"
@@ -63,5 +64,26 @@ RealWorld::RealWorld(const Invocation& invocation, const std::string& store, con
     : ports_(std::make_unique<Ports>(invocation, store, configuration)) {}
 RealWorld::~RealWorld() = default;
 World& RealWorld::world() { return ports_->world; }
+
+struct RealDryWorld::Ports {
+  explicit Ports(const Invocation& invocation)
+      : scratch(scratch_parent(invocation)),
+        trial(sql, scratch),
+        commands(settings_of(invocation, ""), scratch),
+        variables(invocation.environment) {}
+  RealClock clock;
+  RealFiles files;
+  RealScratch scratch;
+  RealSql sql;
+  RealSqlTrial trial;
+  RealHttp http;
+  LandlockedReads commands;
+  RealVariables variables;
+  DryWorld world{clock, files, sql, http, commands, trial, scratch, variables};
+};
+
+RealDryWorld::RealDryWorld(const Invocation& invocation) : ports_(std::make_unique<Ports>(invocation)) {}
+RealDryWorld::~RealDryWorld() = default;
+DryWorld& RealDryWorld::world() { return ports_->world; }
 
 }  // namespace muster

@@ -5,6 +5,7 @@
 
 #include "interpreter/cli/command.h"
 #include "interpreter/language/configuration.h"
+#include "interpreter/world/dry_world.h"
 #include "interpreter/world/world.h"
 
 namespace muster {
@@ -15,6 +16,18 @@ class RealWorld {
   RealWorld(const Invocation& invocation, const std::string& store, const Configuration* configuration = nullptr);
   ~RealWorld();
   [[nodiscard]] World& world();
+
+ private:
+  struct Ports;
+  std::unique_ptr<Ports> ports_;
+};
+
+// What a dry run is handed: the same ports where they read, and nothing that writes.
+class RealDryWorld {
+ public:
+  explicit RealDryWorld(const Invocation& invocation);
+  ~RealDryWorld();
+  [[nodiscard]] DryWorld& world();
 
  private:
   struct Ports;

@@ -6,6 +6,7 @@
 namespace muster {
 
 int run_command(Invocation& invocation) {
+  if (invocation.options.has("--dry-run")) return plan_command(invocation);
   Result<Loaded> loaded = load_playbook(invocation, invocation.options.words[0]);
   if (!loaded) return complain(loaded.error());
   if (!loaded->graph) return exit_code::invalid;

@@ -15,7 +15,7 @@ constexpr size_t least_bytes = 8;
 constexpr Duration longest_command = Duration::seconds(30);
 constexpr size_t most_shown_bytes = 200;
 
-Result<std::string> from_variable(const std::string& name, World& world) {
+Result<std::string> from_variable(const std::string& name, SecretPorts& world) {
   std::optional<std::string> value = world.variables.find(name);
   if (!value) return fail(ErrorCode::not_found, "the environment variable `" + name + "` is not set");
   if (value->empty()) return fail(ErrorCode::not_found, "the environment variable `" + name + "` is empty");
@@ -32,7 +32,7 @@ bool is_same_file(const FileStatus& a, const FileStatus& b) {
   return a.device == b.device && a.inode == b.inode && a.mode == b.mode && a.uid == b.uid && a.gid == b.gid;
 }
 
-Result<std::string> from_file(const std::string& path, World& world) {
+Result<std::string> from_file(const std::string& path, SecretPorts& world) {
   Result<std::string> place = world.files.canonical(path);
   if (!place) return pass(place.error());
   Result<std::optional<FileStatus>> before = world.files.status(*place);
@@ -61,13 +61,13 @@ std::string last_line(const CapturedStream& stream) {
   return escape_for_terminal(text, false);
 }
 
-Result<std::string> from_command(const std::vector<std::string>& argv, World& world, std::stop_token stop) {
+Result<std::string> from_command(const std::vector<std::string>& argv, SecretPorts& world, std::stop_token stop) {
   Command command;
   command.argv = argv;
   command.timeout = longest_command;
   command.head_bytes = most_bytes;
   command.tail_bytes = 4 << 10;
-  Result<ProcessEnd> end = world.processes.observe(command, std::move(stop));
+  Result<ProcessEnd> end = world.commands.observe(command, std::move(stop));
   if (!end) return pass(end.error());
   std::string program = "`" + escape_for_terminal(argv.front(), false) + "`";
   switch (end->kind) {
@@ -165,7 +165,7 @@ Result<OpenedSecret> decoded(std::string text, const std::string& encoding) {
 
 }  // namespace
 
-Result<OpenedSecret> open_secret(const SecretSource& source, World& world, std::stop_token stop) {
+Result<OpenedSecret> open_secret(const SecretSource& source, SecretPorts world, std::stop_token stop) {
   Result<std::string> text;
   switch (source.from) {
     case SecretSource::From::variable:

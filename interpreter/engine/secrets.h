@@ -1,4 +1,4 @@
-// The secrets of one run: read at first use, kept in memory, never recorded. Inside this room only.
+// The secrets of one run: read at first use, kept in memory, never recorded. For this room and the dry run.
 //
 // A resumed run reads them again. Everything that the world answers goes through `redaction`, which knows every secret
 // that the run has opened, before it is decided by, stored or shown.
@@ -35,8 +35,17 @@ struct OpenedSecret {
   std::string written;  // as it was read, where that was encoded; must not be seen either
 };
 
+// What reading them needs of the world.
+struct SecretPorts {
+  Variables& variables;
+  FilesRead& files;
+  DeclaredReads& commands;
+  SecretPorts(Variables& v, FilesRead& f, DeclaredReads& c) : variables(v), files(f), commands(c) {}
+  SecretPorts(World& world)  // NOLINT: whoever has a world has them
+      : variables(world.variables), files(world.files), commands(world.processes) {}
+};
 // Reads it; blocks. The one place where secrets come in.
-[[nodiscard]] Result<OpenedSecret> open_secret(const SecretSource& source, World& world, std::stop_token stop);
+[[nodiscard]] Result<OpenedSecret> open_secret(const SecretSource& source, SecretPorts world, std::stop_token stop);
 
 // The names of all secrets that a node's own expressions, arguments and connections read; of a node with a gate also
 // those of the steps that the gate shows.

@@ -1,52 +1,14 @@
 #include "interpreter/plan/plan.h"
 
-#include <algorithm>
 #include <memory>
-#include <set>
-#include <unordered_map>
 
 #include "interpreter/checker/arguments.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/plan/outlook.h"
-#include "interpreter/plan/printed.h"
+#include "interpreter/plan/parts.h"
 
 namespace muster {
 namespace {
-
-std::string what_of(const Node& node) {
-  if (node.phase) return "phase";
-  if (node.kind == NodeKind::called) return "playbook";
-  if (node.kind == NodeKind::call) return "call";
-  if (node.kind == NodeKind::choose) return "choose";
-  if (node.kind == NodeKind::option) return "option";
-  const Step& step = *node.step;
-  if (!step.actions.empty()) return step.actions.front().action.text;
-  if (step.group) return "steps";
-  if (step.set) return "set";
-  if (step.fail) return "fail";
-  if (step.wait) return "wait";
-  if (step.audit) return "audit";
-  if (step.manual) return "manual";
-  return step.verify ? "verify" : "step";
-}
-
-void collect_reads(const Argument& argument, std::vector<std::string>& ids) {
-  auto add = [&](const Template& text) {
-    for (const auto& piece : text.pieces)
-      if (const auto* expression = std::get_if<Expression>(&piece))
-        for (const Read& read : expression->reads)
-          if (read.path.size() > 1 && read.path[0] == "steps" &&
-              std::find(ids.begin(), ids.end(), read.path[1]) == ids.end())
-            ids.push_back(read.path[1]);
-  };
-  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
-    add(scalar->text);
-  } else if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
-    for (const Argument& item : *items) collect_reads(item, ids);
-  } else {
-    for (const Entry& entry : std::get<std::vector<Entry>>(argument.value)) collect_reads(entry.value, ids);
-  }
-}
 
 class Planner {
  public:
@@ -67,7 +29,7 @@ class Planner {
       const Value* value = member(inputs, input.name.text);
       plan_.inputs.push_back({input.name.text, value ? *value : Value()});
     }
-    plan_keys(playbook);
+    plan_.keys = keys_beside(playbook, outlook().argument_values(), files_, plan_.problems);
     find_effects();
     if (playbook.approval) plan_.gate = gate_of(graph_.root());
     const Node& root = graph_.root();
@@ -79,29 +41,6 @@ class Planner {
   }
 
  private:
-  // What is said of the playbook and is no part of its body.
-  void plan_keys(const Playbook& playbook) {
-    static const std::set<std::string_view> elsewhere = {"muster", "playbook", "version", "title",   "description",
-                                                         "owner",  "tags",     "inputs",  "secrets", "connections",
-                                                         "locks",  "approval", "outputs", "defaults"};
-    for (const SecretDeclaration& secret : playbook.secrets)
-      plan_.keys.push_back({"secret " + secret.name.text, Value(source_of(secret))});
-    for (const ConnectionDeclaration& connection : playbook.connections) {
-      Map settings;
-      for (const Entry& entry : connection.settings) settings[entry.key.text] = rendered(entry.value);
-      plan_.keys.push_back({"connection " + connection.name.text, std::move(settings)});
-    }
-    for (const Lock& lock : playbook.locks.names) plan_.keys.push_back({"lock", rendered(lock.name)});
-    for (PrintedKey& key : printed_keys(playbook, files_))
-      if (!elsewhere.contains(key.key)) plan_.keys.push_back({std::string(key.key), std::move(key.text)});
-  }
-
-  static std::string source_of(const SecretDeclaration& secret) {
-    if (secret.env) return "from the variable " + secret.env->text;
-    if (secret.file) return "from the file " + printed(*secret.file);
-    return "printed by a program";
-  }
-
   // What is known of the names that the node sees.
   Outlook& outlook() { return *outlooks_[scope_]; }
 
@@ -155,46 +94,14 @@ class Planner {
     const Approval& approval = *approval_of(graph_, node);
     PlannedGate gate;
     if (approval.message) gate.message = rendered(*approval.message);
-    gate.rules.push_back("approvers: " + (approval.approvers.empty() ? "anybody" : printed(approval.approvers)));
-    for (PrintedKey& key : printed_keys(approval, files_))
-      if (key.key != "message" && key.key != "approvers") gate.rules.push_back(std::string(key.key) + ": " + key.text);
+    gate.rules = rules_of(approval, files_);
     collect_guarded(node, gate.guards);
     return gate;
   }
 
-  // Siblings in the order in which they may begin: `needs` may name one that stands below.
-  std::vector<NodeId> in_order(const std::vector<NodeId>& list) const {
-    std::unordered_map<uint32_t, size_t> places;
-    for (size_t i = 0; i < list.size(); ++i) places.emplace(list[i].index, i);
-    std::vector<size_t> waits(list.size());
-    std::vector<std::vector<size_t>> frees(list.size());
-    bool is_sorted = true;
-    for (size_t i = 0; i < list.size(); ++i) {
-      for (NodeId need : graph_.at(list[i]).needs) {
-        auto place = places.find(need.index);
-        if (place == places.end()) continue;
-        is_sorted = is_sorted && place->second < i;
-        ++waits[i];
-        frees[place->second].push_back(i);
-      }
-    }
-    if (is_sorted) return list;
-    std::set<size_t> ready;
-    for (size_t i = 0; i < list.size(); ++i)
-      if (waits[i] == 0) ready.insert(i);
-    std::vector<NodeId> out;
-    while (!ready.empty()) {
-      size_t next = *ready.begin();
-      ready.erase(ready.begin());
-      out.push_back(list[next]);
-      for (size_t freed : frees[next])
-        if (--waits[freed] == 0) ready.insert(freed);
-    }
-    return out;
-  }
-
   void plan_list(const std::vector<NodeId>& list, std::string_view name, int depth, bool skipped) {
-    for (NodeId id : in_order(list)) plan_node(graph_.at(id), name, depth, skipped);
+    for (NodeId id : in_order(list, [this](NodeId at) -> const Node& { return graph_.at(at); }))
+      plan_node(graph_.at(id), name, depth, skipped);
   }
 
   // Depth is that of groups in groups, which the reader limits.
@@ -224,16 +131,10 @@ class Planner {
     }
     step.skipped = skipped;
     if (approval_of(graph_, node)) step.gate = gate_of(node);
-    if (node.step && !skipped) plan_body(*node.step, step);
-    static const std::set<std::string_view> elsewhere = {"id",  "title", "description", "approval", "effect",
-                                                         "set", "fail",  "wait",        "audit",    "manual"};
-    std::vector<PrintedKey> keys;
-    if (node.phase) keys = printed_keys(*node.phase, files_);
-    if (node.step) keys = printed_keys(*node.step, files_);
-    for (PrintedKey& key : keys)
-      if (!elsewhere.contains(key.key) && key.key != step.what)
-        step.keys.push_back({std::string(key.key), std::move(key.text)});
-    if (node.step && step.what == "verify") step.keys.push_back({"verify", Value(verify_text(*node.step))});
+    if (node.step && !skipped)
+      step.arguments =
+          arguments_of(*node.step, actions_, outlook().argument_values(), plan_.problems, step.after);
+    step.keys = keys_beside(node, step.what, files_);
     plan_.steps.push_back(std::move(step));
     const Node& body = node.kind == NodeKind::foreach ? graph_.at(node.body.front()) : node;
     plan_list(body.body, list, depth + 1, skipped);
@@ -241,59 +142,6 @@ class Planner {
     plan_list(body.rollback, "rollback", depth + 1, skipped);
     plan_list(body.always, "always", depth + 1, skipped);
     scope_ = outer;
-  }
-
-  std::string verify_text(const Step& step) {
-    for (PrintedKey& key : printed_keys(step, files_))
-      if (key.key == "verify") return std::move(key.text);
-    return "";
-  }
-
-  void plan_body(const Step& step, PlannedStep& planned) {
-    auto entries = [&](const std::vector<Entry>& list) {
-      for (const Entry& entry : list) {
-        collect_reads(entry.value, planned.after);
-        planned.arguments.push_back({entry.key.text, rendered(entry.value)});
-      }
-    };
-    for (const ActionCall& call : step.actions) {
-      const Action* action = find_action(actions_, call.action.text);
-      if (!action) continue;
-      collect_reads(call.args, planned.after);
-      tl::expected<Map, Diagnostics> args = type_arguments(call.args, *action, outlook().argument_values());
-      if (!args) {
-        for (Diagnostic& problem : args.error()) plan_.problems.push_back(std::move(problem));
-        continue;
-      }
-      // In the order in which they are written.
-      if (const auto* written = std::get_if<std::vector<Entry>>(&call.args.value))
-        for (const Entry& entry : *written)
-          if (auto found = args->find(entry.key.text); found != args->end())
-            planned.arguments.push_back({entry.key.text, std::move(found->second)});
-    }
-    if (step.set) entries(step.set->values);
-    if (step.call) {
-      if (step.call->playbook) planned.arguments.push_back({"playbook", step.call->playbook->text});
-      entries(step.call->with);
-    }
-    if (step.choose && step.choose->by) planned.arguments.push_back({"by", step.choose->by->text});
-    if (step.fail && step.fail->message) planned.arguments.push_back({"message", rendered(*step.fail->message)});
-    if (step.fail && step.fail->code) planned.arguments.push_back({"code", step.fail->code->text});
-    if (step.wait && step.wait->duration) planned.arguments.push_back({"for", rendered(step.wait->duration->text)});
-    if (step.audit) {
-      if (step.audit->event) planned.arguments.push_back({"event", step.audit->event->text});
-      entries(step.audit->fields);
-    }
-    if (step.manual) {
-      const Manual& manual = *step.manual;
-      if (manual.instructions) planned.arguments.push_back({"instructions", rendered(*manual.instructions)});
-      List checklist, form;
-      for (const Template& item : manual.checklist) checklist.push_back(rendered(item));
-      for (const Input& field : manual.form) form.push_back(field.name.text);
-      if (!checklist.empty()) planned.arguments.push_back({"checklist", std::move(checklist)});
-      if (!form.empty()) planned.arguments.push_back({"form", std::move(form)});
-      if (manual.expires) planned.arguments.push_back({"expires", rendered(manual.expires->text)});
-    }
   }
 
   const StepGraph& graph_;

@@ -5,13 +5,18 @@
 // them; when its socket closes, what was not committed is written down and what runs is let finish.
 //
 //   muster-children SPOOL      with the interpreter's socket as descriptor 3 and /dev/null as 0 to 2
+//   muster-children fence FOLDER PROGRAM ARGV...      runs a program that may write nothing but beneath the folder
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstring>
+
+#include "interpreter/world/children/fence.h"
 #include "interpreter/world/children/helper.h"
 
 int main(int argc, char** argv) {
   constexpr int interpreter = 3;
+  if (argc >= 5 && std::strcmp(argv[1], "fence") == 0) return muster::children::run_fenced(argv + 2);
   if (argc != 2 || ::fcntl(interpreter, F_SETFD, FD_CLOEXEC) != 0) return 2;
   int code = 0;
   {
