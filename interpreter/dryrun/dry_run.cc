@@ -134,7 +134,7 @@ void Walk::walk(const Node& node, std::string_view list, int depth, Unsure unsur
       if (approval_of(parts_.graph, node)) {
         at(entry).planned.gate = gate_of(node);
         if (unsure.empty())
-          for (LedgerCheck& check : evidence(node)) at(entry).checks.push_back(std::move(check));
+          for (DryCheck& check : evidence(node)) at(entry).checks.push_back(std::move(check));
       }
       if (node.is_group()) {
         enter_playbook(node, entry);

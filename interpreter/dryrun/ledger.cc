@@ -15,8 +15,8 @@ void clean(std::optional<PlannedGate>& gate, const Redaction& redaction) {
   gate->message = redaction.value(std::move(gate->message));
   clean(gate->rules, redaction);
 }
-void clean(std::vector<LedgerCheck>& checks, const Redaction& redaction) {
-  for (LedgerCheck& check : checks) {
+void clean(std::vector<DryCheck>& checks, const Redaction& redaction) {
+  for (DryCheck& check : checks) {
     clean(check.why, redaction);
     clean(check.lines, redaction);
     if (check.result) check.result = redaction.map(std::move(*check.result));

@@ -18,7 +18,7 @@ enum class Told { nothing, read, predicted, unknown };
 [[nodiscard]] std::string_view name_of(Told told);
 
 // A question beside a step: its verify, its `done_when`, the evidence of its gate.
-struct LedgerCheck {
+struct DryCheck {
   std::string what;                // `verify`, `done_when`, `evidence backups`
   std::string verdict;             // `holds`, `does not hold`, `undecided`, `was read`, `could not be read`
   std::string why;                 // of all but `holds`
@@ -37,7 +37,7 @@ struct LedgerStep {
   std::optional<Map> result;       // of what was read or is computed
   std::string failure;             // it fails now
   std::vector<std::string> notes;
-  std::vector<LedgerCheck> checks;
+  std::vector<DryCheck> checks;
 };
 
 struct LedgerFailure {
@@ -50,7 +50,7 @@ struct Ledger {
   std::vector<PlannedKey> inputs;
   std::vector<PlannedKey> keys;  // connections, locks and the like
   std::optional<PlannedGate> gate;
-  std::vector<LedgerCheck> evidence;  // of that gate
+  std::vector<DryCheck> evidence;  // of that gate
   std::vector<LedgerStep> steps;
   std::vector<LedgerFailure> failures;  // nothing in the playbook makes up for these
   std::vector<std::string> notes;       // what this dry run could not do, or takes on trust

@@ -40,7 +40,7 @@ std::string values_text(const Map& values, const std::string& indent) {
   return out;
 }
 
-std::string check_text(const LedgerCheck& check, const std::string& indent) {
+std::string check_text(const DryCheck& check, const std::string& indent) {
   std::string out = indent + check.what + " => " + check.verdict + (check.why.empty() ? "" : ": " + cut(check.why)) + "\n";
   for (const std::string& line : check.lines) out += indent + "   " + escape_for_terminal(line, false) + "\n";
   if (check.result && check.what.starts_with("evidence")) out += values_text(*check.result, indent + "   ");
@@ -57,7 +57,7 @@ std::string step_text(const LedgerStep& step, const std::string& inner) {
     if (key.key == "when" && planned.when) value += "  -> " + shown(*planned.when);
     out += shown_line(inner, key.key, value);
   }
-  for (const LedgerCheck& check : step.checks)
+  for (const DryCheck& check : step.checks)
     if (check.what != "verify") out += check_text(check, inner);
   if (step.told != Told::nothing) {
     out += inner + "=> ";
@@ -77,14 +77,14 @@ std::string step_text(const LedgerStep& step, const std::string& inner) {
   out += values_text(step.facts, below);
   if (step.result) out += values_text(*step.result, below);
   for (const std::string& note : step.notes) out += below + "(" + escape_for_terminal(note, false) + ")\n";
-  for (const LedgerCheck& check : step.checks)
+  for (const DryCheck& check : step.checks)
     if (check.what == "verify") out += check_text(check, inner);
   return out;
 }
 
 std::string counted(size_t n, const std::string& what) { return std::to_string(n) + " " + what; }
 
-Value check_value(const LedgerCheck& check) {
+Value check_value(const DryCheck& check) {
   return Map{{"what", check.what},
              {"verdict", check.verdict},
              {"why", check.why.empty() ? Value() : Value(check.why)},
@@ -92,9 +92,9 @@ Value check_value(const LedgerCheck& check) {
              {"result", check.result ? Value(*check.result) : Value()}};
 }
 
-List checks_value(const std::vector<LedgerCheck>& checks) {
+List checks_value(const std::vector<DryCheck>& checks) {
   List out;
-  for (const LedgerCheck& check : checks) out.push_back(check_value(check));
+  for (const DryCheck& check : checks) out.push_back(check_value(check));
   return out;
 }
 
@@ -110,7 +110,7 @@ std::string text_of(const Ledger& ledger) {
   if (!ledger.keys.empty()) out += "\n";
   for (const PlannedKey& key : ledger.keys) out += shown_line("", key.key, shown(key.value));
   if (ledger.gate) out += "\n" + gate_text(*ledger.gate, "");
-  for (const LedgerCheck& check : ledger.evidence) out += check_text(check, "  ");
+  for (const DryCheck& check : ledger.evidence) out += check_text(check, "  ");
   size_t number = 0, read = 0, predicted = 0, unknown = 0;
   for (const LedgerStep& step : ledger.steps) {
     const PlannedStep& planned = step.planned;

@@ -114,7 +114,7 @@ Walk::Judged Walk::judge(const std::vector<Claim>& claims, const Node& node, con
 
 void Walk::verify(const Node& node, size_t entry, const Map* own, const std::string& open) {
   const Verify& asked = *node.step->verify;
-  LedgerCheck check;
+  DryCheck check;
   check.what = "verify";
   const bool alone = node.kind == NodeKind::verify;
   std::optional<Answer> answer = ask_probe(node, asked.probes, node.op.verify(), own);
@@ -178,7 +178,7 @@ void Walk::verify(const Node& node, size_t entry, const Map* own, const std::str
 bool Walk::is_done(const Node& node, size_t entry) {
   if (!node.step || !node.step->done_when || node.kind == NodeKind::foreach) return false;
   const DoneWhen& asked = *node.step->done_when;
-  LedgerCheck check;
+  DryCheck check;
   check.what = "done_when";
   const std::string change = change_before(node);
   const OpId op{node.op.path + (asked.that.empty() ? "!ended" : "!done_when")};
@@ -218,11 +218,11 @@ bool Walk::is_done(const Node& node, size_t entry) {
   return true;
 }
 
-std::vector<LedgerCheck> Walk::evidence(const Node& gate) {
-  std::vector<LedgerCheck> checks;
+std::vector<DryCheck> Walk::evidence(const Node& gate) {
+  std::vector<DryCheck> checks;
   const std::string change = change_before(gate);
   for (const Evidence& wanted : approval_of(parts_.graph, gate)->evidence) {
-    LedgerCheck check;
+    DryCheck check;
     check.what = "evidence " + wanted.name.text;
     std::optional<Answer> answer =
         ask_probe(gate, wanted.probes, OpId{gate.op.path + "!evidence/" + wanted.name.text}, nullptr);

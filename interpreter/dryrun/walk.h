@@ -84,7 +84,7 @@ class Walk {
   void verify(const Node& node, size_t entry, const Map* own, const std::string& open);
   // Whether it is done already.
   bool is_done(const Node& node, size_t entry);
-  std::vector<LedgerCheck> evidence(const Node& gate);
+  std::vector<DryCheck> evidence(const Node& gate);
   struct Judged {
     bool all_hold = true;
     std::string unknown;  // a claim waits for this

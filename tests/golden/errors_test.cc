@@ -263,6 +263,7 @@ TEST(Playbooks, OfTheLanguagesPageAreReadAndCheckedWithoutAWordByTheRealActions)
 
 TEST(Playbooks, OfTheActionsPagesAreReadAndCheckedWithoutAWordByTheRealActions) {
   EXPECT_GE(check_playbooks_of("docs/actions/backup.md"), 1u);
+  EXPECT_GE(check_playbooks_of("docs/dry-run.md"), 1u);
   EXPECT_GE(check_playbooks_of("docs/actions/rebuild.md"), 1u);
   EXPECT_GE(check_playbooks_of("docs/actions/restore.md"), 1u);
 }
