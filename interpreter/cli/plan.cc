@@ -84,8 +84,9 @@ int plan_command(Invocation& invocation) {
   if (!inputs) return exit_code::usage;
   StopsOnSignal signals(invocation.signal_fd);
   RealDryWorld world(invocation);
-  DryRunParts parts{*loaded->graph, loaded->files,  *loaded->extended.actions, world.world(), loaded->extended.scripts.get(),
-                    invocation.person, signals.token()};
+  DryRunParts parts{
+      *loaded->graph,    loaded->files,  *loaded->extended.actions, world.world(), loaded->extended.scripts.get(),
+      invocation.person, signals.token()};
   const Ledger ledger = dry_run(parts, *inputs);
   if (invocation.json()) {
     answer_object(invocation, value_of(ledger));

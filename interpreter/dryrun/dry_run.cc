@@ -48,7 +48,8 @@ Ledger Walk::go() {
     ledger_.evidence = evidence(root);
   }
   walk_inside(root, "", -1, "");
-  if (parts_.stop.stop_requested()) ledger_.notes.push_back("it was stopped before its end: what is missing was not looked at");
+  if (parts_.stop.stop_requested())
+    ledger_.notes.push_back("it was stopped before its end: what is missing was not looked at");
   redact(ledger_, secrets_.redaction());
   return std::move(ledger_);
 }

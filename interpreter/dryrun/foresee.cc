@@ -179,8 +179,8 @@ void Walk::preview(const Node& node, const Action& action, const Map& args, Ledg
   SilentProgress progress;
   SilentStreams streams;
   const std::string run = "plan";
-  StepInput input{args,   run,      node.op, 1,     "",              longest_preview, parts_.stop, marks,
-                  others, progress, streams, false, secrets_.all(), parts_.scripts};
+  StepInput input{args,  run,    node.op,  1,       "",    longest_preview, parts_.stop,
+                  marks, others, progress, streams, false, secrets_.all(),  parts_.scripts};
   Trial trial{world.sql_trial, world.scratch};
   others.stand_in(input);
   Result<Preview> seen = action.preview(input, look, trial);

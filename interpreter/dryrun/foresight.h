@@ -19,13 +19,13 @@ namespace muster {
 
 // What is known of one op.
 struct Foreseen {
-  std::string unknown;              // why nothing of it is known; empty: the fields below are
+  std::string unknown;  // why nothing of it is known; empty: the fields below are
   StepState state = StepState::pending;
   std::string state_unknown = {};   // why the state is not known, where the rest is
   std::optional<Map> result = {};   // values inside may be Unknown
   std::string result_unknown = {};  // why it has a result that is not known
   std::optional<Map> error = {};
-  std::optional<List> items = {};   // of a `foreach`
+  std::optional<List> items = {};  // of a `foreach`
 };
 
 // By op.

@@ -28,7 +28,8 @@ std::string values_text(const Map& values, const std::string& indent) {
   std::string out;
   for (const auto& [name, value] : values) {
     const List* rows = value.find<List>();
-    if (rows && !rows->empty() && std::all_of(rows->begin(), rows->end(), [](const Value& row) { return row.is<Map>(); })) {
+    if (rows && !rows->empty() &&
+        std::all_of(rows->begin(), rows->end(), [](const Value& row) { return row.is<Map>(); })) {
       out += indent + name + ":\n";
       constexpr size_t most_rows = 5;
       for (size_t i = 0; i < rows->size() && i < most_rows; ++i) out += indent + "  " + one_line((*rows)[i]) + "\n";
@@ -41,7 +42,8 @@ std::string values_text(const Map& values, const std::string& indent) {
 }
 
 std::string check_text(const DryCheck& check, const std::string& indent) {
-  std::string out = indent + check.what + " => " + check.verdict + (check.why.empty() ? "" : ": " + cut(check.why)) + "\n";
+  std::string out =
+      indent + check.what + " => " + check.verdict + (check.why.empty() ? "" : ": " + cut(check.why)) + "\n";
   for (const std::string& line : check.lines) out += indent + "   " + escape_for_terminal(line, false) + "\n";
   if (check.result && check.what.starts_with("evidence")) out += values_text(*check.result, indent + "   ");
   return out;
@@ -66,7 +68,8 @@ std::string step_text(const LedgerStep& step, const std::string& inner) {
     } else if (step.ending == "already_done") {
       out += "done already: its `done_when` holds";
     } else {
-      out += std::string(name_of(step.told)) + (step.why.empty() ? "" : ": " + cut(escape_for_terminal(step.why, false)));
+      out +=
+          std::string(name_of(step.told)) + (step.why.empty() ? "" : ": " + cut(escape_for_terminal(step.why, false)));
       if (!step.before_change.empty()) out += ", before the change of `" + step.before_change + "`";
     }
     out += "\n";
@@ -122,13 +125,15 @@ std::string text_of(const Ledger& ledger) {
       predicted += step.told == Told::predicted ? 1 : 0;
       unknown += step.told == Told::unknown ? 1 : 0;
     }
-    out += indent + (is_group ? "" : std::to_string(++number) + ". ") + planned.path + (is_group ? "" : "  " + planned.what);
+    out += indent + (is_group ? "" : std::to_string(++number) + ". ") + planned.path +
+           (is_group ? "" : "  " + planned.what);
     if (planned.effect) out += "  " + std::string(name_of(*planned.effect));
     if (!planned.list.empty()) out += "  (" + planned.list + ")";
     if (!planned.title.is_null()) out += "  " + shown(planned.title);
     out += "\n" + step_text(step, indent + (is_group ? "  " : "     "));
   }
-  out += "\n" + counted(read, "read") + ", " + counted(predicted, "predicted") + ", " + counted(unknown, "unknown") + "\n";
+  out +=
+      "\n" + counted(read, "read") + ", " + counted(predicted, "predicted") + ", " + counted(unknown, "unknown") + "\n";
   for (const LedgerFailure& failure : ledger.failures)
     out += "it would fail at `" + failure.path + "`: " + cut(escape_for_terminal(failure.message, false)) + "\n";
   for (const std::string& note : ledger.notes) out += note + "\n";

@@ -26,20 +26,9 @@ Result<Value> LookingActions::call(std::string_view name, std::string_view calle
     return fail(ErrorCode::refused, "`" + action->name + "` may change something, and a dry run only looks");
   const OpId op = name.empty() ? input_->op : input_->op.mark(name);
   LookingActions others(actions_, look_, depth_ + 1);
-  StepInput input{*typed,
-                  input_->run,
-                  op,
-                  input_->attempt,
-                  input_->idempotency_key,
-                  input_->timeout,
-                  input_->stop,
-                  input_->marks,
-                  others,
-                  input_->progress,
-                  input_->streams,
-                  false,
-                  input_->opened,
-                  input_->scripts};
+  StepInput input{*typed,         input_->run,    op,     input_->attempt,  input_->idempotency_key, input_->timeout,
+                  input_->stop,   input_->marks,  others, input_->progress, input_->streams,         false,
+                  input_->opened, input_->scripts};
   others.stand_in(input);
   Result<StepOutput> output = action->look(input, look_);
   if (!output) return pass(output.error());

@@ -35,8 +35,8 @@ Walk::Answer Walk::read(const Action& action, const Map& args, const OpId& op, D
   SilentProgress progress;
   SilentStreams streams;
   const std::string run = "plan";
-  StepInput input{args,   run,      op,      1,     "",             limit,         parts_.stop, marks,
-                  others, progress, streams, false, secrets_.all(), parts_.scripts};
+  StepInput input{args,  run,    op,       1,       "",    limit,          parts_.stop,
+                  marks, others, progress, streams, false, secrets_.all(), parts_.scripts};
   others.stand_in(input);
   Result<StepOutput> output = action.look(input, look);
   if (std::optional<std::string> refusal = commands_.take_refusal()) {
@@ -97,8 +97,7 @@ Walk::Judged Walk::judge(const std::vector<Claim>& claims, const Node& node, con
       judged.lines.push_back(what + ": holds");
       continue;
     } else {
-      said = yes ? "does not hold"
-                 : "must yield true or false, and yields " + std::string(type_name(answer->value));
+      said = yes ? "does not hold" : "must yield true or false, and yields " + std::string(type_name(answer->value));
       std::string with;
       for (const Part& part : answer->parts)
         if (with.size() < shown_characters)
@@ -230,7 +229,8 @@ std::vector<DryCheck> Walk::evidence(const Node& gate) {
     check.result = answer->fields;
     check.verdict = answer->fields ? "was read" : "could not be read";
     check.why = !answer->unknown.empty() ? answer->unknown : answer->failure;
-    if (!change.empty()) check.why = "before the change of `" + change + "`" + (check.why.empty() ? "" : ": " + check.why);
+    if (!change.empty())
+      check.why = "before the change of `" + change + "`" + (check.why.empty() ? "" : ": " + check.why);
     checks.push_back(std::move(check));
   }
   return checks;

@@ -123,7 +123,7 @@ class Walk {
   std::map<std::string, Map> called_inputs_;  // by the op of the called playbook
   OpenedSecrets secrets_;
   ClosedSecrets closed_;
-  std::vector<std::string> changes_;          // steps so far whose change is only predicted, by their short names
+  std::vector<std::string> changes_;            // steps so far whose change is only predicted, by their short names
   std::vector<std::optional<Effect>> effects_;  // of the graph's nodes, as far as they are known beforehand
   std::vector<bool> is_over_;                   // of the graph's nodes: gone through, or passed over
 };

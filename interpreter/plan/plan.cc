@@ -132,8 +132,7 @@ class Planner {
     step.skipped = skipped;
     if (approval_of(graph_, node)) step.gate = gate_of(node);
     if (node.step && !skipped)
-      step.arguments =
-          arguments_of(*node.step, actions_, outlook().argument_values(), plan_.problems, step.after);
+      step.arguments = arguments_of(*node.step, actions_, outlook().argument_values(), plan_.problems, step.after);
     step.keys = keys_beside(node, step.what, files_);
     plan_.steps.push_back(std::move(step));
     const Node& body = node.kind == NodeKind::foreach ? graph_.at(node.body.front()) : node;

@@ -1,5 +1,5 @@
-// What a dry run is handed in place of a World: it reads, and it tries what takes itself back. There is nothing in it of
-// which a Touch could be made.
+// What a dry run is handed in place of a World: it reads, and it tries what takes itself back. There is nothing in it
+// of which a Touch could be made.
 //
 // Source: docs/dry-run.md.
 #pragma once

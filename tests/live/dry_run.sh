@@ -67,7 +67,7 @@ phases:
 YAML
 before=$(sha256sum shop.db)
 if command -v strace > /dev/null; then
-  TOKEN=a-long-canary timeout 100 strace -f -qq -o "$folder/calls" -e trace=open,openat,openat2,creat,mkdir,mkdirat,unlink,unlinkat,rmdir,rename,renameat,renameat2,link,linkat,symlink,symlinkat,truncate,chmod,fchmodat,chown,fchownat,kill,tkill,connect \
+  TOKEN=a-long-canary timeout 100 strace -f -qq -y -o "$folder/calls" -e trace=open,openat,openat2,creat,mkdir,mkdirat,unlink,unlinkat,rmdir,rename,renameat,renameat2,link,linkat,symlink,symlinkat,truncate,chmod,fchmodat,chown,fchownat,kill,tkill,connect \
     "$muster" plan all.muster.yaml > answer 2> complaints
   code=$?
 else

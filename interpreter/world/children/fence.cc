@@ -103,8 +103,12 @@ struct Signal {
   long number;
   uint32_t argument;  // that is the signal
 };
-constexpr Signal signals[] = {{SYS_kill, 1},           {SYS_tkill, 1},           {SYS_tgkill, 2},
-                              {SYS_rt_sigqueueinfo, 1}, {SYS_rt_tgsigqueueinfo, 2}, {424 /* pidfd_send_signal */, 1}};
+constexpr Signal signals[] = {{SYS_kill, 1},
+                              {SYS_tkill, 1},
+                              {SYS_tgkill, 2},
+                              {SYS_rt_sigqueueinfo, 1},
+                              {SYS_rt_tgsigqueueinfo, 2},
+                              {424 /* pidfd_send_signal */, 1}};
 
 constexpr uint32_t nr_io_uring_setup = 425, nr_openat2 = 437;
 // What `chattr` and the like ask of a file that is open to be read.

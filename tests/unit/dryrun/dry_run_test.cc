@@ -28,7 +28,9 @@ TEST_F(DryRunTest, MakesReadsAndOnlyPreviewsWrites) {
 }
 
 TEST_F(DryRunTest, KnowsWhatWasReadAndNotWhatAPredictedWriteGives) {
-  sim.script["a"] = [](const StepInput&) -> Result<StepOutput> { return StepOutput{Map{{"name", "a"}, {"value", 7}}, {}}; };
+  sim.script["a"] = [](const StepInput&) -> Result<StepOutput> {
+    return StepOutput{Map{{"name", "a"}, {"value", 7}}, {}};
+  };
   plan_steps(
       "- {id: a, look: {name: a}}\n- {id: b, do: {name: \"b${{ steps.a.value }}\"}}\n"
       "- {id: c, do: {name: \"c${{ steps.b.value }}\"}}");
@@ -37,7 +39,9 @@ TEST_F(DryRunTest, KnowsWhatWasReadAndNotWhatAPredictedWriteGives) {
 }
 
 TEST_F(DryRunTest, ShowsAReadBehindAPredictedWriteAsItIsBeforeTheChange) {
-  sim.script["c"] = [](const StepInput&) -> Result<StepOutput> { return StepOutput{Map{{"name", "c"}, {"value", 1}}, {}}; };
+  sim.script["c"] = [](const StepInput&) -> Result<StepOutput> {
+    return StepOutput{Map{{"name", "c"}, {"value", 1}}, {}};
+  };
   plan_steps(
       "- {id: a, look: {name: a}}\n- {id: b, do: {name: b}}\n- {id: c, look: {name: c}}\n"
       "- {id: d, when: steps.c.value == 1, do: {name: d}}\n- {id: e, set: {x: \"${{ steps.a.name }}\"}}");
@@ -85,7 +89,8 @@ TEST_F(DryRunTest, GoesThroughAListThatIsKnownAndOnceThroughOneThatIsNot) {
 
 TEST_F(DryRunTest, ShowsTheOptionWhoseTurnItIsAndEveryOneWhereThatIsNotKnown) {
   const std::string options =
-      "    options:\n      - id: one\n        steps: [{do: {name: one}}]\n      - id: two\n        steps: [{do: {name: two}}]";
+      "    options:\n      - id: one\n        steps: [{do: {name: one}}]\n      - id: two\n        steps: [{do: {name: "
+      "two}}]";
   plan_steps("- id: way\n  choose:\n    by: \"'two'\"\n" + options);
   EXPECT_EQ(told("way/one"), "skipped");
   EXPECT_THAT(step("all/way/two/1").lines, ElementsAre("do two"));
@@ -170,7 +175,8 @@ TEST_F(DryRunTest, SecretsAreOpenedAndShownNowhere) {
     return StepOutput{Map{{"name", "said a long canary"}}, {}};
   };
   plan_steps(
-      "- {id: a, look: {name: a, key: \"${{ secrets.token }}\"}}\n- {id: b, do: {name: b, key: \"${{ secrets.token }}\"}}",
+      "- {id: a, look: {name: a, key: \"${{ secrets.token }}\"}}\n- {id: b, do: {name: b, key: \"${{ secrets.token "
+      "}}\"}}",
       "secrets: {token: {env: TOKEN}}\n");
   EXPECT_EQ(text_of(ledger).find("canary"), std::string::npos) << text_of(ledger);
   EXPECT_EQ(print_json(value_of(ledger)).find("canary"), std::string::npos);
@@ -188,7 +194,8 @@ TEST_F(DryRunTest, ACalledPlaybookIsGoneThroughWithTheInputsThatAreKnown) {
       "muster: 1\nplaybook: inner\ninputs: {x: {type: string}, z: {type: string}}\nphases:\n  - id: inner\n    steps:\n"
       "      - {id: first, do: {name: \"${{ inputs.x }}\"}}\n      - {id: second, do: {name: \"${{ inputs.z }}\"}}\n";
   plan_steps(
-      "- {id: a, do: {name: a}}\n- {id: c, call: {playbook: inner.muster.yaml, with: {x: known, z: \"${{ steps.a.value }}\"}}}");
+      "- {id: a, do: {name: a}}\n- {id: c, call: {playbook: inner.muster.yaml, with: {x: known, z: \"${{ steps.a.value "
+      "}}\"}}}");
   EXPECT_THAT(step("all/c/inner/first").lines, ElementsAre("do known"));
   EXPECT_EQ(told("c/inner/second"), "unknown: known after a");
 }

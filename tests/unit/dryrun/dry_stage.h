@@ -13,7 +13,9 @@ namespace muster {
 
 class FakeFence final : public FencedReads {
  public:
-  std::optional<std::string> refusal(const Command&) override { return why.empty() ? std::nullopt : std::optional(why); }
+  std::optional<std::string> refusal(const Command&) override {
+    return why.empty() ? std::nullopt : std::optional(why);
+  }
   Result<ProcessEnd> observe(const Command&, std::stop_token) override {
     return fail(ErrorCode::not_started, "no commands here");
   }

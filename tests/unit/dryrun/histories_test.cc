@@ -90,8 +90,8 @@ TEST(DryRunHistories, ADryRunDoesNothingAndItsLedgerHoldsAllThatTheRunPerforms) 
     for (const Event& event : record->events) {
       if (event.kind != EventKind::intent && event.kind != EventKind::outcome) continue;
       ++performed;
-      EXPECT_TRUE(known.contains(event.op.path)) << event.op.path << "\n" << history.story.text
-                                                 << text_of(history.stage.ledger);
+      EXPECT_TRUE(known.contains(event.op.path)) << event.op.path << "\n"
+                                                 << history.story.text << text_of(history.stage.ledger);
     }
     if (testing::Test::HasFailure()) return;
   }

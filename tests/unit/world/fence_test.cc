@@ -30,8 +30,9 @@ class Fence : public ChildrenAtWork {
 TEST_F(Fence, ReadsAndWritesItsOwnFolderAndTheNullDevice) {
   std::ofstream(path("data")) << "seen";
   EXPECT_EQ(said("cat " + path("data")), "0 seen");
-  EXPECT_EQ(said("echo x > \"$TMPDIR/x\" && mkdir \"$TMPDIR/y\" && mv \"$TMPDIR/x\" \"$TMPDIR/y/x\" && cat \"$TMPDIR/y/x\""),
-            "0 x\n");
+  EXPECT_EQ(
+      said("echo x > \"$TMPDIR/x\" && mkdir \"$TMPDIR/y\" && mv \"$TMPDIR/x\" \"$TMPDIR/y/x\" && cat \"$TMPDIR/y/x\""),
+      "0 x\n");
   EXPECT_EQ(said("echo x > /dev/null && printf fine"), "0 fine");
   EXPECT_EQ(said("touch \"$TMPDIR/z\" && printf fine"), "0 fine");
 }
@@ -40,10 +41,10 @@ TEST_F(Fence, NothingOutsideOfItsFolderIsWrittenMadeRemovedOrCut) {
   std::ofstream(path("data")) << "seen";
   const std::string data = path("data");
   for (const std::string& attempt :
-       {"echo x > " + data, "echo x >> " + data, "echo x > " + path("new"), "rm " + data, "mv " + data + " " + path("b"),
-        "ln -s x " + path("b"), "ln " + data + " " + path("b"), "mkdir " + path("b"), "mkfifo " + path("b"),
-        "cp " + data + " " + path("b"), "ln " + data + " $TMPDIR/b && echo x > $TMPDIR/b", "truncate -s 0 " + data,
-        "mv " + data + " $TMPDIR/b", "echo x > $TMPDIR/c && mv $TMPDIR/c " + data}) {
+       {"echo x > " + data, "echo x >> " + data, "echo x > " + path("new"), "rm " + data,
+        "mv " + data + " " + path("b"), "ln -s x " + path("b"), "ln " + data + " " + path("b"), "mkdir " + path("b"),
+        "mkfifo " + path("b"), "cp " + data + " " + path("b"), "ln " + data + " $TMPDIR/b && echo x > $TMPDIR/b",
+        "truncate -s 0 " + data, "mv " + data + " $TMPDIR/b", "echo x > $TMPDIR/c && mv $TMPDIR/c " + data}) {
     Result<ProcessEnd> end = reads.observe(script_of(attempt), {});
     ASSERT_TRUE(end.has_value());
     EXPECT_NE(end->code, 0) << attempt;
@@ -55,7 +56,8 @@ TEST_F(Fence, NothingOutsideOfItsFolderIsWrittenMadeRemovedOrCut) {
 
 TEST_F(Fence, ModesOwnersAndTimesStayAsTheyAre) {
   std::ofstream(path("data")) << "seen";
-  struct stat before {}, after {};
+  struct stat before {
+  }, after{};
   ASSERT_EQ(::stat(path("data").c_str(), &before), 0);
   for (const char* attempt : {"chmod 777 ", "chown 1:1 ", "touch -d 2001-01-01 ", "chgrp 1 "})
     EXPECT_THAT(said(attempt + path("data") + " || printf refused"), HasSubstr("refused")) << attempt;
