@@ -17,3 +17,5 @@ python3 "$root/tests/bench/processes.py" "$root/build/release" "${1:-41}"
 litestream=$root/build/release/replica-tools/node_modules/@flydotio/litestream-linux-x64/litestream  # after ./dev test
 [ -x "$litestream" ] || litestream=
 python3 "$root/tests/bench/restores.py" "$root/build/release/muster" "$root/build/bench-restores" 5 1024 200 "$litestream"
+# 20,000 users of 365 days beside one SQL statement that makes the same rows.
+python3 "$root/tests/bench/rebuild.py" "$root/build/release/muster" "$root/build/bench-rebuild" 3
