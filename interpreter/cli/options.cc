@@ -23,11 +23,13 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
+bool may_stand_alone(const Flag& flag) { return flag.value.rfind("[=", 0) == 0; }
+
 std::string flag_line(const Flag& flag) {
   std::string left = "  ";
   if (flag.letter != 0) left += std::string("-") + flag.letter + ", ";
   left += flag.name;
-  if (!flag.value.empty()) left += " " + std::string(flag.value);
+  if (!flag.value.empty()) left += (may_stand_alone(flag) ? "" : " ") + std::string(flag.value);
   return padded(left, 34) + std::string(flag.meaning) + "\n";
 }
 
@@ -146,20 +148,23 @@ class Parser {
   }
 
   std::string take_value_of(const Flag& flag, const std::string& name) {
-    if (flag.value.empty()) return keep(flag, "");
+    if (flag.value.empty() || may_stand_alone(flag)) return keep(flag, "");
     if (at_ + 1 >= arguments_.size()) return "`" + name + "` wants " + std::string(flag.value);
     return keep(flag, arguments_[++at_]);
   }
 
   std::string keep(const Flag& flag, std::string value) {
-    if (flag.value.find('|') != std::string_view::npos) {
+    std::string_view all = flag.value;
+    const bool alone = may_stand_alone(flag) && value.empty();
+    if (may_stand_alone(flag)) all = all.substr(2, all.size() - 3);
+    if (all.find('|') != std::string_view::npos && !alone) {
       bool known = false;
       std::string choices;
-      for (size_t begin = 0; begin <= flag.value.size();) {
-        size_t end = std::min(flag.value.find('|', begin), flag.value.size());
-        std::string_view choice = flag.value.substr(begin, end - begin);
+      for (size_t begin = 0; begin <= all.size();) {
+        size_t end = std::min(all.find('|', begin), all.size());
+        std::string_view choice = all.substr(begin, end - begin);
         known = known || choice == value;
-        choices += (choices.empty() ? "" : end == flag.value.size() ? " or " : ", ") + std::string(choice);
+        choices += (choices.empty() ? "" : end == all.size() ? " or " : ", ") + std::string(choice);
         begin = end + 1;
       }
       if (!known) return "`" + std::string(flag.name) + "` is " + choices + ", and not `" + value + "`";

@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include "interpreter/base/json.h"
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/base/utf8.h"
+#include "interpreter/cli/rehearsed.h"
 #include "interpreter/cli/scenarios.h"
 #include "interpreter/report/wording.h"
 
@@ -143,7 +146,8 @@ std::string seconds(Duration duration) {
   return text;
 }
 
-std::string junit_of(const std::vector<Outcome>& outcomes, const std::vector<std::string>& invalid) {
+std::string junit_of(const std::vector<Outcome>& outcomes, const std::vector<std::string>& invalid,
+                     const RehearsedPlaybooks& playbooks) {
   size_t failed = invalid.size();
   Duration all;
   for (const Outcome& one : outcomes) {
@@ -171,7 +175,7 @@ std::string junit_of(const std::vector<Outcome>& outcomes, const std::vector<std
       }
     out += failures.empty() ? "/>\n" : ">\n" + failures + "    </testcase>\n";
   }
-  return out + "  </testsuite>\n</testsuites>\n";
+  return out + "  </testsuite>\n" + playbooks.junit() + "</testsuites>\n";
 }
 
 bool write_file(const std::string& path, const std::string& text) {
@@ -185,9 +189,23 @@ bool write_file(const std::string& path, const std::string& text) {
   return file && at == text.size();
 }
 
+// How many faults at once, and which pairs. Nothing: what was typed is no number.
+std::optional<SweepSettings> sweep_asked(const Options& options) {
+  SweepSettings how;
+  how.depth = options.last("--sweep") == "2" ? 2 : 1;
+  std::string seed = options.last("--seed");
+  if (seed.empty()) return how;
+  const char* end = seed.data() + seed.size();
+  std::from_chars_result read = std::from_chars(seed.data(), end, how.seed);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return how;
+}
+
 }  // namespace
 
 int rehearse_command(Invocation& invocation) {
+  std::optional<SweepSettings> how = sweep_asked(invocation.options);
+  if (!how) return complain(fail(ErrorCode::invalid, "`--seed` is a whole number, as in `--seed 7`"));
   std::vector<std::string> paths;
   for (const std::string& word : invocation.options.words) {
     Result<std::vector<std::string>> found = scenarios_named(word);
@@ -218,19 +236,32 @@ int rehearse_command(Invocation& invocation) {
     if (outcomes.back().rehearsed.passed()) ++passed;
     if (!invocation.json()) tell_outcome(invocation, outcomes.back());
   }
+  RehearsedPlaybooks playbooks;
+  for (const Outcome& outcome : outcomes) playbooks.add(outcome.path, outcome.loaded, outcome.rehearsed);
+  if (invocation.options.has("--sweep")) playbooks.sweep(*how, settings);
   if (invocation.json()) {
     List rows;
-    for (const Outcome& outcome : outcomes) rows.push_back(row_of(outcome, invocation.options.has("--events")));
+    for (const Outcome& outcome : outcomes) {
+      Value row = row_of(outcome, invocation.options.has("--events"));
+      playbooks.add_to(*row.find<Map>(), outcome.rehearsed);
+      rows.push_back(std::move(row));
+    }
     answer_rows(invocation, rows);
-  } else if (!invocation.terminal.quiet) {
+  } else if (!invocation.terminal.quiet || playbooks.findings() > 0) {
+    answer(playbooks.text());
+  }
+  if (!invocation.json() && !invocation.terminal.quiet) {
     answer(std::to_string(passed) + " of " + std::to_string(paths.size()) +
            (paths.size() == 1 ? " scenario passed\n" : " scenarios passed\n"));
   }
   if (std::string file = invocation.options.last("--junit");
-      !file.empty() && !write_file(file, junit_of(outcomes, invalid)))
+      !file.empty() && !write_file(file, junit_of(outcomes, invalid, playbooks)))
+    return complain(fail(ErrorCode::storage, "`" + file + "` cannot be written"));
+  if (std::string file = invocation.options.last("--html");
+      !file.empty() && !write_file(file, playbooks.html(invocation)))
     return complain(fail(ErrorCode::storage, "`" + file + "` cannot be written"));
   if (!invalid.empty()) return exit_code::invalid;
-  return passed == outcomes.size() ? exit_code::ok : exit_code::failed;
+  return passed == outcomes.size() && playbooks.findings() == 0 ? exit_code::ok : exit_code::failed;
 }
 
 }  // namespace muster

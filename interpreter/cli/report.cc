@@ -13,7 +13,9 @@ int report_command(Invocation& invocation) {
   if (format == "json") {
     answer_object(invocation, to_value(timeline));
   } else {
-    answer(format == "text" ? render_text(timeline) : render_markdown(timeline));
+    answer(format == "text"   ? render_text(timeline)
+           : format == "html" ? render_html(timeline)
+                              : render_markdown(timeline));
   }
   return exit_code::ok;
 }

@@ -89,6 +89,10 @@ void People::at_gate(const OpRecord& op) {
 void People::at_manual(const OpRecord& op) {
   if (!op.asked || op.state != StepState::waiting) return;
   if (!is_new(op.op.path + "?" + text_of(*op.asked, "nonce"))) return;
+  if (const Fault* fault = faults_.at(op.op, {FaultKind::expires})) {
+    faults_.strike(*fault);
+    return;
+  }
   const Timestamp since = op.started_at.value_or(baton_.wall());
   for (const ScriptedPerson* person : of(op.op, false)) {
     if (person->does != ScriptedPerson::Does::complete) continue;

@@ -86,7 +86,7 @@ class Enumeration {
     if (node.kind == NodeKind::action) of_action(node, record, ran, attempts);
     if (node.kind == NodeKind::manual && node.step->manual->expires) add(node, ran, FaultKind::expires);
     if (node.step->verify) {
-      each_way(node, ran, FaultKind::verify_fails, attempts);
+      add(node, ran, FaultKind::verify_fails);  // however often it is tried
       if (node.kind == NodeKind::verify && !node.step->verify->probes.empty())
         each_way(node, ran, FaultKind::unreachable, attempts);
     }

@@ -123,7 +123,10 @@ class Judging {
     judge_ending();
     judge_undo();
     judge_gates();
+    // A run in doubt has not come to its ending: a person goes on with it.
+    row_.is_open = row_.ending == "in doubt";
     for (const Judged& invariant : run_.invariants) {
+      if (row_.is_open) break;
       ++row_.invariants;
       if (invariant.holds) continue;
       ++row_.broken;

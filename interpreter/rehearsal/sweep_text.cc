@@ -42,6 +42,7 @@ std::string named(const SweepRow& row) {
 }
 
 std::string invariants_of(const SweepRow& row) {
+  if (row.is_open) return "open";
   if (row.invariants == 0) return "none";
   if (row.broken > 0) return std::to_string(row.broken) + " of " + std::to_string(row.invariants) + " broken";
   return row.invariants == 1 ? "holds" : "hold";

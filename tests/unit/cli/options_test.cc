@@ -50,6 +50,15 @@ TEST(Options, TakesLettersTogether) {
   EXPECT_EQ(refused({"run", "-qz", "a"}), "no option is called `-z` in `muster run`");
 }
 
+TEST(Options, TakesAnOptionWithAValueOrAlone) {
+  Options alone = parsed({"rehearse", "--sweep", "a.scenario.yaml"});
+  EXPECT_TRUE(alone.has("--sweep"));
+  EXPECT_EQ(alone.last("--sweep"), "");
+  EXPECT_EQ(alone.words, std::vector<std::string>{"a.scenario.yaml"});
+  EXPECT_EQ(parsed({"rehearse", "--sweep=2", "a.scenario.yaml"}).last("--sweep"), "2");
+  EXPECT_EQ(refused({"rehearse", "--sweep=3", "a.scenario.yaml"}), "`--sweep` is 1 or 2, and not `3`");
+}
+
 TEST(Options, TakesEverythingAfterTwoDashesAsAWord) {
   EXPECT_EQ(parsed({"check", "--", "--strict"}).words, std::vector<std::string>{"--strict"});
   EXPECT_EQ(parsed({"check", "-"}).words, std::vector<std::string>{"-"});

@@ -77,7 +77,6 @@ act/stopped: times out, each time
 act/stopped: killed before its effect
 act/stopped: killed after its effect
 act/stopped: its verify fails
-act/stopped: its verify fails, each time
 act/each[1]: nobody answers
 act/each[1]: fails before its effect
 act/each[1]: fails after its effect

@@ -158,6 +158,29 @@ TEST(Sweep, FindsAnEndingWithTheExitCodeOfAnother) {
             std::vector<std::string>{"it ends rolled_back with exit code 0, which is not the one of that ending"});
 }
 
+// Killed behind its effect, a step that may not be repeated waits for a person: that is no ending.
+TEST(Sweep, TakesADoubtForWhatItIs) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(playbook)) << sim.diagnostics;
+  sim.on_event = [&sim](const Event& event) {
+    if (event.kind == EventKind::intent && event.op.path == "act/moved") sim.journal->fail_after(0);
+  };
+  ASSERT_FALSE(sim.run().has_value());
+  sim.journal->fail_after(-1);
+  Result<Ending> ending = sim.resume();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  Rehearsed run;
+  run.ending = {ending->state, ending->exit_code, ending->reason};
+  run.record = *sim.journal->read(sim.run_id);
+  run.history = *replay(run.record.events);
+  run.invariants.push_back({{}, "nothing is half moved", false, "it is", {}});
+  SweepRow row = judge_swept({}, run);
+  EXPECT_EQ(row.ending, "in doubt");
+  EXPECT_EQ(row.reason, "a person settles `act/moved`");
+  EXPECT_TRUE(row.is_open);
+  EXPECT_TRUE(row.findings.empty()) << row.findings.front();
+}
+
 // Text of a playbook becomes no markup.
 TEST(Sweep, IsWrittenAsJunitAndAsAPage) {
   Sweep sweep;

@@ -405,6 +405,22 @@ TEST(Report, LetsNoTextOfTheWorldBecomeMarkupOrTerminalControl) {
   EXPECT_EQ(render_text(timeline).find('\x1b'), std::string::npos);
 }
 
+TEST(Report, WritesAPageThatStandsAlone) {
+  Story story = failed_run();
+  story.tell(80, EventKind::audit, "", {{"event", "<script>alert(1)</script>"}, {"fields", Map{}}});
+  std::string page = render_html(timeline_of(story));
+  EXPECT_EQ(page.rfind("<!DOCTYPE html>", 0), 0u);
+  EXPECT_EQ(page.find("<script"), std::string::npos) << "text of the run stays text";
+  EXPECT_NE(page.find("audit: &lt;script&gt;alert(1)&lt;/script&gt;"), std::string::npos);
+  for (const char* loads : {"src=", "href=", "@import", "url("}) EXPECT_EQ(page.find(loads), std::string::npos) << loads;
+  EXPECT_NE(page.find("<tr><th>recovery time objective</th><td>5m, <span class=\"bad\">missed</span></td></tr>"),
+            std::string::npos)
+      << page;
+  EXPECT_NE(page.find("bob said <b>approve</b>: seen | `it`"), std::string::npos);
+  EXPECT_NE(page.find("<td class=\"bad\">failed</td>"), std::string::npos);
+  EXPECT_NE(page.find("<code>result.exit_code == 0</code> did not hold"), std::string::npos);
+}
+
 TEST(Report, KeepsADrawnDiagnosticAsLines) {
   Story story;
   Map error{{"code", "expression"},

@@ -1,0 +1,108 @@
+#include "interpreter/cli/rehearsed.h"
+
+#include <algorithm>
+
+#include "interpreter/base/html.h"
+#include "interpreter/cli/graphviz.h"
+
+namespace muster {
+namespace {
+
+// Of a scenario that did not pass: the first thing that does not hold.
+std::string why_of(const Rehearsed& rehearsed) {
+  for (const std::vector<Judged>* list : {&rehearsed.expectations, &rehearsed.invariants})
+    for (const Judged& judged : *list)
+      if (!judged.holds) return judged.what + (judged.why.empty() ? "" : ": " + judged.why);
+  return {};
+}
+
+std::string row_of_scenario(const Rehearsed& rehearsed) {
+  const bool passed = rehearsed.passed();
+  return "<tr><td>" + html_text(rehearsed.scenario) + "</td><td>" +
+         (passed ? "passed" : "<span class=\"bad\">failed</span>") + "</td><td>" +
+         std::string(name_of(rehearsed.ending.state)) + "</td><td>" + to_text(rehearsed.took) + "</td><td>" +
+         html_text(passed ? rehearsed.ending.reason : why_of(rehearsed)) + "</td></tr>\n";
+}
+
+}  // namespace
+
+void RehearsedPlaybooks::add(const std::string& path, const LoadedScenario& loaded, const Rehearsed& rehearsed) {
+  auto at = std::find_if(playbooks_.begin(), playbooks_.end(),
+                         [&](const One& one) { return one.playbook == loaded.playbook; });
+  if (at == playbooks_.end()) {
+    One one;
+    one.path = loaded.scenario.playbook;
+    one.playbook = loaded.playbook;
+    one.coverage = std::make_unique<Coverage>(loaded.playbook->graph);
+    playbooks_.push_back(std::move(one));
+    at = std::prev(playbooks_.end());
+  }
+  at->coverage->add(rehearsed.record.events);
+  at->runs.push_back({path, &loaded, &rehearsed, nullptr});
+}
+
+void RehearsedPlaybooks::sweep(const SweepSettings& how, const RehearsalSettings& settings) {
+  for (One& one : playbooks_)
+    for (Run& run : one.runs) {
+      if (!run.rehearsed->passed()) continue;
+      const LoadedScenario& loaded = *run.loaded;
+      auto with = [&](std::span<const Fault> faults) {
+        return rehearse(loaded.scenario, loaded.files, *loaded.playbook, settings, faults);
+      };
+      run.sweep = std::make_unique<Sweep>(muster::sweep(*loaded.playbook, *run.rehearsed, with, how, *one.coverage));
+    }
+}
+
+size_t RehearsedPlaybooks::findings() const {
+  size_t count = 0;
+  for (const One& one : playbooks_)
+    for (const Run& run : one.runs) count += run.sweep ? run.sweep->findings() : 0;
+  return count;
+}
+
+std::string RehearsedPlaybooks::text() const {
+  std::string out;
+  for (const One& one : playbooks_) {
+    for (const Run& run : one.runs)
+      if (run.sweep) out += sweep_text(*run.sweep);
+    std::string coverage = coverage_text(*one.coverage);
+    out += playbooks_.size() == 1 ? coverage : coverage.substr(0, coverage.find('\n') + 1);
+  }
+  return out;
+}
+
+void RehearsedPlaybooks::add_to(Map& row, const Rehearsed& rehearsed) const {
+  for (const One& one : playbooks_)
+    for (const Run& run : one.runs) {
+      if (run.rehearsed != &rehearsed) continue;
+      row["coverage"] = coverage_value(*one.coverage);
+      if (run.sweep) row["sweep"] = sweep_value(*run.sweep);
+    }
+}
+
+std::string RehearsedPlaybooks::junit() const {
+  std::string out;
+  for (const One& one : playbooks_)
+    for (const Run& run : one.runs)
+      if (run.sweep) out += sweep_junit(*run.sweep);
+  return out;
+}
+
+std::string RehearsedPlaybooks::html(const Invocation& invocation) const {
+  std::string body = "<h1>Rehearsals</h1>\n";
+  for (const One& one : playbooks_) {
+    const Playbook& playbook = one.playbook->graph->playbook();
+    body += "<h2>" + html_text(playbook.title.value_or(playbook.playbook ? playbook.playbook->text : one.path)) +
+            "</h2>\n<table>\n<tr><th>scenario</th><th></th><th>ending</th><th>after</th><th></th></tr>\n";
+    for (const Run& run : one.runs) body += row_of_scenario(*run.rehearsed);
+    body += "</table>\n";
+    for (const Run& run : one.runs)
+      if (run.sweep) body += sweep_html(*run.sweep);
+    // The list of steps says the same where nobody draws.
+    Result<std::string> drawing = svg_of(invocation, coverage_dot(*one.coverage));
+    body += coverage_html(*one.coverage, drawing ? *drawing : std::string());
+  }
+  return html_page("Rehearsals", body);
+}
+
+}  // namespace muster

@@ -1,0 +1,48 @@
+// What is said of playbooks once their scenarios were run: coverage and sweeps.
+//
+// Errors: none: a page is drawn without Graphviz, too.
+// Source: docs/coverage.md.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "interpreter/cli/scenarios.h"
+#include "interpreter/rehearsal/sweep.h"
+
+namespace muster {
+
+class RehearsedPlaybooks {
+ public:
+  // A scenario that was run; all of them outlive this. In the order in which they are told.
+  void add(const std::string& path, const LoadedScenario& loaded, const Rehearsed& rehearsed);
+  // Runs each scenario that passed again, with faults: where one fails as it is, they would tell nothing.
+  void sweep(const SweepSettings& how, const RehearsalSettings& settings);
+
+  [[nodiscard]] size_t findings() const;
+  // Coverage, whole for a single playbook and in a line for each of many, and the sweeps.
+  [[nodiscard]] std::string text() const;
+  // What a scenario's row says beside the rest: the coverage of its playbook, its sweep.
+  void add_to(Map& row, const Rehearsed& rehearsed) const;
+  [[nodiscard]] std::string junit() const;  // `testsuite` elements
+  // With a drawing where `dot` is there.
+  [[nodiscard]] std::string html(const Invocation& invocation) const;
+
+ private:
+  struct Run {
+    std::string path;
+    const LoadedScenario* loaded;
+    const Rehearsed* rehearsed;
+    std::unique_ptr<Sweep> sweep;
+  };
+  struct One {
+    std::string path;  // of the playbook
+    std::shared_ptr<const RehearsedPlaybook> playbook;
+    std::unique_ptr<Coverage> coverage;
+    std::vector<Run> runs;
+  };
+  std::vector<One> playbooks_;
+};
+
+}  // namespace muster
