@@ -1,4 +1,5 @@
 #include "interpreter/cli/command.h"
+#include "interpreter/cli/rehearsals.h"
 
 namespace muster {
 
@@ -48,6 +49,13 @@ const std::vector<CommandRow>& commands() {
         {}},
        diff_command},
       {{"history", "PLAYBOOK", 1, 1, "the versions of a playbook that ran", {}}, history_command},
+      {{"rehearsals",
+        "",
+        0,
+        0,
+        "the last rehearsal of each playbook; 1 when one failed or is stale",
+        {{"--within", "DURATION", "those of longer ago are stale: `90d`", 0}}},
+       rehearsals_command},
       {{"gates", "[RUN]", 0, 1, "what waits for a decision, with what would be done", {}}, gates_command},
       {{"approve",
         "RUN [GATE]",

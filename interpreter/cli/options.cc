@@ -23,6 +23,7 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
+// `[=1|2]`: it takes one of these, behind `=`, or nothing.
 bool may_stand_alone(const Flag& flag) { return flag.value.rfind("[=", 0) == 0; }
 
 std::string flag_line(const Flag& flag) {

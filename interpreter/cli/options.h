@@ -14,7 +14,7 @@ namespace muster {
 
 struct Flag {
   std::string_view name;   // `--inputs`
-  std::string_view value;  // what it takes: `FILE`; `text|json`: one of these; `[=1|2]`: that, or none; empty: nothing
+  std::string_view value;  // what it takes: `FILE`; `text|json`: one of these; empty: nothing
   std::string_view meaning;
   char letter = 0;  // `-i`
 };

@@ -12,6 +12,7 @@
 #include "interpreter/cli/rehearsed.h"
 #include "interpreter/cli/scenarios.h"
 #include "interpreter/report/wording.h"
+#include "interpreter/world/real_clock.h"
 
 namespace muster {
 namespace {
@@ -260,6 +261,8 @@ int rehearse_command(Invocation& invocation) {
   if (std::string file = invocation.options.last("--html");
       !file.empty() && !write_file(file, playbooks.html(invocation)))
     return complain(fail(ErrorCode::storage, "`" + file + "` cannot be written"));
+  RealClock clock;
+  if (Result<void> kept = playbooks.keep(invocation, clock.now()); !kept) return complain(kept.error());
   if (!invalid.empty()) return exit_code::invalid;
   return passed == outcomes.size() && playbooks.findings() == 0 ? exit_code::ok : exit_code::failed;
 }

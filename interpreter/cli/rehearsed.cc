@@ -1,12 +1,25 @@
 #include "interpreter/cli/rehearsed.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include "interpreter/base/html.h"
+#include "interpreter/cli/anchors.h"
 #include "interpreter/cli/graphviz.h"
+#include "interpreter/cli/playbook_digest.h"
+#include "interpreter/report/report.h"
 
 namespace muster {
 namespace {
+
+namespace fs = std::filesystem;
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  fs::path whole = fs::absolute(path, error);
+  return error ? path : whole.lexically_normal().string();
+}
 
 // Of a scenario that did not pass: the first thing that does not hold.
 std::string why_of(const Rehearsed& rehearsed) {
@@ -14,6 +27,17 @@ std::string why_of(const Rehearsed& rehearsed) {
     for (const Judged& judged : *list)
       if (!judged.holds) return judged.what + (judged.why.empty() ? "" : ": " + judged.why);
   return {};
+}
+
+List objectives_of(const Rehearsed& rehearsed, const StepGraph& graph) {
+  List out;
+  for (const TimelineObjective& one : make_timeline(rehearsed.record, rehearsed.history, &graph).objectives)
+    out.push_back(Map{{"op", one.op},
+                      {"name", one.name},
+                      {"limit", one.limit},
+                      {"measured", one.measured ? Value(*one.measured) : Value()},
+                      {"met", one.met ? Value(*one.met) : Value()}});
+  return out;
 }
 
 std::string row_of_scenario(const Rehearsed& rehearsed) {
@@ -103,6 +127,52 @@ std::string RehearsedPlaybooks::html(const Invocation& invocation) const {
     body += coverage_html(*one.coverage, drawing ? *drawing : std::string());
   }
   return html_page("Rehearsals", body);
+}
+
+RehearsalRecord RehearsedPlaybooks::record_of(const One& one, const Invocation& invocation) const {
+  const Playbook& playbook = one.playbook->graph->playbook();
+  RehearsalRecord record;
+  record.playbook = playbook.playbook ? playbook.playbook->text : "";
+  record.version = playbook.version.value_or("");
+  record.digest = digest_of_playbook(*one.playbook->graph, one.playbook->files);
+  record.path = absolute(one.path);
+  record.person = invocation.person;
+  record.host = invocation.host;
+  record.muster = muster_version;
+  std::set<std::string> ran;
+  for (const Run& run : one.runs) {
+    const Rehearsed& rehearsed = *run.rehearsed;
+    ran.insert(absolute(run.path));
+    record.scenarios.push_back({rehearsed.scenario, rehearsed.passed(), std::string(name_of(rehearsed.ending.state)),
+                                why_of(rehearsed), rehearsed.took, objectives_of(rehearsed, *one.playbook->graph)});
+    if (run.sweep) record.findings = record.findings.value_or(0) + static_cast<int64_t>(run.sweep->findings());
+  }
+  if (Result<std::vector<std::string>> all = scenarios_named(one.path))
+    for (const std::string& path : *all)
+      if (ran.count(absolute(path)) == 0) record.missing.push_back(fs::path(path).filename().string());
+  const CoverageCount count = one.coverage->count();
+  record.covered = count.covered;
+  record.points = count.points;
+  return record;
+}
+
+Result<void> RehearsedPlaybooks::keep(const Invocation& invocation, Timestamp now) const {
+  if (playbooks_.empty()) return {};
+  Result<Configuration> configuration = configuration_of(invocation);
+  if (!configuration) return pass(configuration.error());
+  const std::string store = store_of(invocation, *configuration);
+  Result<std::string> path = sqlite_path(store);
+  if (!path) return pass(path.error());
+  if (Result<std::unique_ptr<Journal>> made = open_journal(store, true); !made) return pass(made.error());
+  OutsideHeads anchors(invocation, *configuration);
+  for (const One& one : playbooks_) {
+    RehearsalRecord record = record_of(one, invocation);
+    record.at = now;
+    Result<void> kept =
+        keep_rehearsal(*path, encode_rehearsal(record), now, [&](const SignedHead& head) { anchors.hand_out(head); });
+    if (!kept) return kept;
+  }
+  return {};
 }
 
 }  // namespace muster

@@ -1,6 +1,6 @@
-// What is said of playbooks once their scenarios were run: coverage and sweeps.
+// What is said of playbooks once their scenarios were run: coverage, sweeps, and what the store keeps.
 //
-// Errors: none: a page is drawn without Graphviz, too.
+// Errors: those of the store and of Graphviz, where a page is asked for.
 // Source: docs/coverage.md.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "interpreter/cli/scenarios.h"
+#include "interpreter/journal/rehearsals.h"
 #include "interpreter/rehearsal/sweep.h"
 
 namespace muster {
@@ -28,6 +29,8 @@ class RehearsedPlaybooks {
   [[nodiscard]] std::string junit() const;  // `testsuite` elements
   // With a drawing where `dot` is there.
   [[nodiscard]] std::string html(const Invocation& invocation) const;
+  // To the store that the command names, which is made where there is none.
+  [[nodiscard]] Result<void> keep(const Invocation& invocation, Timestamp now) const;
 
  private:
   struct Run {
@@ -42,6 +45,7 @@ class RehearsedPlaybooks {
     std::unique_ptr<Coverage> coverage;
     std::vector<Run> runs;
   };
+  [[nodiscard]] RehearsalRecord record_of(const One& one, const Invocation& invocation) const;
   std::vector<One> playbooks_;
 };
 

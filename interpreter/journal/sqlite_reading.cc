@@ -2,6 +2,7 @@
 
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
+#include "interpreter/journal/kept_rehearsals.h"
 #include "interpreter/journal/ledger_entries.h"
 #include "interpreter/journal/sqlite_journal.h"
 
@@ -203,6 +204,8 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
     if (!run.empty()) return {};
     Result<void> files = verify_files(report);
     if (!files) return files;
+    Result<void> rehearsed = verify_rehearsals(*store_, report);
+    if (!rehearsed) return rehearsed;
     return verify_pages(report);
   });
   if (!done) return pass(done.error());

@@ -91,7 +91,7 @@ Result<std::optional<SignedHead>> prune_run(SqliteStore& store, const SigningKey
   return head;
 }
 
-// Files that no run is made of any more.
+// Files that no run is made of any more, and no rehearsal found.
 Result<void> remove_files(SqliteStore& store) {
   return store.write([&]() -> Result<void> {
     std::set<std::string> used;
@@ -101,6 +101,12 @@ Result<void> remove_files(SqliteStore& store) {
       while ((code = created.step()) == SQLITE_ROW)
         for (std::string& digest : digests_in(created.text(0))) used.insert(std::move(digest));
       if (code != SQLITE_DONE) return pass(store.error("reading events"));
+    }
+    {
+      StoreStatement rehearsed = store.prepare("SELECT run_head FROM ledger WHERE kind = 'rehearsed'");
+      int code = SQLITE_ROW;
+      while ((code = rehearsed.step()) == SQLITE_ROW) used.insert(rehearsed.text(0));
+      if (code != SQLITE_DONE) return pass(store.error("reading the ledger"));
     }
     std::vector<std::string> unused;
     {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sweeps and coverage at the real program.
+# Sweeps, coverage, and what the store keeps of rehearsals: at the real program.
 # usage: sweep.sh FOLDER_OF_MUSTER
 set -uo pipefail
 muster=$1/muster
@@ -75,10 +75,18 @@ grep -q '<testsuite name="sweep of traffic-moves"' swept.xml || { echo 'no suite
 grep -q '<span class="all">moved</span>' swept.html || { echo 'swept.html does not show the step in colour'; failed=1; }
 expect 'the sweep goes through every point' 0 '"covered":11,' \
   "$muster" rehearse switch.muster.yaml --sweep=2 --seed 3 --output jsonl
+expect 'the store keeps what was found' 0 'switch-traffic 1.0.0  passed' "$muster" rehearsals
+expect 'with its times' 0 'rto 3 min 0 s of 30m' "$muster" rehearsals
+expect 'for so long' 1 'stale' "$muster" rehearsals --within 0s
+expect 'and it verifies' 0 '' "$muster" audit --verify
 
 playbook '' ''
+expect 'other files are not those that were rehearsed' 1 'its files are not those that were rehearsed' \
+  "$muster" rehearsals
 expect 'an undo that is missing breaks the invariant' 1 'the invariant `traffic flows` is broken' \
   "$muster" rehearse switch.muster.yaml --sweep
 expect 'with the story that led there' 1 '3m  `switch/moved` failed' "$muster" rehearse switch.muster.yaml --sweep
 expect 'without faults nothing is wrong' 0 '1 of 1 scenario passed' "$muster" rehearse switch.muster.yaml
+"$muster" rehearse switch.muster.yaml --sweep >/dev/null 2>&1
+expect 'a sweep with findings is a rehearsal that failed' 1 'the sweep has' "$muster" rehearsals
 exit $failed
