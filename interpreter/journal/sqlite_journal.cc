@@ -240,7 +240,8 @@ Result<bool> SqliteJournal::renew(const Lease& lease, const Owner& owner, Timest
 
 // Open reviews of runs that have ended are found by this row: no list of what waits reads each run that ever was.
 Result<void> SqliteJournal::keep_review(const std::string& run, const Event& event) {
-  if (event.kind != EventKind::gate_opened && event.kind != EventKind::gate_closed) return {};
+  const bool of_gate = event.kind == EventKind::gate_opened || event.kind == EventKind::gate_closed;
+  if (!of_gate) return {};
   StoreStatement change = store_->prepare(
       event.kind == EventKind::gate_opened
           ? "INSERT OR REPLACE INTO op(run, op, attempt, state, last_seq) VALUES(?, ?, ?, 'waiting', ?)"

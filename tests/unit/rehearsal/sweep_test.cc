@@ -172,9 +172,11 @@ TEST(Sweep, TakesADoubtForWhatItIs) {
   Rehearsed run;
   run.ending = {ending->state, ending->exit_code, ending->reason};
   run.record = *sim.journal->read(sim.run_id);
-  run.history = *replay(run.record.events);
+  Result<RunHistory> history = replay(run.record.events);
+  ASSERT_TRUE(history.has_value());
+  run.history = std::move(*history);
   run.invariants.push_back({{}, "nothing is half moved", false, "it is", {}});
-  SweepRow row = judge_swept({}, run);
+  SweepRow row = judge_swept({}, std::move(run));
   EXPECT_EQ(row.ending, "in doubt");
   EXPECT_EQ(row.reason, "a person settles `act/moved`");
   EXPECT_TRUE(row.is_open);
