@@ -29,7 +29,7 @@ class RehearsedPlaybooks {
   [[nodiscard]] std::string junit() const;  // `testsuite` elements
   // With a drawing where `dot` is there.
   [[nodiscard]] std::string html(const Invocation& invocation) const;
-  // To the store that the command names, which is made where there is none.
+  // To the store that the command names, where there is one.
   [[nodiscard]] Result<void> keep(const Invocation& invocation, Timestamp now) const;
 
  private:

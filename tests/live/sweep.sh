@@ -67,7 +67,15 @@ return {
 LUA
 undo='rollback: [{id: undrained, shell: {argv: [lb, undrain]}}]'
 
+cat > first.muster.yaml <<'YAML'
+muster: 1
+playbook: first
+phases: [{id: only, steps: [{set: {a: 1}}]}]
+YAML
 playbook "$undo" ''
+expect 'without a store a rehearsal makes none' 0 '1 of 1 scenario passed' "$muster" rehearse switch.muster.yaml
+[ ! -e "$MUSTER_STORE" ] || { echo 'a rehearsal made a store'; failed=1; }
+expect 'a run makes the store' 0 '' "$muster" run first.muster.yaml
 expect 'a playbook that undoes what it does has no finding' 0 '; 0 findings' \
   "$muster" rehearse switch.muster.yaml --sweep --junit swept.xml --html swept.html
 expect 'a rejected gate ends so' 0 'its gate is rejected' "$muster" rehearse switch.scenario.yaml --sweep
