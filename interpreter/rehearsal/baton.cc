@@ -38,11 +38,11 @@ void Baton::start(std::function<void()> run) {
   Job* raw = job.get();
   raw->thread = std::thread([this, raw] {
     mine_ = raw;
-    raw->go.acquire();
+    raw->go.take();
     raw->run();
     raw->run = nullptr;
     raw->over = true;
-    loop_.release();
+    loop_.give();
   });
   jobs_.push_back(std::move(job));
   (void)add(now_us_, {raw, {}});
@@ -97,16 +97,16 @@ void Baton::forget_plans() {
 }
 
 void Baton::give_to(Job& job) {
-  job.go.release();
-  loop_.acquire();
+  job.go.give();
+  loop_.take();
   if (!job.over) return;
   job.thread.join();
   std::erase_if(jobs_, [&](const std::unique_ptr<Job>& one) { return one.get() == &job; });
 }
 
 void Baton::pass_on(Job& job) {
-  loop_.release();
-  job.go.acquire();
+  loop_.give();
+  job.go.take();
 }
 
 void Baton::wait(std::optional<Duration> boot_deadline) {

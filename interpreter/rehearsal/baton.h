@@ -10,11 +10,11 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
@@ -56,9 +56,29 @@ class Baton final : public Executor {
   [[nodiscard]] Timestamp wall() const { return begin_ + now(); }
 
  private:
+  // The right to run, as one thread gives it to another. The semaphores of the standard library yield for a while
+  // before they sleep, which costs much on a machine that has other work.
+  class Turn {
+   public:
+    void give() {
+      std::lock_guard lock(mutex_);
+      given_ = true;
+      changed_.notify_one();
+    }
+    void take() {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return given_; });
+      given_ = false;
+    }
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool given_ = false;
+  };
   struct Job {
     std::function<void()> run;
-    std::binary_semaphore go{0};
+    Turn go;
     std::thread thread;
     bool over = false;
     std::pair<int64_t, int64_t> asleep{-1, -1};  // its key in the queue
@@ -80,7 +100,7 @@ class Baton final : public Executor {
   std::map<Key, Due> queue_;
   int64_t sequence_ = 0;
   bool hurry_ = false;
-  std::counting_semaphore<> loop_{0};
+  Turn loop_;
   std::vector<std::unique_ptr<Job>> jobs_;  // that have not ended
   static thread_local Job* mine_;
 };
