@@ -67,28 +67,19 @@ Result<T> SimulatedFiles::at(const std::string& path, F f) {
   return place_.shown(Result<T>(f(*real)));
 }
 
-FileStatus SimulatedFiles::numbered(FileStatus status) {
+FileStatus SimulatedFiles::numbered(FileStatus status, const std::string& real) {
   std::lock_guard lock(mutex_);
-  uint64_t& number = numbers_[{status.device, status.inode}];
-  if (number == 0) number = ++last_number_;
+  auto [found, is_new] = numbers_.try_emplace({status.device, status.inode});
+  if (is_new) found->second = {numbers_.size(), UniqueFd(::open(real.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC))};
   status.device = 1;
-  status.inode = number;
+  status.inode = found->second.first;
   return status;
-}
-
-// Its number may be given to another file, as that of a file that is gone is.
-void SimulatedFiles::forget(const std::string& path) {
-  Result<std::string> real = place_.real(path);
-  Result<std::optional<FileStatus>> status = real ? real_.status(*real) : pass(real.error());
-  if (!status || !*status || (*status)->links > 1) return;
-  std::lock_guard lock(mutex_);
-  numbers_.erase({(*status)->device, (*status)->inode});
 }
 
 Result<std::optional<FileStatus>> SimulatedFiles::status(const std::string& path) {
   return at<std::optional<FileStatus>>(path, [&](const std::string& real) {
     Result<std::optional<FileStatus>> found = real_.status(real);
-    if (found && *found) *found = numbered(**found);
+    if (found && *found) *found = numbered(**found, real);
     return found;
   });
 }
@@ -96,7 +87,7 @@ Result<std::vector<DirectoryEntry>> SimulatedFiles::list(const std::string& dire
   return at<std::vector<DirectoryEntry>>(directory, [&](const std::string& real) {
     Result<std::vector<DirectoryEntry>> found = real_.list(real);
     if (found)
-      for (DirectoryEntry& entry : *found) entry.status = numbered(entry.status);
+      for (DirectoryEntry& entry : *found) entry.status = numbered(entry.status, real + "/" + entry.name);
     return found;
   });
 }
@@ -148,7 +139,6 @@ Result<void> SimulatedFiles::make_directory(const std::string& path) {
   });
 }
 Result<void> SimulatedFiles::rename(const std::string& from, const std::string& to) {
-  forget(to);
   Result<std::string> real_to = place_.real(to);
   if (!real_to) return pass(real_to.error());
   return at<void>(from, [&](const std::string& real) { return real_.rename(real, *real_to); });
@@ -164,7 +154,6 @@ Result<void> SimulatedFiles::exchange(const std::string& a, const std::string& b
   return at<void>(a, [&](const std::string& real) { return real_.exchange(real, *real_b); });
 }
 Result<void> SimulatedFiles::remove(const std::string& path) {
-  forget(path);
   return at<void>(path, [&](const std::string& real) { return real_.remove(real); });
 }
 Result<void> SimulatedFiles::remove_tree(const std::string& path) {

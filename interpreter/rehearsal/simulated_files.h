@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "interpreter/base/unique_fd.h"
 #include "interpreter/rehearsal/place.h"
 #include "interpreter/world/clock.h"
 #include "interpreter/world/real_files.h"
@@ -50,11 +51,10 @@ class SimulatedFiles final : public Files {
   Result<T> at(const std::string& path, F f);
   void folders_above(const std::string& real);
   // The numbers of files, which the journal knows, in the order in which they were first asked for.
-  [[nodiscard]] FileStatus numbered(FileStatus status);
-  void forget(const std::string& path);
+  [[nodiscard]] FileStatus numbered(FileStatus status, const std::string& real);
   std::mutex mutex_;  // of both
-  std::map<std::pair<uint64_t, uint64_t>, uint64_t> numbers_;
-  uint64_t last_number_ = 0;
+  // Each is held by a descriptor, so that its number is not given to another file once it is gone.
+  std::map<std::pair<uint64_t, uint64_t>, std::pair<uint64_t, UniqueFd>> numbers_;
   const ScratchPlace& place_;
   Clock& clock_;
   RealFiles real_;
