@@ -254,14 +254,30 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
   return Status::ended;
 }
 
-Engine::Loop::Status Engine::Loop::advance_list(const std::vector<NodeId>& list, Context context) {
+Engine::Loop::Status Engine::Loop::advance_list(const std::vector<NodeId>& list, Context context, Until until) {
   for (NodeId id : list) {
     const Node& node = expansion_.at(id);
-    if (has_ended(node)) continue;
-    Status status = advance(node, context);
-    if (!has_ended(node) && status != Status::ended) return status;
+    if (!has_ended(node)) {
+      Status status = advance(node, context);
+      if (!has_ended(node) && status != Status::ended) return status;
+    }
+    if (until == Until::first_failure && counts_as_failed(record(node))) return Status::ended;
   }
   return Status::ended;
+}
+
+bool Engine::Loop::has_begun_any(const std::vector<NodeId>& list) {
+  return std::any_of(list.begin(), list.end(), [&](NodeId id) {
+    const OpRecord& op = record(expansion_.at(id));
+    return op.state != StepState::pending || op.attempt > 0;
+  });
+}
+
+bool Engine::Loop::all_succeeded(const std::vector<NodeId>& list) {
+  return std::all_of(list.begin(), list.end(), [&](NodeId id) {
+    const OpRecord& op = record(expansion_.at(id));
+    return is_final(op.state) && !counts_as_failed(op);
+  });
 }
 
 Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context context) {
@@ -312,11 +328,10 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
     bool run_over = by_person || run_timed_out() || told_to_end;
     state = (history_.cancel && !context.ending) ? StepState::cancelled : StepState::failed;
     bool rescued = false;
-    if (!node.rescue.empty() && !run_over) {
-      Status rescue = advance_list(node.rescue, Context{false, context.ending});
+    if (!node.rescue.empty() && (!run_over || has_begun_any(node.rescue))) {
+      Status rescue = advance_list(node.rescue, Context{run_over, context.ending}, Until::first_failure);
       if (rescue != Status::ended) return rescue;
-      rescued = std::all_of(node.rescue.begin(), node.rescue.end(),
-                            [&](NodeId id) { return !counts_as_failed(record(expansion_.at(id))); });
+      rescued = all_succeeded(node.rescue);
       if (rescued) state = StepState::recovered;
     }
     bool left_as_it_is = (history_.cancel && !history_.cancel->rollback) || history_.ends_by == "stop";

@@ -226,7 +226,11 @@ class Engine::Loop {
   // --- advance.cc: groups, order, conditions
   Status advance(const Node& node, Context context);
   Status advance_group(const Node& node, Context context);
-  Status advance_list(const std::vector<NodeId>& list, Context context);
+  // One after the other. Undoing and `always` go on behind a failure; what makes up for one does not.
+  enum class Until { the_end, first_failure };
+  Status advance_list(const std::vector<NodeId>& list, Context context, Until until = Until::the_end);
+  bool has_begun_any(const std::vector<NodeId>& list);
+  bool all_succeeded(const std::vector<NodeId>& list);
   Status advance_body(const Node& node, Context context);
   std::optional<Status> prelude(const Node& node, Context context);  // when, gate; nothing: go on
   bool needs_hold(const Node& node, bool& never);

@@ -14,18 +14,12 @@ bool Engine::Loop::is_being_rescued(const Node& node) {
 Engine::Loop::Status Engine::Loop::advance_rescue(const Node& node, Context context) {
   OpRecord& op = record(node);
   const bool by_person = !context.ending && (history_.cancel || rejected_ || !history_.ends_by.empty());
-  const bool begun = std::any_of(node.rescue.begin(), node.rescue.end(), [&](NodeId id) {
-    const OpRecord& step = record(expansion_.at(id));
-    return step.state != StepState::pending || step.attempt > 0;
-  });
+  const bool run_over = by_person || run_timed_out();
   bool rescued = false;
-  if (begun || (!by_person && !run_timed_out())) {
-    Status status = advance_list(node.rescue, Context{false, context.ending});
+  if (!run_over || has_begun_any(node.rescue)) {
+    Status status = advance_list(node.rescue, Context{run_over, context.ending}, Until::first_failure);
     if (status != Status::ended) return status;
-    rescued = std::all_of(node.rescue.begin(), node.rescue.end(), [&](NodeId id) {
-      const OpRecord& step = record(expansion_.at(id));
-      return is_final(step.state) && !counts_as_failed(step);
-    });
+    rescued = all_succeeded(node.rescue);
   }
   if (!rescued && !by_person && on_failure_of(node) == OnFailure::ask) {
     in_doubt(node, "it failed, and so did its rescue; the playbook asks what to do: " + text_of(*op.error, "message"));
@@ -41,7 +35,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::before_retry(const Node& node,
   OpRecord& op = record(node);
   if (op.attempt == 0 || !op.error || static_cast<size_t>(op.attempt) > node.before.size()) return std::nullopt;
   const std::vector<NodeId>& list = node.before[static_cast<size_t>(op.attempt) - 1];
-  Status status = advance_list(list, Context{false, context.ending});
+  Status status = advance_list(list, Context{false, context.ending}, Until::first_failure);
   if (status != Status::ended) return status;
   if (std::none_of(list.begin(), list.end(), [&](NodeId id) { return counts_as_failed(record(expansion_.at(id))); }))
     return std::nullopt;

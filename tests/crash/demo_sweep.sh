@@ -46,7 +46,7 @@ stop: [$service, stop, --pid, $folder/service.pid]
 start: [$service, start, --db, $folder/app.db, --port, "$port", --pid, $folder/service.pid]
 health: http://127.0.0.1:$port/health
 YAML
-  export MUSTER_STORE=$folder/muster.db
+  export MUSTER_STORE=$folder/muster.db XDG_STATE_HOME=$folder/state
 }
 
 m() { timeout 60 "$muster" --config "$folder/config.yaml" "$@" </dev/null >>"$folder/log" 2>&1; }

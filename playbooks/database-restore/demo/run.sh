@@ -51,7 +51,7 @@ tail -n 1 <&3
 exec 3<&-
 echo
 
-export MUSTER_STORE=$folder/muster.db
+export MUSTER_STORE=$folder/muster.db XDG_STATE_HOME=$folder/state
 run=("$muster" --config "$folder/config.yaml")
 say "muster run playbooks/database-restore/restore-database.muster.yaml"
 status=0

@@ -51,6 +51,45 @@ TEST(Rescue, OfAStepThatFailsLeavesTheStepFailed) {
   EXPECT_EQ(sim.deeds, (Deeds{"a", "saves from broken", "undo a"}));
 }
 
+std::string rescued_by(const std::string& first, bool group) {
+  return std::string("muster: 1\nplaybook: rescued\nphases:\n  - id: only\n    steps:\n      - id: a\n") +
+         (group ? "        steps: [{do: {name: a}}]\n" : "        do: {name: a}\n") + "        rescue:\n          - " +
+         first + "\n          - {do: {name: wipes}}\n";
+}
+
+TEST(Rescue, GoesNoFurtherThanItsFirstFailure) {
+  for (bool group : {false, true}) {
+    Simulation sim;
+    sim.script["a"] = [](const StepInput&) { return refuse("broken"); };
+    sim.script["keeps"] = [](const StepInput&) { return refuse("not kept"); };
+    ASSERT_TRUE(sim.load(rescued_by("{do: {name: keeps}}", group))) << sim.diagnostics;
+    Result<Ending> ending = sim.run();
+    ASSERT_TRUE(ending.has_value()) << ending.error().message;
+    EXPECT_EQ(ending->exit_code, 1);
+    EXPECT_EQ(sim.deeds, (Deeds{"a", "keeps"})) << "what was not kept is not wiped";
+  }
+}
+
+TEST(Rescue, BeginsNothingMoreBehindANoAtItsGate) {
+  for (bool group : {false, true}) {
+    Simulation sim;
+    sim.script["a"] = [](const StepInput&) { return refuse("broken"); };
+    ASSERT_TRUE(sim.load(rescued_by("{id: asks, approval: true, destroy: {name: keeps}}", group))) << sim.diagnostics;
+    sim.executor.on_tick = [&] {
+      const OpRecord* op = sim.op("only/a~rescue/asks");
+      if (op && op->gate.state == GateState::open && op->gate.votes.empty()) {
+        Vote no{"bob", std::string(verdict_reject), "not now", op->gate.digest, "command", sim.clock.now()};
+        ASSERT_TRUE(sim.engine->vote(op->op, no).has_value());
+      }
+    };
+    Result<Ending> ending = sim.run({true, false});
+    ASSERT_TRUE(ending.has_value()) << ending.error().message;
+    EXPECT_EQ(ending->exit_code, 4) << ending->reason;
+    EXPECT_EQ(sim.deeds, (Deeds{"a"}));
+    for (const OpRecord* op : sim.engine->history().in_order()) EXPECT_FALSE(op->intent_open) << op->op.path;
+  }
+}
+
 TEST(Rescue, OfAStepIsUndoneWithItWhenALaterOneFails) {
   Simulation sim;
   sim.script["a"] = [](const StepInput&) { return refuse("broken", Certainty::maybe); };
