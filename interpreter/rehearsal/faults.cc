@@ -17,9 +17,29 @@ tl::unexpected<Error> injected(ErrorCode code, std::string message, Certainty ef
   return fail(code, "rehearsal: " + std::move(message), {}, effect);
 }
 
+// A copy in which the claims of these steps never hold. Steps are found again by their place in the files, in called
+// playbooks as well: one that is called twice has them fail both times.
+std::shared_ptr<const Playbook> with_failing(const Playbook& playbook, const std::vector<const Step*>& failing);
+
 Expression never() {
   Diagnostics none;
   return *parse_expression(LocatedText{"false", {}, {}}, none);
+}
+
+std::shared_ptr<const Playbook> with_failing(const Playbook& playbook, const std::vector<const Step*>& failing) {
+  auto changed = std::make_shared<Playbook>(playbook);
+  each_step(*changed, [&](Step& step) {
+    if (step.group) step.group = std::make_shared<Group>(*step.group);  // the other playbook keeps its own
+    if (step.call && step.call->called) step.call->called = with_failing(*step.call->called, failing);
+    for (const Step* one : failing)
+      if (step.verify && step.verify->at == one->verify->at && step.at == one->at)
+        for (Claim& claim : step.verify->that) {
+          Expression expression = never();
+          expression.at = claim.that.at;
+          claim.that = std::move(expression);
+        }
+  });
+  return changed;
 }
 
 }  // namespace
@@ -160,19 +180,7 @@ std::shared_ptr<const StepGraph> with_failing_verifies(std::shared_ptr<const Ste
     if (node && node->step && node->step->verify) failing.push_back(node->step);
   }
   if (failing.empty()) return graph;
-  // Steps are found again by their place in the files: the copy has others at other addresses.
-  auto changed = std::make_shared<Playbook>(graph->playbook());
-  each_step(*changed, [&](Step& step) {
-    if (step.group) step.group = std::make_shared<Group>(*step.group);  // the other playbook keeps its own
-    for (const Step* one : failing)
-      if (step.verify && step.verify->at == one->verify->at && step.at == one->at)
-        for (Claim& claim : step.verify->that) {
-          Expression expression = never();
-          expression.at = claim.that.at;
-          claim.that = std::move(expression);
-        }
-  });
-  return std::make_shared<const StepGraph>(std::shared_ptr<const Playbook>(std::move(changed)));
+  return std::make_shared<const StepGraph>(with_failing(graph->playbook(), failing));
 }
 
 }  // namespace muster

@@ -80,7 +80,12 @@ class Enumeration {
       add(node, opened, FaultKind::rejected);
       if (gate->expires) add(node, opened, FaultKind::expires);
     }
-    if (!node.step || node.is_group()) return;
+    if (!node.step) return;
+    if (node.is_group()) {  // of a loop it is asked per item
+      const bool asked = node.step->verify && node.kind != NodeKind::foreach;
+      if (asked) add(node, record && record->verified, FaultKind::verify_fails);
+      return;
+    }
     const bool ran = record && record->attempt > 0;
     const int attempts = attempts_of(node);
     if (node.kind == NodeKind::action) of_action(node, record, ran, attempts);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sweeps, coverage, and what the store keeps of rehearsals: at the real program.
-# usage: sweep.sh FOLDER_OF_MUSTER
+# usage: sweep.sh FOLDER_OF_MUSTER FOLDER_OF_THE_PROJECT
 set -uo pipefail
 muster=$1/muster
 folder=$(mktemp -d "${TMPDIR:-/tmp}/muster-sweep.XXXXXX")
@@ -97,4 +97,9 @@ expect 'with the story that led there' 1 '3m  `switch/moved` failed' "$muster" r
 expect 'without faults nothing is wrong' 0 '1 of 1 scenario passed' "$muster" rehearse switch.muster.yaml
 "$muster" rehearse switch.muster.yaml --sweep >/dev/null 2>&1
 expect 'a sweep with findings is a rehearsal that failed' 1 'the sweep has' "$muster" rehearsals
+
+# Faults reach into the playbooks that a playbook calls, too.
+books=$2/playbooks
+expect 'a sweep goes through a called playbook' 0 'coverage of restart-service 1.0.0: 12 of 12 points' \
+  "$muster" rehearse "$books/stale-store/scenarios/restarted.scenario.yaml" --sweep
 exit $failed
