@@ -436,7 +436,7 @@ def tests(family):
                   "watch_for": "3s", "tables": TABLES, **install, **there}
         family.run("restore-system", inputs, reject="replace", ends=4)
         (app / "database.sqlite").read_bytes() == damaged or fail("a rejected gate changed the database")
-        family.run("restore-system", {**inputs, "max_age": "1s"}, ends=1, says="at most 1s is allowed")
+        family.run("restore-system", {**inputs, "max_age": "1ms"}, ends=1, says="at most 1ms is allowed")
         (app / "database.sqlite").read_bytes() == damaged or fail("a refused backup changed the database")
         run = family.run("restore-system", inputs, {"spot_check": {"records": 9, "matches": True}})
         token.encode() in b"".join(path.read_bytes() for path in family.folder.glob("store.db*") if path.is_file()) and fail("the token is in the journal")
