@@ -1,5 +1,7 @@
 #include "interpreter/dryrun/foresight.h"
 
+#include "interpreter/engine/environment.h"
+
 namespace muster {
 namespace {
 
@@ -49,12 +51,8 @@ tl::expected<Environment::Found, std::string> Foresight::find(std::span<const st
     return keep(Unknown{std::string(in_the_run)}, 2);
   }
   if (root == "playbook" && path.size() > 1) {
-    const Playbook& playbook = expansion_.graph().playbook_of(node_);
-    const std::string& field = path[1];
-    if (field == "name") return keep(playbook.playbook ? playbook.playbook->text : "", 2);
-    if (field == "version") return keep(playbook.version.value_or(""), 2);
-    if (field == "title") return keep(playbook.title.value_or(""), 2);
-    if (field == "owner") return keep(playbook.owner.value_or(""), 2);
+    std::optional<Value> field = playbook_field(expansion_.graph().playbook_of(node_), path[1]);
+    if (field) return keep(std::move(*field), 2);
   }
   if (std::optional<Found> found = item(root)) return *found;
   return tl::unexpected("nothing is called `" + root + "`");
@@ -94,9 +92,7 @@ tl::expected<bool, std::string> Foresight::has_secret(const std::string& name) c
 
 tl::expected<Value, std::string> Foresight::call(const std::string& function, std::span<const Value> arguments) const {
   if (!scripts_) return Environment::call(function, arguments);
-  Result<Value> answer = scripts_->call(function, arguments, ScriptContext{now_, {}, {}});
-  if (!answer) return tl::unexpected(answer.error().message);
-  return std::move(*answer);
+  return call_of_expression(*scripts_, function, arguments, now_);
 }
 
 tl::expected<Environment::Found, std::string> Foresight::step(std::span<const std::string> path) const {

@@ -93,20 +93,7 @@ void Walk::open_secret_of(const Node& reader, const std::string& name) {
   if (secrets_.is_open(key) || closed_.contains(key)) return;
   for (const SecretDeclaration& declared : parts_.graph.playbook_of(reader).secrets) {
     if (declared.name.text != name) continue;
-    SecretSource source;
-    source.name = name;
-    source.key = key;
-    source.encoding = declared.encoding ? declared.encoding->text : "";
-    std::vector<Template> texts;
-    if (declared.env) {
-      source.words.push_back(declared.env->text);
-    } else if (declared.file) {
-      source.from = SecretSource::From::file;
-      texts.push_back(*declared.file);
-    } else {
-      source.from = SecretSource::From::command;
-      texts = declared.command.value_or(std::vector<Template>{});
-    }
+    auto [source, texts] = source_as_declared(declared, key);
     Foresight known = names(reader);
     for (const Template& text : texts) {
       tl::expected<Value, Diagnostic> word = evaluate(text, known);

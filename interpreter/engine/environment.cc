@@ -65,13 +65,9 @@ tl::expected<Environment::Found, std::string> RunEnvironment::find(std::span<con
   if (root == "playbook") {
     if (path.size() < 2)
       return tl::unexpected(std::string("`playbook` is read by its fields, as in `playbook.version`"));
-    const Playbook& playbook = expansion_.graph().playbook_of(node_);
-    const std::string& field = path[1];
-    if (field == "name") return keep(playbook.playbook ? playbook.playbook->text : "", 2);
-    if (field == "version") return keep(playbook.version.value_or(""), 2);
-    if (field == "title") return keep(playbook.title.value_or(""), 2);
-    if (field == "owner") return keep(playbook.owner.value_or(""), 2);
-    return tl::unexpected("`playbook` has no field `" + field + "`");
+    std::optional<Value> field = playbook_field(expansion_.graph().playbook_of(node_), path[1]);
+    if (field) return keep(std::move(*field), 2);
+    return tl::unexpected("`playbook` has no field `" + path[1] + "`");
   }
   if (std::optional<Found> found = item(root)) return *found;
   return tl::unexpected("nothing is called `" + root + "`");
@@ -97,9 +93,7 @@ tl::expected<bool, std::string> RunEnvironment::has_secret(const std::string& na
 tl::expected<Value, std::string> RunEnvironment::call(const std::string& function,
                                                       std::span<const Value> arguments) const {
   if (!scripts_) return Environment::call(function, arguments);
-  Result<Value> answer = scripts_->call(function, arguments, ScriptContext{now_, {}, {}});
-  if (!answer) return tl::unexpected(answer.error().message);
-  return std::move(*answer);
+  return call_of_expression(*scripts_, function, arguments, now_);
 }
 
 tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {
@@ -130,6 +124,21 @@ tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<con
   const Value* value = member(*record->result, field);
   if (!value) return keep(Value(), 3);
   return Found{value, 3};
+}
+
+std::optional<Value> playbook_field(const Playbook& playbook, std::string_view field) {
+  if (field == "name") return Value(playbook.playbook ? playbook.playbook->text : std::string());
+  if (field == "version") return Value(playbook.version.value_or(""));
+  if (field == "title") return Value(playbook.title.value_or(""));
+  if (field == "owner") return Value(playbook.owner.value_or(""));
+  return std::nullopt;
+}
+
+tl::expected<Value, std::string> call_of_expression(const Scripts& scripts, const std::string& function,
+                                                    std::span<const Value> arguments, Timestamp now) {
+  Result<Value> answer = scripts.call(function, arguments, ScriptContext{now, {}, {}});
+  if (!answer) return tl::unexpected(answer.error().message);
+  return std::move(*answer);
 }
 
 }  // namespace muster

@@ -26,6 +26,12 @@ struct RunFacts {
   Timestamp started_at;
 };
 
+// `playbook.FIELD`; nothing: there is no such field.
+[[nodiscard]] std::optional<Value> playbook_field(const Playbook& playbook, std::string_view field);
+// A function of an extension, as an expression calls it at that moment.
+[[nodiscard]] tl::expected<Value, std::string> call_of_expression(const Scripts& scripts, const std::string& function,
+                                                                  std::span<const Value> arguments, Timestamp now);
+
 class RunEnvironment final : public Environment {
  public:
   // `node`: whose expression is read; it sees the names of its own playbook. `inputs`: that playbook's.

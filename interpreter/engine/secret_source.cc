@@ -182,4 +182,21 @@ Result<OpenedSecret> open_secret(const SecretSource& source, SecretPorts world, 
   return decoded(std::move(*text), source.encoding);
 }
 
+DeclaredSource source_as_declared(const SecretDeclaration& declared, std::string key) {
+  DeclaredSource out;
+  out.source.name = declared.name.text;
+  out.source.key = std::move(key);
+  out.source.encoding = declared.encoding ? declared.encoding->text : "";
+  if (declared.env) {
+    out.source.words.push_back(declared.env->text);
+  } else if (declared.file) {
+    out.source.from = SecretSource::From::file;
+    out.words.push_back(*declared.file);
+  } else {
+    out.source.from = SecretSource::From::command;
+    out.words = declared.command.value_or(std::vector<Template>{});
+  }
+  return out;
+}
+
 }  // namespace muster

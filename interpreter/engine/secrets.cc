@@ -164,20 +164,7 @@ std::optional<SecretSource> Engine::Loop::secret_source(const Node& reader, cons
   const std::string key = secret_prefix(reader) + name;
   for (const SecretDeclaration& declared : parts_.graph->playbook_of(reader).secrets) {
     if (declared.name.text != name) continue;
-    SecretSource source;
-    source.name = name;
-    source.key = key;
-    source.encoding = declared.encoding ? declared.encoding->text : "";
-    std::vector<Template> texts;
-    if (declared.env) {
-      source.words.push_back(declared.env->text);
-    } else if (declared.file) {
-      source.from = SecretSource::From::file;
-      texts.push_back(*declared.file);
-    } else {
-      source.from = SecretSource::From::command;
-      texts = declared.command.value_or(std::vector<Template>{});
-    }
+    auto [source, texts] = source_as_declared(declared, key);
     RunEnvironment names = environment(reader, now());
     for (const Template& text : texts) {
       tl::expected<Value, Map> word = value_of(text, names);

@@ -30,6 +30,13 @@ struct SecretSource {
   std::string key = {};            // the name, behind what tells called playbooks apart
 };
 
+// As it is declared: of a file or a command what its words are made from still has to be evaluated.
+struct DeclaredSource {
+  SecretSource source;
+  std::vector<Template> words;  // go behind those of the source
+};
+[[nodiscard]] DeclaredSource source_as_declared(const SecretDeclaration& declared, std::string key);
+
 struct OpenedSecret {
   std::string text;     // what it is worth
   std::string written;  // as it was read, where that was encoded; must not be seen either

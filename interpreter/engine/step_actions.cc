@@ -150,27 +150,40 @@ Result<Value> StepActions::call(std::string_view name, std::string_view called, 
   return value ? *value : Value();
 }
 
+// What the called action is handed, and all that it refers to.
+struct StepActions::InnerCall {
+  InnerCall(const StepActions& outer, const Map& args, Effect effect, std::string_view name, bool after_crash)
+      : op(name.empty() ? outer.input_->op : outer.input_->op.mark(name)),
+        marks(outer.input_->marks, name),
+        streams(outer.input_->streams, name),
+        others(outer.parts_, effect, outer.depth_ + 1),
+        input{args,
+              outer.input_->run,
+              op,
+              outer.input_->attempt,
+              sha256_hex(outer.input_->run + "\n" + op.path),
+              outer.input_->timeout,
+              outer.input_->stop,
+              marks,
+              others,
+              outer.input_->progress,
+              streams,
+              after_crash,
+              outer.input_->opened,
+              outer.input_->scripts} {
+    others.stand_in(input);
+  }
+  OpId op;
+  InnerMarks marks;
+  InnerStreams streams;
+  StepActions others;
+  StepInput input;
+};
+
 Result<Value> StepActions::run(const Action& action, const Map& args, Effect effect, std::string_view name,
                                bool after_crash) {
-  OpId op = name.empty() ? input_->op : input_->op.mark(name);
-  InnerMarks marks(input_->marks, name);
-  InnerStreams streams(input_->streams, name);
-  StepActions others(parts_, effect, depth_ + 1);
-  StepInput input{args,
-                  input_->run,
-                  op,
-                  input_->attempt,
-                  sha256_hex(input_->run + "\n" + op.path),
-                  input_->timeout,
-                  input_->stop,
-                  marks,
-                  others,
-                  input_->progress,
-                  streams,
-                  after_crash,
-                  input_->opened,
-                  input_->scripts};
-  others.stand_in(input);
+  InnerCall call(*this, args, effect, name, after_crash);
+  const StepInput& input = call.input;
   Result<StepOutput> output;
   if (effect == Effect::read) {
     if (!action.look) return fail(ErrorCode::invalid, "`" + action.name + "` cannot be used as a read");
@@ -185,25 +198,8 @@ Result<Value> StepActions::run(const Action& action, const Map& args, Effect eff
 }
 
 Result<Settled> StepActions::settle_call(const Action& action, const Map& args, std::string_view name) {
-  OpId op = input_->op.mark(name);
-  InnerMarks marks(input_->marks, name);
-  InnerStreams streams(input_->streams, name);
-  StepActions others(parts_, Effect::read, depth_ + 1);
-  StepInput input{args,
-                  input_->run,
-                  op,
-                  input_->attempt,
-                  sha256_hex(input_->run + "\n" + op.path),
-                  input_->timeout,
-                  input_->stop,
-                  marks,
-                  others,
-                  input_->progress,
-                  streams,
-                  true,
-                  input_->opened,
-                  input_->scripts};
-  others.stand_in(input);
+  InnerCall call(*this, args, Effect::read, name, true);
+  const StepInput& input = call.input;
   if (action.recover) {
     Touch touch = parts_.world->touch();
     Result<std::optional<StepOutput>> left = action.recover(input, touch);

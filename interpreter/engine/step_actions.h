@@ -23,6 +23,7 @@ class StepActions final : public Actions {
   Result<Value> call(std::string_view name, std::string_view action, const Map& args) override;
 
  private:
+  struct InnerCall;
   Result<Value> run(const Action& action, const Map& args, Effect effect, std::string_view name, bool after_crash);
   Result<Settled> settle_call(const Action& action, const Map& args, std::string_view name);
 

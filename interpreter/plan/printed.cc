@@ -6,24 +6,11 @@
 #include <type_traits>
 
 #include "interpreter/language/fields.h"
+#include "interpreter/language/has_rows.h"
 
 namespace muster {
 namespace {
 
-struct AnyVisitor {
-  template <class M>
-  void operator()(std::string_view, M&, Need, std::string_view) {}
-  void calls(std::vector<ActionCall>&, std::string_view) {}
-  void entries(std::vector<Entry>&, std::string_view) {}
-  void part(Group&) {}
-  void part(std::shared_ptr<Group>&) {}
-  void part(std::shared_ptr<Fanout>&) {}
-  void later(std::initializer_list<std::string_view>) {}
-};
-template <class T>
-concept HasRows = requires(T t, AnyVisitor v) {
-  describe(t, v);
-};
 template <class T>
 concept HasPlace = requires(T t) {
   t.at.begin;

@@ -106,10 +106,8 @@ Result<Value> RestoringServer::or_refused(Result<Value> done) const {
 }
 
 Result<Value> RestoringServer::fetch_once() {
-  if (request_.expect.max_age && touch_.look.clock.now() - found().at > *request_.expect.max_age) {
-    return fail(ErrorCode::too_old, "the newest state that can be restored is of " + to_text(found().at) +
-                                        "; at most " + to_text(*request_.expect.max_age) + " is allowed");
-  }
+  if (Result<void> young = check_age(found(), request_.expect.max_age, touch_.look.clock.now()); !young)
+    return pass(young.error());
   Files& files = touch_.files;
   if (Result<void> cleared = files.remove_tree(work_); !cleared) return pass(cleared.error());
   FetchPlan plan;

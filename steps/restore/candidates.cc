@@ -47,6 +47,12 @@ std::vector<FoundBackup> candidates_in(const Map& chosen) {
   return out;
 }
 
+Result<void> check_age(const FoundBackup& found, std::optional<Duration> max_age, Timestamp now) {
+  if (!max_age || now - found.at <= *max_age) return {};
+  return fail(ErrorCode::too_old, "the newest state that can be restored is of " + to_text(found.at) + ", " +
+                                      to_text(now - found.at) + " ago; at most " + to_text(*max_age) + " is allowed");
+}
+
 bool is_fault_of_the_backup(ErrorCode code) {
   return code == ErrorCode::corrupt || code == ErrorCode::schema_mismatch || code == ErrorCode::wrong_key ||
          code == ErrorCode::refused || code == ErrorCode::no_backup || code == ErrorCode::invalid;

@@ -56,12 +56,8 @@ std::string Restoring::ready() const {
   return place_.work + "/" + std::to_string(candidate_) + "-" + place_.ready.substr(place_.ready.rfind('/') + 1);
 }
 
-Result<void> Restoring::check_age(const FoundBackup& found) const {
-  Timestamp now = touch_.look.clock.now();
-  if (!request_.expect.max_age || now - found.at <= *request_.expect.max_age) return {};
-  return fail(ErrorCode::too_old, "the newest state that can be restored is of " + to_text(found.at) + ", " +
-                                      to_text(now - found.at) + " ago; at most " + to_text(*request_.expect.max_age) +
-                                      " is allowed");
+Result<void> Restoring::check_young(const FoundBackup& found) const {
+  return check_age(found, request_.expect.max_age, touch_.look.clock.now());
 }
 
 Result<Value> Restoring::choose_once() {
@@ -72,7 +68,7 @@ Result<Value> Restoring::choose_once() {
   if (!free_now) return pass(free_now.error());
   Result<std::vector<FoundBackup>> found = source_->find(touch_.look, request_.at, input_.stop);
   if (!found) return pass(found.error());
-  if (Result<void> young = check_age(found->front()); !young) return pass(young.error());
+  if (Result<void> young = check_young(found->front()); !young) return pass(young.error());
   return Map{
       {"target", place->target},
       {"directory", place->directory},
@@ -192,7 +188,7 @@ Result<Value> Restoring::validate_once() {
     lost_copy_ = true;
     return fail(ErrorCode::not_found, "the copy `" + ready() + "` is gone");
   }
-  if (Result<void> young = check_age(found()); !young) return pass(young.error());
+  if (Result<void> young = check_young(found()); !young) return pass(young.error());
   if (is_directory()) return inspect_directory();
   Result<Validated> good = validate(touch_.look.sql, touch_.look.files, ready(), request_.expect, input_.stop, sha256_);
   if (!good) return or_refused(pass(good.error()));

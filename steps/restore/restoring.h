@@ -40,7 +40,7 @@ class Restoring {
   [[nodiscard]] Result<Value> inspect_directory();
   // The stage's failure as a value, where an older backup may be taken instead.
   [[nodiscard]] Result<Value> or_refused(Result<Value> done) const;
-  [[nodiscard]] Result<void> check_age(const FoundBackup& found) const;
+  [[nodiscard]] Result<void> check_young(const FoundBackup& found) const;
   [[nodiscard]] bool is_directory() const { return request_.target_kind == TargetKind::directory; }
   [[nodiscard]] const FoundBackup& found() const { return candidates_[candidate_]; }
   [[nodiscard]] std::string ready() const;

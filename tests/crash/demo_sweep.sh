@@ -77,7 +77,7 @@ finish() {
     elif [ "$status" -eq 1 ] && [ $tries -gt 1 ]; then
       # Not the interpreter was killed but a program that it started: a clean failure, after which a person starts anew.
       m run "$playbook" --inputs "$folder/inputs.yaml" --detach
-    elif timeout 20 "$muster" runs 2>/dev/null | grep -q .; then
+    elif grep -q . <(timeout 20 "$muster" runs 2>/dev/null); then
       m resume last
     else
       m run "$playbook" --inputs "$folder/inputs.yaml" --detach

@@ -139,7 +139,7 @@ rm -f "$database"*
 recover -i "restart=$home/restart.sh"
 ends 0 "deleted"
 is_right "deleted"
-MUSTER_STORE=$home/inner/muster.db "$muster" audit last --output json | grep -q database_restored || fail "the restart does not say that it restored"
+grep -q database_restored <(MUSTER_STORE=$home/inner/muster.db "$muster" audit last --output json) || fail "the restart does not say that it restored"
 
 # 2: damaged. The restart restores it and keeps what was damaged; where it cannot, a person's yes does.
 damage
@@ -159,7 +159,7 @@ recover -i "restart=false"
 say approve last --reason "the health check says the database is damaged"
 ends 0 "damaged, by hand"
 is_right "damaged, by hand"
-curl -sf "$health" | grep -q '"status":"ok"' || fail "the application does not work on it"
+grep -q '"status":"ok"' <(curl -sf "$health") || fail "the application does not work on it"
 
 # 3: too old. A person accepts the loss, or does not.
 damage
@@ -180,7 +180,7 @@ say approve last --reason "it is worth nothing"
 ends 0 "a loss that is accepted, without what was there"
 [ "$(find "$home/live" -name 'app.db.before-*' | wc -l)" -lt "$old" ] || fail "the old files were not removed"
 is_right "too old"
-"$muster" audit last --output json | grep -q data_loss_accepted || fail "nobody accepted the loss"
+grep -q data_loss_accepted <("$muster" audit last --output json) || fail "nobody accepted the loss"
 play verify-backup "${in_directory[@]}" -i "scratch=$home/scratch" -i tables=orders,audit -i max_age=1s
 ends 1 "a backup that is too old"
 says "it is not too old"
@@ -192,7 +192,7 @@ kill "$store"
 wait "$store" 2>/dev/null
 diagnose() { play diagnose-restore -i "database=$database" -i "scratch=$home/scratch" -i tables=orders -i "logs=cat,$home/inner/log" "$@"; }
 findings() { "$muster" show last --output json | python3 -c "import json, sys; print(*json.load(sys.stdin)['outputs']['findings'], sep='\n')"; }
-finds() { ends 0 "a diagnosis"; findings | grep -qF -- "$1" || fail "what is in the way is not found: $1; but $(findings)"; }
+finds() { ends 0 "a diagnosis"; grep -qF -- "$1" <(findings) || fail "what is in the way is not found: $1; but $(findings)"; }
 restore "${in_store[@]}" -i force=true
 ends 1 "a store that is away"
 diagnose "${in_store[@]}"
@@ -222,7 +222,7 @@ ends 75 "the gate of earlier points"
 say approve last --reason "the newest does not help"
 ends 0 "an earlier point"
 is_right "an earlier point"
-curl -sf "$health" | grep -q "\"orders\":$total" || fail "the application does not work on the earlier point"
+grep -q "\"orders\":$total" <(curl -sf "$health") || fail "the application does not work on the earlier point"
 
 # From the store, by a yes, with the application.
 damage
@@ -268,7 +268,7 @@ migrate() { play run-migrations -i "database=$database" -i "backups=$home/copies
 migrate -i "migrate=sh,$home/migrate.sh" -i version=2
 say approve last
 ends 0 "a migration"
-sqlite3 "$database" 'SELECT sum(paid) FROM orders' | grep -qx 0 || fail "nothing was migrated"
+grep -qx 0 <(sqlite3 "$database" 'SELECT sum(paid) FROM orders') || fail "nothing was migrated"
 migrate -i "migrate=sh,$home/migrate_badly.sh" -i version=3
 say approve last
 ends 5 "a migration that fails"

@@ -88,7 +88,7 @@ grep -E 'O_WRONLY|O_RDWR|O_CREAT|creat\(|mkdir|unlink|rmdir|rename|link\(|linkat
   grep -vE '= -1 |= \? |resumed>' | grep -vF "$folder/scratch/" | grep -vE 'shop\.db-(wal|shm)"|"/dev/(null|tty|shm)|"/proc/' |
   grep -vE 'shop\.db", O_RDWR' | grep -vE 'kill\(' > "$folder/changed"
 [ ! -s "$folder/changed" ] || fail "it changed something: $(cat "$folder/changed")"
-if grep -E 'connect\(' "$folder/calls" | grep -vE 'AF_UNIX|htons\(1\)' | grep -q .; then fail "it connected: $(grep 'connect(' "$folder/calls")"; fi
+if grep -vE 'AF_UNIX|htons\(1\)' <(grep -E 'connect\(' "$folder/calls"); then fail "it connected: $(grep 'connect(' "$folder/calls")"; fi
 # A plain run of the trial leaves the log as it was.
 [ ! -s shop.db-wal ] || fail "the log of the database grew"
 [ $failed -eq 0 ] && echo "1 passed, 0 failed"

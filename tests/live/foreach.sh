@@ -52,7 +52,7 @@ done
 sort -n "$folder/done" | uniq > "$folder/seen"
 [ "$(wc -l < "$folder/done")" -eq 60 ] || complain "an item ran twice, or never: $(sort -n "$folder/done" | uniq -d | head -3)"
 seq 1 60 | cmp -s - "$folder/seen" || complain "not every item ran"
-"$muster" show "$id" | grep -q 'bulk/each\[60\]' || complain "show does not tell of the last item"
+grep -q 'bulk/each\[60\]' <("$muster" show "$id") || complain "show does not tell of the last item"
 "$muster" logs "$id" 'each[17]' > /dev/null || complain "logs does not know item 17"
 
 cat > "$folder/watched.muster.yaml" <<YAML

@@ -146,7 +146,7 @@ refuses "$home/f.db" '127.0.0.1:1'
 port=$port_kept
 
 # One segment in the middle is gone: the program that made the replica would not notice; this one says which.
-victim=$(find "$home/objects" -name '*.wal.lz4*' | sed 's/\(.*\/[0-9a-f_]*\)\.wal.*/\1/' | sort -u | awk '!/_00000000$/' | head -n 1)
+victim=$(find "$home/objects" -name '*.wal.lz4*' | sed 's/\(.*\/[0-9a-f_]*\)\.wal.*/\1/' | sort -u | awk '!/_00000000$/ && !found++')
 [ -n "$victim" ] || fail "the replica has no segment in the middle"
 mkdir "$home/taken"
 mv "$victim".* "$home/taken/"

@@ -46,7 +46,7 @@ channels: {oncall: {webhook: "$place_is/message"}}
 YAML
 chmod 600 "$HOME/.config/muster/config.yaml"
 
-serving() { curl -sf "http://127.0.0.1:$(cat "$hosting/port")/health" | grep -q "\"storeCount\": $1,"; }
+serving() { grep -q "\"storeCount\": $1," <(curl -sf "http://127.0.0.1:$(cat "$hosting/port")/health"); }
 restarted() { render restart srv-stores1 --confirm >/dev/null && eventually serving "$1"; }
 head_of() { sqlite3 "$hosting/data/$1/store.db" 'SELECT count(*) FROM events'; }
 put_back() { # store, events that its copy loses, as from an older snapshot
@@ -81,7 +81,7 @@ put_back danvers-personal-lb 1
 restarted 2 || fail "the server does not go on without the store"
 play identify-stale-store
 ends 0 "identifying"
-output | grep -q "'danvers-personal-lb'" && output | grep -q "'backend': 454" && output | grep -q "'here': 453" || fail "found: $(output)"
+grep -q "'danvers-personal-lb'" <(output) && grep -q "'backend': 454" <(output) && grep -q "'here': 453" <(output) || fail "found: $(output)"
 play watch-stores
 ends 1 "alerting"
 told "no store is behind the backend"

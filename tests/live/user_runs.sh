@@ -227,7 +227,7 @@ for kind in sqlite postgres; do
   if [ "$kind" = sqlite ]; then
     ends 1 "one who cannot be repaired"
     [ "$(ask 'SELECT * FROM runs WHERE user_id = 31 ORDER BY id')" = "$broken" ] || fail "who cannot be repaired was left otherwise"
-    "$muster" audit last --output json | grep -q corruption_not_repaired || fail "nobody was given up"
+    grep -q corruption_not_repaired <("$muster" audit last --output json) || fail "nobody was given up"
     ask "DELETE FROM day_marks WHERE user_id = 31; DELETE FROM runs WHERE user_id = 31"
   else
     ends 0 "all can be repaired"
@@ -290,7 +290,7 @@ for kind in sqlite postgres; do
   ask "UPDATE runs SET day_count = 77 WHERE user_id = 60 AND start_date = (SELECT min(start_date) FROM runs WHERE user_id = 60)"
   play debug-user -i user=60
   ends 0 "debugging"
-  output wrong | grep -q '77 days' || fail "what is wrong is not shown: $(output wrong)"
+  grep -q '77 days' <(output wrong) || fail "what is wrong is not shown: $(output wrong)"
   [ "$(output groups | grep -o start_date | wc -l)" = "$(expected 'user_id = 60' | wc -l)" ] || fail "the groups are others"
   play recover-user -i user=60 -i label=ticket-60
   say approve last
