@@ -44,6 +44,13 @@ class Actions {
   [[nodiscard]] virtual Result<Value> call(std::string_view name, std::string_view action, const Map& args) = 0;
 };
 
+// What an automatic undo undoes, where that ended without a result: what its stages had recorded, by their names.
+struct Undone {
+  OpId op;
+  int attempt = 1;
+  Map marks;
+};
+
 struct StepInput {
   const Map& args;  // by field; a `connection` field holds {name, kind, settings...}; absent fields are absent
   const std::string& run;
@@ -60,6 +67,7 @@ struct StepInput {
       false;  // this attempt had begun before: marks answer from the journal, children are recovered first
   std::vector<Secret> opened = {};   // every secret that the run has opened so far: kept out of what the world answers
   const Scripts* scripts = nullptr;  // for fields of type `function`; the checker knows that theirs are there
+  const Undone* undone = nullptr;    // for `rollback`
 };
 
 struct StepOutput {

@@ -45,8 +45,7 @@ Effect Engine::Loop::effect_of_call(const Node& node, const Action& action, cons
 
 Engine::Loop::Status Engine::Loop::await_job(const Node& node, Context context) {
   NodeRun& run = run_of(node);
-  bool interrupt =
-      context.stop && (history_.cancel || run_timed_out() || record(expansion_.at(node.parent)).timed_out);
+  bool interrupt = context.stop && (history_.cancel || run_timed_out() || record(expansion_.at(node.parent)).timed_out);
   if (run.deadline && boot() >= *run.deadline && !run.timed_out) {
     run.timed_out = true;
     interrupt = true;
@@ -168,7 +167,8 @@ struct Job {
   Effect effect = Effect::write;
   bool after_crash = false;
   Timestamp started_at;
-  StepOutput done;  // what an automatic undo undoes
+  StepOutput done;  // what an automatic undo undoes: its result, and what its stages recorded
+  Undone undone;
   std::vector<Secret> opened;
 };
 
@@ -218,7 +218,12 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
   job->started_at = now();
   job->opened = secrets_.all();
   const OpRecord& op = record(node);
-  if (automatic_undo && op.result) job->done.fields = *op.result;
+  if (automatic_undo) {
+    if (op.result) job->done.fields = *op.result;
+    job->undone = {node.op, op.attempt, {}};
+    for (const auto& [name, mark] : op.marks)
+      if (mark.value) job->undone.marks.emplace(name, *mark.value);
+  }
   NodeRun& run = run_of(node);
   (automatic_undo ? run.undo_in_flight : run.in_flight) = true;
   run.acting = !automatic_undo;
@@ -233,9 +238,21 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
       StepActions others(parts_, job->effect);
       KeptStreams streams(job->op, job->attempt);
       PostedProgress progress(*parts_.executor, observer_, job->op);
-      StepInput input{
-          job->args, job->run, job->op,  job->attempt, job->idempotency_key, job->timeout, job->stop.get_token(),
-          marks,     others,   progress, streams,      job->after_crash,     job->opened,  parts_.scripts};
+      StepInput input{job->args,
+                      job->run,
+                      job->op,
+                      job->attempt,
+                      job->idempotency_key,
+                      job->timeout,
+                      job->stop.get_token(),
+                      marks,
+                      others,
+                      progress,
+                      streams,
+                      job->after_crash,
+                      job->opened,
+                      parts_.scripts,
+                      automatic_undo ? &job->undone : nullptr};
       others.stand_in(input);
       ActionEnd end;
       end.node = id;

@@ -367,20 +367,58 @@ Result<StepOutput> RestoringServer::run() {
   return finish();
 }
 
+namespace {
+
+// Of a step that ended without a result: how far it came is told by the name that the database it made has now. The
+// result that it would have had, as far as an undo asks for it; empty where nothing was replaced.
+Result<Map> what_it_came_to(const Map& marks, PostgresPlace& place, const StepInput& input, Touch& touch) {
+  const Value* chosen = last_round(marks, "choose");
+  if (!chosen || !chosen->is<Map>()) return Map{};
+  const Map& names = chosen->get<Map>();
+  const std::string target = text_of(names, "target"), outgoing = text_of(names, "outgoing");
+  Map come_to;
+  const Value* loaded = last_round(marks, "load");
+  const Value* oid = loaded ? member(*loaded, "oid") : nullptr;
+  if (oid && oid->is<int64_t>()) {
+    Result<std::optional<std::string>> name = place.name_of(oid->get<int64_t>(), input.stop);
+    if (!name) return pass(name.error());
+    if (*name && **name == target) {
+      Result<std::optional<ServerDatabase>> kept = place.find(outgoing, input.stop);
+      if (!kept) return pass(kept.error());
+      const Value* old = member(names, "old");
+      come_to = {
+          {"file", target}, {"moved_aside", *kept ? List{outgoing} : List{}}, {"replaced", old && old->is<Map>()}};
+    }
+  }
+  if (come_to.empty()) {
+    if (Result<void> dropped = place.drop(text_of(names, "incoming"), input.stop); !dropped)
+      return pass(dropped.error());
+  }
+  if (Result<void> removed = touch.files.remove_tree(text_of(names, "work")); !removed) return pass(removed.error());
+  return come_to;
+}
+
+}  // namespace
+
 Result<StepOutput> undo_server_restore(const StepInput& input, const StepOutput& done, Touch& touch) {
   Result<RestoreRequest> request = restore_request(input.args);
   if (!request) return pass(request.error());
   PostgresPlace place(touch.look.sql, &touch.sql, request->connection);
   StepOutput output;
-  std::string target = text_of(done.fields, "file");
+  Map result = done.fields;
+  if (text_of(result, "file").empty() && input.undone) {
+    Result<Map> came_to = what_it_came_to(input.undone->marks, place, input, touch);
+    if (!came_to) return pass(Redaction(input.args, input.opened).error(came_to.error()));
+    result = std::move(*came_to);
+  }
+  std::string target = text_of(result, "file");
   if (target.empty()) {
-    // It ended without a result, and has put everything back itself.
     output.fields = {{"file", ""}, {"moved_aside", List{}}};
     output.notes.push_back("nothing was replaced, so nothing was put back");
     return output;
   }
-  List aside = list_in(done.fields, "moved_aside");
-  const Value* replaced = member(done.fields, "replaced");
+  List aside = list_in(result, "moved_aside");
+  const Value* replaced = member(result, "replaced");
   bool had_old = replaced && same(*replaced, true);
   if (had_old && aside.empty()) {
     return fail(ErrorCode::refused, "the database that `" + target + "` replaced was not kept (`keep_old: false`)",

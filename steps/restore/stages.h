@@ -54,4 +54,14 @@ class Stages {
   bool journal_failed_ = false;
 };
 
+// What a stage recorded in the last of its rounds, in the marks of an attempt that has ended; null where it never did.
+[[nodiscard]] inline const Value* last_round(const Map& marks, std::string_view stage) {
+  const Value* last = member(marks, stage);
+  for (int round = 2; marks.size() >= static_cast<size_t>(round); ++round) {
+    const Value* later = member(marks, std::string(stage) + "-" + std::to_string(round));
+    if (later) last = later;
+  }
+  return last;
+}
+
 }  // namespace muster

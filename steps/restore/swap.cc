@@ -183,8 +183,12 @@ Result<void> Swap::record_identity() {
     return Map{{"old", std::move(*old_set)}, {"new", std::move(*new_set)}};
   });
   if (!recorded) return pass(recorded.error());
-  const Value* old_set = member(*recorded, "old");
-  const Value* new_set = member(*recorded, "new");
+  return know(*recorded);
+}
+
+Result<void> Swap::know(const Value& identity) {
+  const Value* old_set = member(identity, "old");
+  const Value* new_set = member(identity, "new");
   if (!old_set || !old_set->is<Map>() || !new_set || !new_set->is<Map>()) {
     return fail(ErrorCode::storage, "the journal's record of `identity` cannot be read");
   }

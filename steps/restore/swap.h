@@ -54,6 +54,10 @@ class Swap {
   [[nodiscard]] Result<SwapDone> run(std::stop_token stop);
   // Everything under its old name again, from any point of run(); harmless when it already is.
   [[nodiscard]] Result<void> put_back();
+  // For an attempt that has ended: what its `identity` recorded, so that put_back() can tell what stands where.
+  [[nodiscard]] Result<void> know(const Value& identity);
+  // What lies under the old database's later name, it first and then its sidecars.
+  [[nodiscard]] Result<SwapDone> what_was_moved() const;
   // run() failed because the incoming file is no longer there, and nothing has been switched.
   [[nodiscard]] bool has_lost_incoming() const { return lost_incoming_; }
   // Whether the incoming file has the target's name now.
@@ -69,7 +73,6 @@ class Swap {
   [[nodiscard]] Result<void> bring_sidecars();
   [[nodiscard]] Result<void> lay_old_aside();
   [[nodiscard]] Result<void> sync_directories();
-  [[nodiscard]] Result<SwapDone> what_was_moved() const;
   [[nodiscard]] Result<std::optional<int64_t>> inode_at(const std::string& path) const;
   [[nodiscard]] Result<bool> move_if_there(const std::string& from, const std::string& to);
 

@@ -231,13 +231,45 @@ Result<StepOutput> RestoringRows::run() {
   return finish(replaced->is<Map>() ? replaced->get<Map>() : Map{});
 }
 
+namespace {
+
+// Of a step that ended without a result: whether its transaction happened is told by its marker. The result that it
+// would have had, as far as an undo asks for it; empty where nothing was replaced.
+Result<Map> what_it_came_to(const Undone& undone, const TableRows& rows, const StepInput& input, Touch& touch) {
+  const Value* chosen = last_round(undone.marks, "choose");
+  if (!chosen || !chosen->is<Map>()) return Map{};
+  const Map& place = chosen->get<Map>();
+  if (!last_round(undone.marks, "replace")) {
+    Result<Settled> asked = ask_marker(rows, {input.run, undone.op.path, undone.attempt}, input, touch);
+    if (!asked) return pass(asked.error());
+    if (asked->answer != Settled::Answer::happened) {
+      if (Result<void> removed = touch.files.remove_tree(text_of(place, "work")); !removed)
+        return pass(removed.error());
+      return Map{};
+    }
+  }
+  const std::string aside = text_of(place, "aside");
+  Result<std::optional<FileStatus>> kept = touch.files.status(aside);
+  if (!kept) return pass(kept.error());
+  if (Result<void> removed = touch.files.remove_tree(text_of(place, "work")); !removed) return pass(removed.error());
+  return Map{{"file", rows.table}, {"moved_aside", *kept ? List{aside} : List{}}};
+}
+
+}  // namespace
+
 Result<StepOutput> undo_rows_restore(const StepInput& input, const StepOutput& done, Touch& touch) {
   Result<TableRows> rows = rows_of_target(input.args);
   if (!rows) return pass(rows.error());
   rows->connection.label = input.run + "/" + input.op.path;
   StepOutput output;
-  const Value* moved = member(done.fields, "moved_aside");
-  if (text_of(done.fields, "file").empty()) {
+  Map result = done.fields;
+  if (text_of(result, "file").empty() && input.undone) {
+    Result<Map> came_to = what_it_came_to(*input.undone, *rows, input, touch);
+    if (!came_to) return pass(Redaction(input.args, input.opened).error(came_to.error()));
+    result = std::move(*came_to);
+  }
+  const Value* moved = member(result, "moved_aside");
+  if (text_of(result, "file").empty()) {
     output.fields = {{"file", rows->table}, {"moved_aside", List{}}};
     output.notes.push_back("nothing was replaced, so nothing was put back");
     return output;

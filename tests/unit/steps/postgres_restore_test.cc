@@ -185,6 +185,42 @@ TEST_F(Postgres, ARollbackGivesTheOldDatabaseItsNameBack) {
   EXPECT_EQ(server.psql(aside, "SELECT count(*) FROM orders"), "500");
 }
 
+// Its time was up behind the switch, or a person said of the doubt that it failed.
+TEST_F(Postgres, ARollbackGivesTheNameBackAlsoWhereTheResultWasLost) {
+  StepOutput backup = backed_up();
+  server.psql(database, "DELETE FROM orders", "app");
+  Map args{{"target", target()}, {"from", Map{{"artifact", text_of(backup.fields, "artifact")}}}};
+  ++stage.attempt;
+  ASSERT_TRUE(stage.restore(args).has_value());
+  forget(stage.directory / ("marks-" + std::to_string(stage.attempt)), "switch");
+  Result<StepOutput> undone = stage.rollback(args, StepOutput{}, false, true);
+  ASSERT_TRUE(undone.has_value()) << undone.error().message;
+  EXPECT_EQ(rows(), "0");
+  std::string aside = to_text(member(undone->fields, "moved_aside")->get<List>().front());
+  EXPECT_EQ(server.psql(aside, "SELECT count(*) FROM orders"), "500");
+}
+
+TEST_F(Postgres, ARollbackOfARestoreThatMadeNoSwitchRemovesWhatItMade) {
+  StepOutput backup = backed_up();
+  server.psql(database, "DELETE FROM orders WHERE id > 3", "app");
+  std::string before = all_databases();
+  server.psql(database, "CREATE DATABASE " + database + "_new_r1", "app");
+  FileMarks marks(stage.directory / "marks-1");
+  for (const auto& [name, value] : Map{{"choose", Map{{"target", database},
+                                                      {"incoming", database + "_new_r1"},
+                                                      {"outgoing", database + "_before_r1"},
+                                                      {"old", Null{}},
+                                                      {"work", std::string(stage.directory / "work")}}},
+                                       {"load", Map{{"oid", 1}}}})
+    ASSERT_TRUE(marks.once(name, Effect::read, [&one = value]() -> Result<Value> { return one; }, {}).has_value());
+  Map args{{"target", target()}, {"from", Map{{"artifact", text_of(backup.fields, "artifact")}}}};
+  stage.attempt = 1;
+  Result<StepOutput> undone = stage.rollback(args, StepOutput{}, false, true);
+  ASSERT_TRUE(undone.has_value()) << undone.error().message;
+  EXPECT_EQ(all_databases(), before);
+  EXPECT_EQ(rows(), "3");
+}
+
 TEST_F(Postgres, WithoutKeepOldTheOldDatabaseGoes) {
   StepOutput backup = backed_up();
   Result<StepOutput> done = restored({{"artifact", text_of(backup.fields, "artifact")}}, {{"keep_old", false}});

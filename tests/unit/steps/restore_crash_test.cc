@@ -193,6 +193,11 @@ struct Crash : testing::TestWithParam<Before> {
   }
 
   void expect_old_back(int n) {
+    expect_old(n);
+    EXPECT_EQ(content_sha256(target + ".rolled-back-r1"), checkpoint("c06-insert").content_sha256) << n;
+  }
+
+  void expect_old(int n) {
     switch (GetParam()) {
       case Before::sound_with_log:
         EXPECT_EQ(count(target, "old"), 2) << n;
@@ -208,7 +213,6 @@ struct Crash : testing::TestWithParam<Before> {
         EXPECT_FALSE(exists(target)) << n;
         break;
     }
-    EXPECT_EQ(content_sha256(target + ".rolled-back-r1"), checkpoint("c06-insert").content_sha256) << n;
   }
 
   // One point after the other, each in a process of its own, so that this one stays small and is quickly forked. The
@@ -313,6 +317,50 @@ TEST_P(Crash, OfTheRollbackAtAnyCallIsFinishedWhenEnteredAgain) {
     EXPECT_EQ(status, killed) << n;
     Result<StepOutput> undone = stage.rollback(args, *done, true);
     EXPECT_TRUE(undone.has_value()) << n << ": " << (undone ? "" : undone.error().message);
+    expect_old_back(n);
+    return true;
+  });
+  EXPECT_GT(tried, 20 / stride(3));
+}
+
+// It is not entered again: its time was up, or a person said that it failed. What it came to is undone all the same.
+TEST_P(Crash, AtAnyCallIsUndoneWhereItIsGivenUp) {
+  int tried = for_each_point(first(), stride(4), [&](int n) {
+    int status = die_at_call(n, [&](auto count) { return restore_counting(count); });
+    if (status == finished) return false;
+    EXPECT_EQ(status, killed) << n;
+    Result<StepOutput> undone = stage.rollback(args, StepOutput{}, false, true);
+    EXPECT_TRUE(undone.has_value()) << n << ": " << (undone ? "" : undone.error().message);
+    expect_old(n);
+    for (const std::string& name : names_in(home)) EXPECT_FALSE(name.starts_with(".muster")) << n << ": " << name;
+    if (undone && !text_of(undone->fields, "file").empty()) {
+      EXPECT_EQ(content_sha256(target + ".rolled-back-r1"), checkpoint("c06-insert").content_sha256) << n;
+    }
+    return true;
+  });
+  EXPECT_GT(tried, 100 / stride(4));
+}
+
+TEST_P(Crash, OfAnUndoOfWhatWasGivenUpIsFinishedWhenEnteredAgain) {
+  int tried = for_each_point(first(), stride(3), [&](int n) {
+    // Its result is lost: everything was done, and nobody wrote that down.
+    EXPECT_TRUE(stage.restore(args).has_value());
+    Undone undone{OpId{"replace/restored"}, 1, FileMarks(stage.directory / "marks-1").values()};
+    int status = die_at_call(n, [&](auto count) {
+      FileMarks marks(stage.directory / "marks-rollback");
+      marks.before_store = [&](std::string_view what) { (void)count(what); };
+      OpId op{"replace/restored~rollback/auto"};
+      std::string run = "r1";
+      StepInput input{args, run, op, 1, "key", {}, {}, marks, stage.no_actions, stage.progress, stage.no_streams,
+                      false};
+      input.undone = &undone;
+      Touch ports = stage.touch();
+      return stage.action.rollback(input, StepOutput{}, ports).has_value();
+    });
+    if (status == finished) return false;
+    EXPECT_EQ(status, killed) << n;
+    Result<StepOutput> again = stage.rollback(args, StepOutput{}, true, true);
+    EXPECT_TRUE(again.has_value()) << n << ": " << (again ? "" : again.error().message);
     expect_old_back(n);
     return true;
   });

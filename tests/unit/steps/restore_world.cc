@@ -217,6 +217,24 @@ std::map<std::string, FileMarks::Record> FileMarks::load() const {
   return records;
 }
 
+void forget(const std::string& marks, std::string_view name) {
+  std::string kept;
+  std::ifstream in(marks);
+  for (std::string line; std::getline(in, line);) {
+    Result<Value> value = decode_value(line);
+    bool is_it = value && text_of(value->get<Map>(), "kind") == "mark" && text_of(value->get<Map>(), "name") == name;
+    if (!is_it) kept += line + "\n";
+  }
+  write_bytes(marks, kept);
+}
+
+Map FileMarks::values() const {
+  Map values;
+  for (const auto& [name, record] : load())
+    if (record.value) values.emplace(name, *record.value);
+  return values;
+}
+
 Result<Value> FileMarks::once(std::string_view name_view, Effect effect, const std::function<Result<Value>()>& body,
                               const std::function<Result<Settled>()>& settle) {
   std::string name(name_view);
@@ -287,11 +305,16 @@ Result<Preview> Stage::preview(const Map& args) {
   return action.preview(input, ports, trial);
 }
 
-Result<StepOutput> Stage::rollback(const Map& args, const StepOutput& done, bool after_crash) {
+Result<StepOutput> Stage::rollback(const Map& args, const StepOutput& done, bool after_crash, bool knows_marks) {
   marks = std::make_unique<FileMarks>(directory / "marks-rollback");
   OpId op{"replace/restored~rollback/auto"};
   std::string run = "r1";
   StepInput input{args, run, op, 1, "key", {}, stop.get_token(), *marks, no_actions, progress, no_streams, after_crash};
+  Undone undone{OpId{"replace/restored"}, attempt, {}};
+  if (knows_marks) {
+    undone.marks = FileMarks(directory / ("marks-" + std::to_string(attempt))).values();
+    input.undone = &undone;
+  }
   Touch ports = touch();
   return action.rollback(input, done, ports);
 }

@@ -132,6 +132,7 @@ class FileMarks : public Marks {
   explicit FileMarks(std::string path) : path_(std::move(path)) {}
   Result<Value> once(std::string_view name, Effect effect, const std::function<Result<Value>()>& body,
                      const std::function<Result<Settled>()>& settle) override;
+  [[nodiscard]] Map values() const;  // of the marks that have their outcome
   std::function<void(std::string_view what)> before_store;
   std::vector<std::string> ran;  // names whose body ran in this process
   bool is_broken = false;        // refuses to store
@@ -145,6 +146,9 @@ class FileMarks : public Marks {
   std::map<std::string, Record> load() const;
   std::string path_;
 };
+
+// As if it had been killed before the outcome of this mark was stored.
+void forget(const std::string& marks, std::string_view name);
 
 class FixedClock : public Clock {
  public:
@@ -219,7 +223,8 @@ struct Stage {
   [[nodiscard]] Result<StepOutput> backup(const Map& args, bool after_crash = false);
   [[nodiscard]] Result<StepOutput> list(const std::string& replica);
   [[nodiscard]] Result<Preview> preview(const Map& args);
-  [[nodiscard]] Result<StepOutput> rollback(const Map& args, const StepOutput& done, bool after_crash = false);
+  [[nodiscard]] Result<StepOutput> rollback(const Map& args, const StepOutput& done, bool after_crash = false,
+                                            bool knows_marks = false);
   // The replica of the fixture, file times kept.
   [[nodiscard]] std::string unpack_replica();
   // {target: {sqlite: target}, from: {litestream: replica}, at}

@@ -106,6 +106,42 @@ TEST_P(Rows, ARollbackBringsTheRowsThatWentBack) {
   EXPECT_EQ(rows(), changed);
 }
 
+// Its time was up behind the COMMIT.
+TEST_P(Rows, ARollbackBringsThemBackAlsoWhereTheResultWasLost) {
+  StepOutput backup = backed_up();
+  change("UPDATE orders SET name = 'changed'");
+  std::string changed = rows();
+  ASSERT_TRUE(stage.restore(args(backup)).has_value());
+  ASSERT_NE(rows(), changed);
+  Result<StepOutput> undone = stage.rollback(args(backup), StepOutput{}, false, true);
+  ASSERT_TRUE(undone.has_value()) << undone.error().message;
+  EXPECT_EQ(rows(), changed);
+}
+
+// A kill left it in doubt, and a person said that it failed.
+TEST_P(Rows, ARollbackAsksTheMarkerWhetherTheyWereReplaced) {
+  StepOutput backup = backed_up();
+  change("UPDATE orders SET name = 'changed'");
+  std::string changed = rows();
+  ASSERT_TRUE(stage.restore(args(backup)).has_value());
+  forget(stage.directory / ("marks-" + std::to_string(stage.attempt)), "replace");
+  Result<StepOutput> undone = stage.rollback(args(backup), StepOutput{}, false, true);
+  ASSERT_TRUE(undone.has_value()) << undone.error().message;
+  EXPECT_EQ(rows(), changed);
+}
+
+TEST_P(Rows, ThatWereNotReplacedAreLeftAloneByARollback) {
+  StepOutput backup = backed_up();
+  change("UPDATE orders SET name = 'changed'");
+  std::string changed = rows();
+  Result<StepOutput> done = stage.restore(args(backup, "customer = :c AND id < 3"));
+  ASSERT_FALSE(done.has_value());
+  Result<StepOutput> undone = stage.rollback(args(backup), StepOutput{}, false, true);
+  ASSERT_TRUE(undone.has_value()) << undone.error().message;
+  EXPECT_EQ(text_of(undone->fields, "file"), "orders");
+  EXPECT_EQ(rows(), changed);
+}
+
 TEST_P(Rows, AllOfATableComeBackFromAnEncryptedArchive) {
   std::string before = rows();
   Value key = Secret("key", std::string(32, 'k'));
