@@ -55,6 +55,7 @@ int run_command(Invocation&);
 int check_command(Invocation&);
 int plan_command(Invocation&);
 int graph_command(Invocation&);
+int docs_command(Invocation&);
 int diff_command(Invocation&);
 int history_command(Invocation&);
 int schema_command(Invocation&);

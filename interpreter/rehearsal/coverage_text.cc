@@ -119,6 +119,20 @@ std::string coverage_text(const Coverage& coverage) {
   return out + (missing.empty() ? "" : "not covered:\n" + missing);
 }
 
+namespace {
+
+// Whose step it is, a called playbook's or the playbook's own, and what it is called there.
+Map home_of(const StepGraph& graph, const std::string& op) {
+  const Node* node = graph.find(OpId{op});
+  if (!node) return {};
+  const Scope& scope = graph.scopes()[node->scope];
+  std::string path = op;
+  if (node->scope != 0) path = path.substr(graph.at(graph.at(scope.top).parent).op.path.size() + 1);
+  return Map{{"playbook", scope.playbook->playbook ? scope.playbook->playbook->text : ""}, {"path", std::move(path)}};
+}
+
+}  // namespace
+
 Map coverage_value(const Coverage& coverage) {
   const Playbook& playbook = coverage.graph().playbook();
   Map kinds;
@@ -134,6 +148,7 @@ Map coverage_value(const Coverage& coverage) {
                            {"kind", std::string(plural_of(point.kind))},
                            {"what", point.what},
                            {"expected", point.expected},
+                           {"home", home_of(coverage.graph(), point.op)},
                            {"runs", point.runs}});
   const CoverageCount all = coverage.count();
   return Map{{"playbook", playbook.playbook ? playbook.playbook->text : ""},

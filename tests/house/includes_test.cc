@@ -30,6 +30,9 @@ const std::map<std::string, Rooms> may_include = {
     {"interpreter/plan",
      {"interpreter/checker", "interpreter/graph", "interpreter/action", "interpreter/language",
       "interpreter/expression"}},
+    {"interpreter/page",
+     {"interpreter/plan", "interpreter/checker", "interpreter/graph", "interpreter/action", "interpreter/language",
+      "interpreter/expression"}},
     {"interpreter/reference", {"interpreter/language", "interpreter/action"}},
     {"interpreter/journal", {}},
     {"interpreter/engine",
@@ -47,7 +50,7 @@ const std::map<std::string, Rooms> may_include = {
       "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world", "scripting"}},
     {"interpreter/cli",
      {"interpreter/rehearsal", "interpreter/engine", "interpreter/dryrun", "interpreter/report", "interpreter/plan",
-      "interpreter/reference",
+      "interpreter/page", "interpreter/reference",
       "interpreter/journal", "interpreter/checker", "interpreter/reader", "interpreter/graph", "interpreter/language",
       "interpreter/expression", "interpreter/action", "interpreter/world", "steps", "scripting"}},
 };
