@@ -50,9 +50,9 @@ std::string what_of(const Node& node) {
 }
 
 // A `foreach` and its item are drawn as one.
-const Node& drawn_as(const StepGraph& graph, const Node& node) {
-  return node.is_item() ? graph.at(node.parent) : node;
-}
+const Node& drawn_as(const StepGraph& graph, const Node& node) { return node.is_item() ? graph.at(node.parent) : node; }
+
+void others_of(const StepGraph& graph, const Node& node, int depth, std::string& out);
 
 void list(const StepGraph& graph, const Node& node, int depth, std::string& out) {
   const Node& body = node.kind == NodeKind::foreach ? graph.at(node.body.front()) : node;
@@ -60,14 +60,19 @@ void list(const StepGraph& graph, const Node& node, int depth, std::string& out)
   out += std::string(static_cast<size_t>(depth) * 2, ' ') + label_of(node) + (what.empty() ? "" : "  (" + what + ")") +
          marks_of(graph, node) + "\n";
   for (NodeId id : body.body) list(graph, graph.at(id), depth + 1, out);
+  others_of(graph, body, depth, out);
+}
+
+// What runs only where something went wrong, or at the end.
+void others_of(const StepGraph& graph, const Node& node, int depth, std::string& out) {
   auto others = [&](const std::vector<NodeId>& ids, const char* name) {
     if (ids.empty()) return;
     out += std::string(static_cast<size_t>(depth) * 2 + 2, ' ') + name + ":\n";
     for (NodeId id : ids) list(graph, graph.at(id), depth + 2, out);
   };
-  others(body.rescue, "rescue");
-  others(body.rollback, "rollback");
-  others(body.always, "always");
+  others(node.rescue, "rescue");
+  others(node.rollback, "rollback");
+  others(node.always, "always");
 }
 
 std::string quoted(const std::string& text) {
@@ -98,8 +103,7 @@ std::string draw_text(const StepGraph& graph) {
   std::string out =
       (playbook.playbook ? playbook.playbook->text : "") + (playbook.version ? " " + *playbook.version : "") + "\n";
   for (NodeId id : graph.root().body) list(graph, graph.at(id), 1, out);
-  if (!graph.root().always.empty()) out += "  always:\n";
-  for (NodeId id : graph.root().always) list(graph, graph.at(id), 2, out);
+  others_of(graph, graph.root(), 0, out);
   return out;
 }
 
@@ -128,8 +132,7 @@ std::string draw_mermaid(const StepGraph& graph) {
     std::string text = mermaid_text(label_of(node));
     out += "  " + id + (approval_of(graph, node) ? "{{\"" + text + "\"}}" : "[\"" + text + "\"]") + "\n";
     for (NodeId need : node.needs) out += "  n" + std::to_string(need.index) + " --> " + id + "\n";
-    if (parent.index != 0 && node.needs.empty())
-      out += "  n" + std::to_string(parent.index) + " -.-> " + id + "\n";
+    if (parent.index != 0 && node.needs.empty()) out += "  n" + std::to_string(parent.index) + " -.-> " + id + "\n";
   }
   return out;
 }

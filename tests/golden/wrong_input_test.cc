@@ -139,6 +139,56 @@ TEST(WrongInput, AMisspeltKeyIsNamedAndNeverIgnored) {
                   .has("gate-guards-nothing"));
 }
 
+// The traps of the language's page: what YAML or Lua makes of a line, and what we say to it. The message must name the
+// way out, and a line must never be taken for something else in silence.
+TEST(WrongInput, EachTrapOfYamlAndLuaIsNamedWithItsWayOut) {
+  struct Trap {
+    const char* step;  // written under a step, twelve columns in
+    const char* code;
+    const char* says;
+  };
+  const Trap traps[] = {
+      {"when: #steps.x.rows > 0", "comment", "`len(x)`"},
+      {"when: 1 == 1 #steps.x", "comment", "`len(x)`"},
+      {"title: Fix #805", "comment", "quote the whole value"},
+      {"verify:\n          that:\n            - contains(result.stdout, \"Status: ok\")", "map-for-expression",
+       "single quotes"},
+      {"verify: {that: [contains(result.stdout, run.id)]}", "flow-comma", "quote the expression"},
+      {"done_when: {sql: {connection: app, query: SELECT a, b FROM t}, that: 1 == 1}", "flow-comma", "quote the value"},
+      {"outputs: {a: ${{ result.stdout }}}", "flow-syntax", "quote"},
+      {"verify: {that: [result.rows[1].n]}", "flow-syntax", "quote"},
+      {"verify: {http: {get: http://h/p?a=1}, that: 1 == 1}", "flow-syntax", "quote"},
+      {"when: !x", "tag", "`not`"},
+      {"when: 1 == 1 && 2 == 2", "expression-syntax", "`and`"},
+      {"when: 1 == 1 || 2 == 2", "expression-syntax", "`or`"},
+      {"when: 1 != 2", "expression-syntax", "`~=`"},
+      {"when: \"1 == 1 ? true : false\"", "expression-syntax", "cond("},
+      {"when: run.id = 1", "expression-syntax", "`==`"},
+      {"when: run.id == null", "expression-syntax", "`nil`"},
+      {"title: @home", "reserved-character", "quote"},
+      {"title: *star", "unknown-alias", "quote"},
+      {"title: %share", "reserved-character", "quote"},
+      {"title: `tick`", "reserved-character", "quote"},
+      {"foreach: {\"a\", \"b\"}", "map-of-nulls", "write a YAML list"},
+      {"verify: {that: not result.value.enabled}", "not-missing", "`== false`"},
+      {"when: run.id == \"\" and false or true", "always-or", "`cond("},
+      {"when: >-\n          run.id == \"a\" -- the first\n          and 1 == 2", "expression-syntax", ""},
+      {"when: run.id == \xe2\x80\x9cx\xe2\x80\x9d", "expression-syntax", ""},
+      {"when: run.id\xc2\xa0== 1", "expression-syntax", ""},
+  };
+  for (const Trap& trap : traps) {
+    Answer answer = answer_to(
+        "muster: 1\nplaybook: p\nconnections: {app: {sqlite: /srv/app.db}}\nphases:\n  - id: one\n    steps:\n"
+        "      - shell: {argv: [a]}\n        " +
+        std::string(trap.step) + "\n");
+    EXPECT_TRUE(answer.has(trap.code)) << trap.step << "\n" << answer.text;
+    EXPECT_NE(answer.text.find(trap.says), std::string::npos) << trap.step << "\n" << answer.text;
+  }
+  Answer text = answer_to(with_steps("      - sql: {connection: app, query: \"SELECT :id\", bind: {id: inputs.id}}\n"));
+  EXPECT_TRUE(text.has("text-not-value")) << text.text;
+  EXPECT_NE(text.text.find("write `${{ inputs.id }}`"), std::string::npos) << text.text;
+}
+
 TEST(WrongInput, ACycleIsPrintedAsItsPath) {
   Answer answer =
       answer_to(with_steps("      - {id: a, needs: [c], set: {x: 1}}\n      - {id: b, needs: [a], set: {x: 1}}\n"
