@@ -16,9 +16,7 @@ class StepHost final : public ScriptHost {
  public:
   // `only_looks`: calls are reads that nobody remembers.
   StepHost(const StepInput& input, Clock& clock, bool only_looks = false)
-      : input_(input), clock_(clock), only_looks_(only_looks) {
-    facts_ = Map{{"run", input.run}, {"key", input.idempotency_key}, {"attempt", input.attempt}};
-  }
+      : input_(input), clock_(clock), only_looks_(only_looks) {}
 
   Result<Value> call(std::string_view action, const Map& args) override {
     ++calls_;
@@ -42,7 +40,10 @@ class StepHost final : public ScriptHost {
     return {};
   }
   bool is_stopped() override { return input_.stop.stop_requested(); }
-  const Map& facts() const override { return facts_; }
+  const Map& facts() const override {
+    if (facts_.empty()) facts_ = {{"run", input_.run}, {"key", input_.idempotency_key}, {"attempt", input_.attempt}};
+    return facts_;
+  }
   [[nodiscard]] int calls() const { return calls_; }
   void keep_log() {
     if (log_.empty()) return;
@@ -60,7 +61,7 @@ class StepHost final : public ScriptHost {
   const StepInput& input_;
   Clock& clock_;
   bool only_looks_;
-  Map facts_;
+  mutable Map facts_;  // made when a script asks for one
   int calls_ = 0;
   std::string log_;
   size_t log_bytes_ = 0;
@@ -86,26 +87,36 @@ class PureHost final : public ScriptHost {
   const ScriptContext& context_;
 };
 
-Map with_fallbacks(const ScriptedAction& scripted, const Map& args) {
-  Map all = args;
-  for (const auto& [name, value] : scripted.fallbacks) all.emplace(name, value);
-  return all;
-}
+// The arguments with the values of fields that are not given; the same map where there are none.
+class WithFallbacks {
+ public:
+  WithFallbacks(const ScriptedAction& scripted, const Map& args) : args_(&args) {
+    if (scripted.fallbacks.empty()) return;
+    filled_ = args;
+    for (const auto& [name, value] : scripted.fallbacks) filled_.emplace(name, value);
+    args_ = &filled_;
+  }
+  WithFallbacks(const WithFallbacks&) = delete;
+  WithFallbacks& operator=(const WithFallbacks&) = delete;
+  [[nodiscard]] const Map* get() const { return args_; }
+
+ private:
+  Map filled_;
+  const Map* args_;
+};
 
 // Calls a function of the definition; `take` reads what it gives, from the top of the stack.
+template <class F>
 Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, std::stop_token stop,
-                             const char* function, const std::vector<const Map*>& arguments, int results,
-                             const std::function<void(lua_State*)>& take) {
+                             std::string_view function, std::initializer_list<const Map*> arguments, int results,
+                             const F& take) {
   Result<ScriptLibrary::Lease> lease = scripted.library->lease();
   if (!lease) return pass(lease.error());
   ScriptState& state = **lease;
   state.box.begin(std::move(stop));
   state.box.host = &host;
   return state.box.protect([&](lua_State* lua) {
-    state.push_instance(lua, scripted.chunk);
-    ScriptState::push_definition(lua, scripted.name);
-    if (lua_istable(lua, -1) == 0) raise(lua, "`" + scripted.name + "` was not defined this time");
-    lua_getfield(lua, -1, function);
+    state.push_function(lua, scripted.chunk, scripted.name, function);
     for (const Map* map : arguments) push(lua, *map);
     ScriptState::push_context(lua);
     lua_call(lua, static_cast<int>(arguments.size()) + 1, results);
@@ -126,14 +137,14 @@ Error judged(Error error, const ScriptedAction& scripted, int calls) {
 }
 
 Result<StepOutput> run_script(const ScriptedAction& scripted, const StepInput& input, Clock& clock,
-                              const char* function, const std::vector<const Map*>& arguments, StepHost& host) {
+                              std::string_view function, std::initializer_list<const Map*> arguments, StepHost& host) {
   (void)clock;
   StepOutput output;
   Result<void> done = call_definition(scripted, host, input.stop, function, arguments, 1, [&](lua_State* lua) {
     if (lua_isnil(lua, -1) != 0) return;
     Value value = value_at(lua, -1, "the result");
-    if (const Map* map = value.find<Map>()) {
-      output.fields = *map;
+    if (Map* map = value.find<Map>()) {
+      output.fields = std::move(*map);
     } else if (const List* list = value.find<List>(); !list || !list->empty()) {
       output.fields = Map{{"value", std::move(value)}};
     }
@@ -147,9 +158,9 @@ Result<StepOutput> run_script(const ScriptedAction& scripted, const StepInput& i
 // true, false or nil, and the result beside it.
 Result<Settled> ask_probe(const ScriptedAction& scripted, const StepInput& input, Clock& clock) {
   StepHost host(input, clock, true);
-  Map args = with_fallbacks(scripted, input.args);
+  const WithFallbacks args(scripted, input.args);
   Settled settled;
-  Result<void> done = call_definition(scripted, host, input.stop, "probe", {&args}, 2, [&](lua_State* lua) {
+  Result<void> done = call_definition(scripted, host, input.stop, "probe", {args.get()}, 2, [&](lua_State* lua) {
     if (lua_isnil(lua, -2) != 0) return;
     if (lua_isboolean(lua, -2) == 0)
       raise(lua, std::string("`probe` gives true, false or nil, and this is a ") + luaL_typename(lua, -2));
@@ -184,19 +195,19 @@ Result<StepOutput> act(const ScriptedAction& scripted, const StepInput& input, C
     }
     if (verdict->is<bool>() && verdict->get<bool>()) host.start = "again." + number + ".";  // nothing of it happened
   }
-  Map args = with_fallbacks(scripted, input.args);
-  return run_script(scripted, input, clock, "run", {&args}, host);
+  const WithFallbacks args(scripted, input.args);
+  return run_script(scripted, input, clock, "run", {args.get()}, host);
 }
 
 Result<Preview> preview(const ScriptedAction& scripted, const StepInput& input, Look& look) {
   Preview out;
-  Map args = with_fallbacks(scripted, input.args);
-  if (const Unknown* unknown = find_unknown(Value(args))) {
+  const WithFallbacks args(scripted, input.args);
+  if (const Unknown* unknown = find_unknown(Value(*args.get()))) {
     out.unknown = unknown->why;
     return out;
   }
   StepHost host(input, look.clock, true);
-  Result<void> done = call_definition(scripted, host, input.stop, "preview", {&args}, 1, [&](lua_State* lua) {
+  Result<void> done = call_definition(scripted, host, input.stop, "preview", {args.get()}, 1, [&](lua_State* lua) {
     Value value = value_at(lua, -1, "the preview");
     const Map* map = value.find<Map>();
     const Value* lines = map ? member(*map, "lines") : &value;
@@ -214,27 +225,44 @@ Result<Preview> preview(const ScriptedAction& scripted, const StepInput& input, 
   return out;
 }
 
+// Calls a function of a script; `body` finds it on the stack.
+template <class F>
+Result<void> call_function(ScriptState& state, ScriptHost& host, const ScriptContext& context, size_t chunk,
+                           std::string_view function, const F& body) {
+  state.box.begin(context.stop);
+  state.box.host = &host;
+  return state.box.protect([&](lua_State* lua) {
+    state.push_function(lua, chunk, function);
+    body(lua);
+  });
+}
+
+Result<Value> value_of_call(ScriptState& state, ScriptHost& host, const ScriptContext& context, size_t chunk,
+                            std::string_view function, std::span<const Value> arguments) {
+  Value out;
+  Result<void> done = call_function(state, host, context, chunk, function, [&](lua_State* lua) {
+    luaL_checkstack(lua, static_cast<int>(arguments.size()) + 8, "too many arguments");
+    for (const Value& argument : arguments) push(lua, argument);
+    ScriptState::push_context(lua);
+    lua_call(lua, static_cast<int>(arguments.size()) + 1, 1);
+    out = value_at(lua, -1, "what it gives");
+  });
+  if (!done) return pass(done.error());
+  return out;
+}
+
 class PreparedFunction final : public ScriptFunction {
  public:
   PreparedFunction(ScriptLibrary::Lease lease, size_t chunk, std::string name, const ScriptContext& context)
       : lease_(std::move(lease)), chunk_(chunk), name_(std::move(name)), context_(context), host_(context_) {}
 
   Result<Value> call(std::span<const Value> arguments) override {
-    Value out;
-    Result<void> done = enter([&](lua_State* lua) {
-      luaL_checkstack(lua, static_cast<int>(arguments.size()) + 8, "too many arguments");
-      for (const Value& argument : arguments) push(lua, argument);
-      ScriptState::push_context(lua);
-      lua_call(lua, static_cast<int>(arguments.size()) + 1, 1);
-      out = value_at(lua, -1, "what it gives");
-    });
-    if (!done) return pass(done.error());
-    return out;
+    return value_of_call(*lease_, host_, context_, chunk_, name_, arguments);
   }
 
   Result<List> derive(const Value& key, const ScriptRows& rows) override {
     List out;
-    Result<void> done = enter([&](lua_State* lua) {
+    Result<void> done = call_function(*lease_, host_, context_, chunk_, name_, [&](lua_State* lua) {
       push(lua, key);
       push_rows(lua, rows);
       ScriptState::push_context(lua);
@@ -253,18 +281,6 @@ class PreparedFunction final : public ScriptFunction {
   }
 
  private:
-  Result<void> enter(const std::function<void(lua_State*)>& body) {
-    ScriptState& state = *lease_;
-    state.box.begin(context_.stop);
-    state.box.host = &host_;
-    return state.box.protect([&](lua_State* lua) {
-      state.push_instance(lua, chunk_);
-      if (lua_istable(lua, -1) == 0 || lua_getfield(lua, -1, name_.c_str()) != LUA_TFUNCTION)
-        raise(lua, "`" + name_ + "` is no function this time");
-      body(lua);
-    });
-  }
-
   // The names of the columns are made once; every row finds them on the stack.
   static void push_rows(lua_State* lua, const ScriptRows& rows) {
     const size_t columns = rows.columns.size();
@@ -300,31 +316,47 @@ class LoadedScripts final : public Scripts {
   LoadedScripts(std::shared_ptr<const ScriptLibrary> library, std::vector<std::string> names)
       : library_(std::move(library)), names_(std::move(names)) {
     std::sort(names_.begin(), names_.end());
+    for (const std::string& name : names_) {
+      const size_t dot = name.rfind('.');
+      Place place{0, name.substr(dot + 1)};
+      while (library_->chunks().at(place.chunk).module != name.substr(0, dot)) ++place.chunk;
+      places_.push_back(std::move(place));
+    }
   }
   const std::vector<std::string>& names() const override { return names_; }
   Result<std::unique_ptr<ScriptFunction>> open(std::string_view function, const ScriptContext& context) const override {
-    size_t dot = function.rfind('.');
-    std::string_view module = function.substr(0, dot);
-    if (dot == std::string_view::npos || !has_function(this, function))
-      return fail(ErrorCode::not_found, "no function is called `" + std::string(function) + "`");
-    for (size_t i = 0; i < library_->chunks().size(); ++i) {
-      if (library_->chunks()[i].module != module) continue;
-      Result<ScriptLibrary::Lease> lease = library_->lease();
-      if (!lease) return pass(lease.error());
-      return std::make_unique<PreparedFunction>(std::move(*lease), i, std::string(function.substr(dot + 1)), context);
-    }
-    return fail(ErrorCode::not_found, "no function is called `" + std::string(function) + "`");
+    const Place* place = find(function);
+    if (!place) return no_function(function);
+    Result<ScriptLibrary::Lease> lease = library_->lease();
+    if (!lease) return pass(lease.error());
+    return std::make_unique<PreparedFunction>(std::move(*lease), place->chunk, place->function, context);
   }
   Result<Value> call(std::string_view function, std::span<const Value> arguments,
                      const ScriptContext& context) const override {
-    Result<std::unique_ptr<ScriptFunction>> opened = open(function, context);
-    if (!opened) return pass(opened.error());
-    return (*opened)->call(arguments);
+    const Place* place = find(function);
+    if (!place) return no_function(function);
+    Result<ScriptLibrary::Lease> lease = library_->lease();
+    if (!lease) return pass(lease.error());
+    PureHost host(context);
+    return value_of_call(**lease, host, context, place->chunk, place->function, arguments);
   }
 
  private:
+  struct Place {
+    size_t chunk;
+    std::string function;
+  };
+  static tl::unexpected<Error> no_function(std::string_view function) {
+    return fail(ErrorCode::not_found, "no function is called `" + std::string(function) + "`");
+  }
+  const Place* find(std::string_view function) const {
+    auto found = std::lower_bound(names_.begin(), names_.end(), function);
+    return found == names_.end() || *found != function ? nullptr
+                                                       : &places_[static_cast<size_t>(found - names_.begin())];
+  }
   std::shared_ptr<const ScriptLibrary> library_;
   std::vector<std::string> names_;
+  std::vector<Place> places_;  // in the order of the names
 };
 
 }  // namespace
@@ -335,8 +367,8 @@ void give_life(Action& action, ScriptedAction scripted) {
   if (shared->effect == Effect::read) {
     action.look = [shared](const StepInput& input, Look& look) {
       StepHost host(input, look.clock);
-      Map args = with_fallbacks(*shared, input.args);
-      return run_script(*shared, input, look.clock, "run", {&args}, host);
+      const WithFallbacks args(*shared, input.args);
+      return run_script(*shared, input, look.clock, "run", {args.get()}, host);
     };
   } else {
     action.act = [shared](const StepInput& input, Touch& touch) { return act(*shared, input, touch.look.clock); };
@@ -347,8 +379,8 @@ void give_life(Action& action, ScriptedAction scripted) {
   if (shared->has_rollback)
     action.rollback = [shared](const StepInput& input, const StepOutput& done, Touch& touch) {
       StepHost host(input, touch.look.clock);
-      Map args = with_fallbacks(*shared, input.args);
-      return run_script(*shared, input, touch.look.clock, "rollback", {&args, &done.fields}, host);
+      const WithFallbacks args(*shared, input.args);
+      return run_script(*shared, input, touch.look.clock, "rollback", {args.get(), &done.fields}, host);
     };
 }
 

@@ -35,6 +35,7 @@ int require(lua_State* lua) {
   lua_pop(lua, 1);
   lua_pushlightuserdata(lua, const_cast<char*>(&state_key));
   lua_setfield(lua, -2, module.c_str());
+  state_of(lua).mark_changed();
   state_of(lua).push_module(lua, module);
   if (lua_isnil(lua, -1) != 0) {
     lua_pop(lua, 1);
@@ -48,6 +49,7 @@ int require(lua_State* lua) {
 // `action "name" {...}`. Upvalue 1: the name, 2: its line.
 int define(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TTABLE);
+  state_of(lua).mark_changed();
   push_part(lua, "actions");
   lua_pushvalue(lua, lua_upvalueindex(1));
   if (lua_rawget(lua, -2) != LUA_TNIL)
@@ -107,12 +109,15 @@ void ScriptState::run(lua_State* lua, size_t chunk) {
   lua_call(lua, 0, 1);
 }
 
-void ScriptState::push_instance(lua_State* lua, size_t chunk) {
+ScriptInstance& ScriptState::fresh(lua_State* lua, size_t chunk) {
   ScriptInstance& instance = instances_.at(chunk);
   if (instance.is_kept() && instance.is_untouched(lua)) {
-    instance.push(lua);
-    lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
-    return;
+    if (chunk != current_) {
+      instance.push_tables(lua);
+      lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
+      current_ = chunk;
+    }
+    return instance;
   }
   instance.drop(lua);
   lua_createtable(lua, 0, 2);
@@ -121,26 +126,27 @@ void ScriptState::push_instance(lua_State* lua, size_t chunk) {
   lua_newtable(lua);
   lua_setfield(lua, -2, "actions");
   lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
+  current_ = chunk;
   run(lua, chunk);
-  lua_pushvalue(lua, -1);
   lua_rawgetp(lua, LUA_REGISTRYINDEX, &instance_key);
-  (void)instance.keep(lua);
+  instance.keep(lua);
+  return instance;
+}
+
+void ScriptState::push_instance(lua_State* lua, size_t chunk) { fresh(lua, chunk).push_result(lua); }
+
+void ScriptState::push_function(lua_State* lua, size_t chunk, std::string_view function) {
+  fresh(lua, chunk).push_function(lua, {}, function);
+}
+
+void ScriptState::push_function(lua_State* lua, size_t chunk, std::string_view action, std::string_view function) {
+  fresh(lua, chunk).push_function(lua, action, function);
 }
 
 void ScriptState::push_module(lua_State* lua, const std::string& module) {
   for (size_t i = 0; i < chunks_.size(); ++i)
     if (chunks_[i].module == module) return run(lua, i);
   raise(lua, "no file `" + module + "` was read with this one: `require` wants its name as it is written, in quotes");
-}
-
-void ScriptState::push_definition(lua_State* lua, const std::string& action) {
-  push_part(lua, "actions");
-  lua_getfield(lua, -1, action.c_str());
-  if (lua_istable(lua, -1) != 0) {
-    lua_getfield(lua, -1, "definition");
-    lua_remove(lua, -2);
-  }
-  lua_remove(lua, -2);
 }
 
 void ScriptState::push_definitions(lua_State* lua) { push_part(lua, "actions"); }
@@ -166,7 +172,6 @@ Result<ScriptLibrary::Lease> ScriptLibrary::lease() const {
     Result<void> compiled = state->compile();
     if (!compiled) return pass(compiled.error());
   }
-  state->box.begin();
   return Lease(*this, std::move(state));
 }
 

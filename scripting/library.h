@@ -44,17 +44,22 @@ class ScriptState {
   // Compiles; the index of the chunk that cannot be.
   [[nodiscard]] Result<void> compile(size_t* failed = nullptr);
 
-  // Inside `box.protect`: pushes what a chunk returns, in an instance that is as if it had been run just now.
+  // Inside `box.protect`, each in an instance that is as if the chunk had been run just now: pushes what it returns; a
+  // function of that, to be called once; a function of an action that it defines.
   void push_instance(lua_State* lua, size_t chunk);
+  void push_function(lua_State* lua, size_t chunk, std::string_view function);
+  void push_function(lua_State* lua, size_t chunk, std::string_view action, std::string_view function);
   // Runs a chunk in the instance that is there, once: what `require` gives.
   void push_module(lua_State* lua, const std::string& module);
-  // The table of an action that the instance has defined, by its name, or nil.
-  static void push_definition(lua_State* lua, const std::string& action);
+  // What `require` or `action` adds while a function runs, the next call must not find.
+  void mark_changed() { instances_.at(current_).mark_changed(); }
   static void push_definitions(lua_State* lua);
   static void push_context(lua_State* lua);
 
  private:
   void run(lua_State* lua, size_t chunk);
+  ScriptInstance& fresh(lua_State* lua, size_t chunk);
+  size_t current_ = 0;  // the chunk whose instance is there
   const std::vector<ScriptChunk>& chunks_;
   std::vector<int> compiled_;
   std::vector<ScriptInstance> instances_;  // by chunk
@@ -65,7 +70,7 @@ class ScriptLibrary {
   explicit ScriptLibrary(std::vector<ScriptChunk> chunks) : chunks_(std::move(chunks)) {}
   [[nodiscard]] const std::vector<ScriptChunk>& chunks() const { return chunks_; }
 
-  // A state of the pool, given back when this goes.
+  // A state of the pool, given back when this goes. Its budgets are as the last call has left them: `box.begin()`.
   class Lease {
    public:
     Lease(const ScriptLibrary& library, std::unique_ptr<ScriptState> state)

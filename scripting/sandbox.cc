@@ -14,7 +14,7 @@ namespace {
 
 constexpr int usual_step = 1000;
 constexpr int64_t look_at_clock_every = 1 << 20;  // bytes
-constexpr int64_t look_at_clock_after = 100'000;   // of what the libraries charge
+constexpr int64_t look_at_clock_after = 100'000;  // of what the libraries charge
 constexpr int most_frames = 8;
 
 }  // namespace
@@ -48,6 +48,7 @@ struct SandboxCallbacks {
     Sandbox& box = Sandbox::of(lua);
     const int step = lua_gethookcount(lua);  // each coroutine has its own
     box.instructions_ -= step;
+    box.look_at_clock();
     auto now = Sandbox::Clock::now();
     auto since = now - box.last_hook_;
     box.last_hook_ = now;
@@ -65,9 +66,9 @@ struct SandboxCallbacks {
   }
 
   static int run(lua_State* lua) {
-    auto* body = static_cast<const std::function<void(lua_State*)>*>(lua_touserdata(lua, 1));
+    auto* body = static_cast<const Sandbox::Body*>(lua_touserdata(lua, 1));
     lua_settop(lua, 0);
-    (*body)(lua);
+    body->call(body->object, lua);
     return 0;
   }
 
@@ -112,16 +113,25 @@ Sandbox& Sandbox::of(lua_State* lua) { return **static_cast<Sandbox**>(lua_getex
 void Sandbox::begin(std::stop_token stop) {
   instructions_ = limits_.instructions;
   churned_ = charged_ = 0;
-  last_hook_ = Clock::now();
-  deadline_ = last_hook_ + std::chrono::microseconds(limits_.time.us);
+  is_timed_ = false;
   stop_ = std::move(stop);
   spent_ = nullptr;
   stopped_ = false;
   if (lua_) lua_sethook(lua_, &SandboxCallbacks::hook, LUA_MASKCOUNT, usual_step);
 }
 
-void Sandbox::pause() { paused_at_ = Clock::now(); }
+void Sandbox::look_at_clock() {
+  if (is_timed_) return;
+  is_timed_ = true;
+  last_hook_ = Clock::now();
+  deadline_ = last_hook_ + std::chrono::microseconds(limits_.time.us);
+}
+
+void Sandbox::pause() {
+  if (is_timed_) paused_at_ = Clock::now();
+}
 void Sandbox::resume() {
+  if (!is_timed_) return;
   auto now = Clock::now();
   deadline_ += now - paused_at_;
   last_hook_ = now;
@@ -129,6 +139,7 @@ void Sandbox::resume() {
 
 bool Sandbox::is_spent() {
   if (spent_) return true;
+  look_at_clock();
   if (instructions_ <= 0) {
     spent_ = "the script has used up its budget of instructions";
   } else if (Clock::now() > deadline_) {
@@ -152,13 +163,13 @@ void Sandbox::charge(lua_State* lua, int64_t cost) {
   }
 }
 
-Result<void> Sandbox::protect(const std::function<void(lua_State*)>& body) {
+Result<void> Sandbox::guard(const Body& body) {
   if (!lua_) return fail(ErrorCode::storage, "there is no memory for Lua");
   int top = lua_gettop(lua_);
   if (lua_checkstack(lua_, 8) == 0) return fail(ErrorCode::storage, "there is no memory for Lua");
   lua_pushcfunction(lua_, &SandboxCallbacks::explain);
   lua_pushcfunction(lua_, &SandboxCallbacks::run);
-  lua_pushlightuserdata(lua_, const_cast<std::function<void(lua_State*)>*>(&body));
+  lua_pushlightuserdata(lua_, const_cast<Body*>(&body));
   int status = lua_pcall(lua_, 1, 0, top + 1);
   Result<void> result;
   if (status != LUA_OK) {

@@ -10,10 +10,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "interpreter/base/result.h"
 #include "interpreter/base/value.h"
@@ -36,7 +37,11 @@ class Sandbox {
   Sandbox& operator=(const Sandbox&) = delete;
 
   // Runs `body` where errors of Lua are caught. The stack is as before afterwards.
-  [[nodiscard]] Result<void> protect(const std::function<void(lua_State*)>& body);
+  template <class F>
+  [[nodiscard]] Result<void> protect(F&& body) {
+    return guard(Body{[](const void* f, lua_State* lua) { (*static_cast<const std::remove_cvref_t<F>*>(f))(lua); },
+                      std::addressof(body)});
+  }
   // Fills the budgets again; `stop` is looked at while Lua runs.
   void begin(std::stop_token stop = {});
   // Time until `resume` does not count: somebody else works for the script.
@@ -54,6 +59,13 @@ class Sandbox {
 
  private:
   friend struct SandboxCallbacks;
+  // What `protect` runs, without a copy of it.
+  struct Body {
+    void (*call)(const void*, lua_State*);
+    const void* object;
+  };
+  [[nodiscard]] Result<void> guard(const Body& body);
+  void look_at_clock();
   [[nodiscard]] bool is_spent();
   [[nodiscard]] Error error_of(lua_State* lua);
 
@@ -63,6 +75,8 @@ class Sandbox {
   int64_t churned_ = 0;  // bytes asked for since the clock was looked at
   int64_t charged_ = 0;  // by the libraries, since the clock was looked at
   int64_t instructions_ = 0;
+  // The clock is looked at first when there is reason to: most calls end before.
+  bool is_timed_ = false;
   Clock::time_point deadline_, last_hook_, paused_at_;
   std::stop_token stop_;
   const char* spent_ = nullptr;  // which budget, in words

@@ -114,7 +114,8 @@ class LuaWorld final : public ScenarioWorld {
   }
 
  private:
-  Result<void> with(ScenarioHands& hands, const std::function<void(lua_State*)>& body) {
+  template <class F>
+  Result<void> with(ScenarioHands& hands, const F& body) {
     HandsHost host(hands);
     state_.box.begin();
     state_.box.host = &host;

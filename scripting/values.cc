@@ -144,11 +144,18 @@ void new_type(lua_State* lua, const char* name, const luaL_Reg* functions) {
 // What a table is, on the way out of Lua.
 class Reader {
  public:
-  Reader(lua_State* lua, const char* what) : lua_(lua), path_(what) {}
+  // Where a value stands: a key or a place in the table above it.
+  struct Place {
+    const Place* above = nullptr;
+    std::string_view key = {};
+    int64_t number = 0;
+  };
 
-  Value at(int index) {
+  Reader(lua_State* lua, const char* what) : lua_(lua), what_(what) {}
+
+  Value at(int index, const Place* place) {
     index = lua_absindex(lua_, index);
-    if (++values_ > most_values) refuse("has more than a million values");
+    if (++values_ > most_values) refuse(place, "has more than a million values");
     switch (lua_type(lua_, index)) {
       case LUA_TNIL:
       case LUA_TNONE:
@@ -158,49 +165,61 @@ class Reader {
       case LUA_TNUMBER: {
         if (lua_isinteger(lua_, index) != 0) return static_cast<int64_t>(lua_tointeger(lua_, index));
         double number = lua_tonumber(lua_, index);
-        if (std::isnan(number)) refuse("is not a number (NaN)");
-        if (std::isinf(number)) refuse("is infinite");
+        if (std::isnan(number)) refuse(place, "is not a number (NaN)");
+        if (std::isinf(number)) refuse(place, "is infinite");
         return number;
       }
       case LUA_TSTRING:
-        return text(index);
+        return text(index, place);
       case LUA_TTABLE:
-        return table(index);
+        return table(index, place);
       case LUA_TUSERDATA:
         if (const Timestamp* t = object_at<Timestamp>(lua_, index, timestamp_name)) return *t;
         if (const Secret* secret = object_at<Secret>(lua_, index, secret_name)) return *secret;
         if (const Error* error = object_at<Error>(lua_, index, error_name)) return error->message;
         [[fallthrough]];
       default:
-        refuse(std::string("is a ") + luaL_typename(lua_, index) + ", which is no value of a playbook");
+        refuse(place, std::string("is a ") + luaL_typename(lua_, index) + ", which is no value of a playbook");
     }
   }
 
  private:
-  [[noreturn]] void refuse(const std::string& what) { raise(lua_, path_ + " " + what); }
+  [[noreturn]] void refuse(const Place* place, const std::string& what) {
+    std::string path;
+    for (; place && place->above; place = place->above) {
+      if (place->number != 0) {
+        path.insert(0, "[" + std::to_string(place->number) + "]");
+      } else {
+        path.insert(0, "." + (place->key.size() > 60 ? std::string(place->key.substr(0, 57)) + "..."
+                                                     : std::string(place->key)));
+      }
+    }
+    raise(lua_, std::string(what_) + path + " " + what);
+  }
 
-  std::string text(int index) {
+  std::string text(int index, const Place* place) {
     size_t size = 0;
     const char* bytes = lua_tolstring(lua_, index, &size);
     bytes_ += static_cast<int64_t>(size);
-    if (bytes_ > most_bytes) refuse("has more than 16 MB of text");
+    if (bytes_ > most_bytes) refuse(place, "has more than 16 MB of text");
     return {bytes, size};
   }
 
-  Value table(int index) {
+  Value table(int index, const Place* place) {
     const void* self = lua_topointer(lua_, index);
-    if (std::find(open_.begin(), open_.end(), self) != open_.end()) refuse("is a table that stands inside itself");
-    if (static_cast<int>(open_.size()) >= deepest) refuse("is nested more than 100 deep");
+    if (std::find(open_.begin(), open_.end(), self) != open_.end())
+      refuse(place, "is a table that stands inside itself");
+    if (static_cast<int>(open_.size()) >= deepest) refuse(place, "is nested more than 100 deep");
     luaL_checkstack(lua_, 8, "values are nested too deep");
     open_.push_back(self);
     int64_t length = marked_list_length(index);
     Value out;
     if (length < 0 && is_marked(lua_, index)) {
-      out = map(index);  // an empty map as it was given, or filled since
+      out = map(index, place);  // an empty map as it was given, or filled since
     } else if (length < 0 && is_map(index)) {
-      out = map(index);
+      out = map(index, place);
     } else {
-      out = list(index, length);
+      out = list(index, length, place);
     }
     open_.pop_back();
     return out;
@@ -225,32 +244,30 @@ class Reader {
     return text;
   }
 
-  Value map(int index) {
+  Value map(int index, const Place* place) {
     Map out;
     lua_pushnil(lua_);
     while (lua_next(lua_, index) != 0) {
       if (lua_type(lua_, -2) != LUA_TSTRING)
-        refuse(std::string("has keys that are text beside one that is a ") + luaL_typename(lua_, -2));
-      std::string key = text(-2);
-      size_t size = path_.size();
-      path_ += "." + (key.size() > 60 ? key.substr(0, 57) + "..." : key);
-      Value value = at(-1);
-      path_.resize(size);
+        refuse(place, std::string("has keys that are text beside one that is a ") + luaL_typename(lua_, -2));
+      std::string key = text(-2, place);
+      const Place inner{place, key};
+      Value value = at(-1, &inner);
       if (!value.is_null()) out.emplace(std::move(key), std::move(value));
       lua_pop(lua_, 1);
     }
     return out;
   }
 
-  Value list(int index, int64_t length) {
+  Value list(int index, int64_t length, const Place* place) {
     int64_t count = 0, highest = 0;
     lua_pushnil(lua_);
     while (lua_next(lua_, index) != 0) {
       lua_pop(lua_, 1);
       if (lua_isinteger(lua_, -1) == 0)
-        refuse(std::string("has keys that are counted beside one that is a ") + luaL_typename(lua_, -1));
+        refuse(place, std::string("has keys that are counted beside one that is a ") + luaL_typename(lua_, -1));
       int64_t key = lua_tointeger(lua_, -1);
-      if (key < 1) refuse("has the key " + std::to_string(key) + ", and lists are counted from 1");
+      if (key < 1) refuse(place, "has the key " + std::to_string(key) + ", and lists are counted from 1");
       highest = std::max(highest, key);
       ++count;
     }
@@ -259,23 +276,21 @@ class Reader {
     } else if (highest != count) {
       int64_t hole = 1;
       while (lua_rawgeti(lua_, index, hole) != LUA_TNIL) lua_pop(lua_, 1), ++hole;
-      refuse("is a list of " + std::to_string(count) + " with a hole at " + std::to_string(hole));
+      refuse(place, "is a list of " + std::to_string(count) + " with a hole at " + std::to_string(hole));
     }
     List out;
     out.reserve(static_cast<size_t>(std::min<int64_t>(highest, most_values)));
     for (int64_t i = 1; i <= highest; ++i) {
       lua_rawgeti(lua_, index, i);
-      size_t size = path_.size();
-      path_ += "[" + std::to_string(i) + "]";
-      out.push_back(at(-1));
-      path_.resize(size);
+      const Place inner{place, {}, i};
+      out.push_back(at(-1, &inner));
       lua_pop(lua_, 1);
     }
     return out;
   }
 
   lua_State* lua_;
-  std::string path_;
+  const char* what_;
   std::vector<const void*> open_;
   int64_t values_ = 0, bytes_ = 0;
 };
@@ -370,7 +385,10 @@ void push(lua_State* lua, const Value& value) {
              value.data);
 }
 
-Value value_at(lua_State* lua, int index, const char* what) { return Reader(lua, what).at(index); }
+Value value_at(lua_State* lua, int index, const char* what) {
+  const Reader::Place whole;
+  return Reader(lua, what).at(index, &whole);
+}
 
 Map map_at(lua_State* lua, int index, const char* what) {
   Value value = value_at(lua, index, what);

@@ -51,6 +51,14 @@ const Leaves leaves_something[] = {
     {"a global through load", "return {f = function() load('n = (n or 0) + 1')() return n end}"},
     {"a large table",
      "local t = {} for i = 1, 5000 do t[i] = i end return {f = function() t[4000] = t[4000] + 1 return t[4000] end}"},
+    {"a table that another function made",
+     "local t = {} local function g() return t end return {f = function() g().n = (g().n or 0) + 1 return t.n end}"},
+    {"a table behind a function that is global",
+     "local t = {} function g() return t end return {f = function() g().n = (g().n or 0) + 1 return t.n end}"},
+    {"a text that is put in place of one as long",
+     "local s = ('x'):rep(100) return {f = function() local was = s s = ('y'):rep(100) return was end}"},
+    {"a key that comes and goes, and another that stays",
+     "local t = {a = 1} return {f = function() t.b = 1 t.a = nil local n = t.c t.c = 1 t.b = nil return n == nil end}"},
     {"an action that is defined late",
      "return {f = function() local ok = pcall(function() action 'late' {} end) return ok end}"},
 };
@@ -76,12 +84,36 @@ TEST(ScriptInstances, LeaveNothingOfARequiredFile) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(to_text(*scripts.call("f")), "1");
 }
 
+TEST(ScriptInstances, LeaveNothingOfAFileThatIsRequiredWhileAFunctionRuns) {
+  SmallScripts scripts("return {f = function() local m = require 'lib.more' m.n = m.n + 1 return m.n end}",
+                       {{"lib.more", "return {n = 0}"}});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(to_text(*scripts.call("f")), "1");
+  SmallScripts both(
+      "require 'lib.more' return {f = function() local m = require 'lib.more' m.n = m.n + 1 return m.n end}",
+      {{"lib.more", "return {n = 0}"}});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(to_text(*both.call("f")), "1");
+}
+
+// What one function changes, another finds as it was.
+TEST(ScriptInstances, LeaveNothingToAnotherFunction) {
+  SmallScripts scripts(
+      "local t, n = {}, 0 return {f = function() t.a = 1 n = n + 1 return n end, g = function() return t.a == nil and "
+      "n == 0 end, h = function() return 1 end}");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(to_text(*scripts.call("f")), "1");
+    EXPECT_EQ(to_text(*scripts.call("h")), "1");
+    EXPECT_EQ(to_text(*scripts.call("g")), "true");
+    EXPECT_EQ(to_text(*scripts.call("f")), "1");
+    EXPECT_EQ(to_text(*scripts.call("g")), "true");
+  }
+}
+
 TEST(ScriptInstances, LeaveNothingBehindAFailure) {
   SmallScripts scripts("local n = 0 return {f = function() n = n + 1 if n == 1 then error('no') end return n end}");
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(scripts.call("f").has_value());
 }
 
-// Whether the second call finds the tables of the first.
+// Whether the second call finds the function of the first.
 bool serves_again(const char* lua) {
   const std::vector<ScriptChunk> chunks = {{"t", "t.lua", lua, true}};
   ScriptState state(chunks);
@@ -90,9 +122,8 @@ bool serves_again(const char* lua) {
   for (int i = 0; i < 2; ++i) {
     state.box.begin();
     Result<void> done = state.box.protect([&](lua_State* l) {
-      state.push_instance(l, 0);
+      state.push_function(l, 0, "f");
       found.push_back(lua_topointer(l, -1));
-      lua_getfield(l, -1, "f");
       lua_call(l, 0, 0);
     });
     EXPECT_TRUE(done.has_value()) << done.error().message;
@@ -108,6 +139,8 @@ TEST(ScriptInstances, ServeAgainWhereNothingWasChanged) {
   EXPECT_TRUE(
       serves_again("action 'a' {summary = 's', effect = 'read', run = function() end}\n"
                    "return {f = function() end}"));
+  // What a function cannot reach is none of its business.
+  EXPECT_TRUE(serves_again("local t = {} return {f = function() end, g = function() t.a = 1 end}"));
   EXPECT_FALSE(serves_again("return {f = function() x = 1 end}"));
 }
 
