@@ -39,12 +39,13 @@ std::string_view name_of(Place place) {
   return "body";
 }
 
-// The first sentence: up to a full stop before a blank, or to the end of the paragraph.
-std::string first_sentence(const std::string& text) {
-  size_t end = std::min(text.find("\n\n"), text.size());
+// The first sentence, and the next where it is short; at most the first paragraph, and nothing of a list behind it.
+std::string purpose_of(const std::string& text) {
+  constexpr size_t enough = 60;  // characters, below which a sentence says too little: `For a timer.`
+  const size_t paragraph = std::min({text.find("\n\n"), text.find(":\n"), text.size()});
+  size_t end = paragraph;
   for (size_t at = text.find('.'); at < end; at = text.find('.', at + 1))
-    if (at + 1 >= text.size() || text[at + 1] == ' ' || text[at + 1] == '\n') end = at + 1;
-  for (size_t at = text.find(":\n"); at < end; at = text.find(":\n", at + 1)) end = at;
+    if (at + 1 >= enough && (at + 1 >= text.size() || text[at + 1] == ' ' || text[at + 1] == '\n')) end = at + 1;
   return one_line(std::string_view(text).substr(0, end));
 }
 
@@ -107,7 +108,7 @@ Page make_page(const StepGraph& graph, const std::vector<Action>& actions) {
   page.playbook = playbook.playbook ? playbook.playbook->text : "";
   page.version = playbook.version.value_or("");
   page.title = playbook.title.value_or("");
-  page.purpose = first_sentence(playbook.description.value_or(""));
+  page.purpose = purpose_of(playbook.description.value_or(""));
   for (const Name& tag : playbook.tags) page.tags.push_back(tag.text);
   for (const Input& input : playbook.inputs)
     if (input.required) page.needed.push_back(input.name.text);

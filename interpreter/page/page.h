@@ -45,7 +45,7 @@ struct Share {
 
 struct Page {
   std::string playbook, version, title;
-  std::string purpose;  // the first sentence of its description
+  std::string purpose;  // the first sentence or two of its description
   std::vector<std::string> tags;
   std::vector<std::string> needed;    // inputs that must be given
   std::vector<std::string> deciders;  // who is asked at its gates, those of called playbooks included; each once

@@ -226,6 +226,8 @@ class Writer {
   std::string title_of(const Node& node) const {
     if (node.phase && node.phase->title) return prose(*node.phase->title);
     if (node.step && node.step->title) return prose(*node.step->title);
+    if (node.step && node.step->call && node.step->call->called && node.step->call->called->title)
+      return prose(*node.step->call->called->title);
     const std::string& path = node.op.path;
     const std::string name = path.substr(path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1);
     return name.find_first_not_of("0123456789") == std::string::npos ? what_of(node) : prose(name);

@@ -22,11 +22,6 @@ local function group(days)
   return runs
 end
 
--- For `rebuild: {derive: {lua: runs.consecutive_days}}`: the marked days of one user as rows of the table of runs.
-local function consecutive_days(key, rows, ctx)
-  return group(list.map(rows, function(row) return row.date end))
-end
-
 -- What a user's runs are and what they should be: those that are missing, and those that should not be there.
 local function difference(runs, days)
   local function name(run) return run.start_date .. " to " .. run.end_date .. ", " .. run.day_count .. " days" end
@@ -57,6 +52,4 @@ local function limit(from, to)
   return 5
 end
 
-return {
-  group = group, consecutive_days = consecutive_days, difference = difference, together = together, limit = limit,
-}
+return {group = group, difference = difference, together = together, limit = limit}

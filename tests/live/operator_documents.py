@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The playbooks of the operator documents, in one rehearsal of all of them: every scenario ends as it says, coverage is what
 it has to be, and docs/operator-documents.md says of each section of each document what carries it.
-usage: operator_documents.py FOLDER_OF_MUSTER"""
+usage: operator_documents.py FOLDER_OF_MUSTER; UPDATE_GOLDEN=1 writes the READMEs of the families anew."""
 import concurrent.futures
 import json
 import os
@@ -38,7 +38,9 @@ class Family:
 
     def __init__(self, name):
         self.name = name
-        self.playbooks = {one["playbook"]: one for one in answer_of("docs", f"playbooks/{name}")["playbooks"]}
+        page = answer_of("docs", f"playbooks/{name}")
+        self.readme = page["markdown"]
+        self.playbooks = {one["playbook"]: one for one in page["playbooks"]}
         self.scenarios = answer_of("rehearse", f"playbooks/{name}", codes=(0, 1))
         self.points = {}  # (playbook, path, kind, what): was it seen? A called playbook's points count where it stands.
         self.seen = set()  # (playbook, path) of everything that a scenario went through, and of the groups around it
@@ -162,6 +164,20 @@ def check_documents(worlds):
         complain(f"docs/operator-documents.md has a table under `{heading}` that belongs to no document")
 
 
+def check_pages(worlds):
+    """The README of a family is what `muster docs` makes of it now, and no page sends its reader to a line of a document."""
+    for name, world in worlds.items():
+        page = root / f"playbooks/{name}/README.md"
+        if os.environ.get("UPDATE_GOLDEN"):
+            page.write_text(world.readme)
+        if not page.exists() or page.read_text() != world.readme:
+            complain(f"playbooks/{name}/README.md is not what its playbooks, its scenarios and its about.md say now. Write it anew: "
+                     f"muster docs playbooks/{name} -o playbooks/{name}/README.md")
+        for playbook in world.playbooks.values():
+            for found in re.findall(r".*\bl\. \d+.*", playbook["markdown"]):
+                complain(f"{name}/{playbook['playbook']} tells its reader of a line that they do not have: {found.strip()}")
+
+
 def check_coverage(worlds):
     """A ratchet: what is missing may only become less."""
     allowed = {}
@@ -201,6 +217,7 @@ def main():
             complain(f"{row['file']}: {row['status']} {row['reason']} {json.dumps(wrong)}")
     if len(rehearsed) != written or written == 0:
         complain(f"{written} scenarios are written, {len(rehearsed)} were rehearsed")
+    check_pages(worlds)
     check_coverage(worlds)
     check_documents(worlds)
     print(f"{len(rehearsed)} scenarios, {sum(len(world.playbooks) for world in worlds.values())} playbooks")
