@@ -18,6 +18,7 @@ struct WrittenDatabase {
   std::optional<Name> path, schema;
   std::vector<Name> seed;
   std::optional<DurationText> age;
+  std::vector<Entry> instead;
 };
 
 struct WrittenFile {

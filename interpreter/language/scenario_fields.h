@@ -33,6 +33,7 @@ void describe(WrittenDatabase& d, V& visit) {
   visit("schema", d.schema, Need::optional, "a file of SQL that makes its tables");
   visit("seed", d.seed, Need::optional, "files of SQL that fill them");
   visit("age", d.age, Need::optional, "how long before the start it was written");
+  visit("instead", d.instead, Need::optional, "of PostgreSQL: pieces of SQL, each with what SQLite runs instead");
 }
 
 template <class V>

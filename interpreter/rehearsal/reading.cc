@@ -154,6 +154,17 @@ class Reading {
     if (written.schema) take(*written.schema, "the schema");
     for (const Name& seed : written.seed) take(seed, "the seed");
     database.age = known(written.age, "age");
+    for (const Entry& entry : written.instead) {
+      Value value = typed(entry.value);
+      if (!database.postgres) {
+        refuse(entry.key.at, "a SQLite database understands what the playbook says: `instead` is for PostgreSQL",
+               "leave out `path` where the database stands for a connection to PostgreSQL");
+      } else if (!value.is<std::string>()) {
+        refuse(entry.value.at, "what runs instead of " + backquoted(entry.key.text) + " is SQL, as text", "");
+      } else {
+        database.instead.emplace_back(entry.key.text, value.get<std::string>());
+      }
+    }
     out_.databases.push_back(std::move(database));
   }
 
@@ -387,17 +398,21 @@ class Fitting {
     }
   }
 
+  // A connection of the playbook, or of one that it calls: those are opened by the same name.
   void connection(const ScriptedDatabase& database) {
-    const std::vector<ConnectionDeclaration>& all = graph_.playbook().connections;
-    auto it = std::find_if(all.begin(), all.end(),
-                           [&](const ConnectionDeclaration& one) { return one.name.text == database.name; });
     if (!database.postgres) return;  // a file is a file
-    if (it == all.end())
+    bool known = false;
+    for (const Scope& scope : graph_.scopes())
+      for (const ConnectionDeclaration& one : scope.playbook->connections) {
+        if (one.name.text != database.name) continue;
+        known = true;
+        if (one.kind.text == "postgres") return;
+      }
+    if (!known)
       return refuse(database.at, "no connection of the playbook is called " + backquoted(database.name),
                     "give its `path`, or the name of a connection to PostgreSQL");
-    if (it->kind.text != "postgres")
-      refuse(database.at,
-             "the database " + backquoted(database.name) + " needs `path`: the file that the playbook opens", "");
+    refuse(database.at, "the database " + backquoted(database.name) + " needs `path`: the file that the playbook opens",
+           "");
   }
 
   // The values as the playbook types them; what is wrong with one is told here, where it stands.

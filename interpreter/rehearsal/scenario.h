@@ -102,6 +102,8 @@ struct ScriptedDatabase {
   bool postgres = false;
   std::string sql;  // all of `schema`, then all of `seed`
   Duration age;     // how long before the start it was written
+  // Of a PostgreSQL connection: pieces of its SQL, and what SQLite runs in their place.
+  std::vector<std::pair<std::string, std::string>> instead;
 };
 
 struct Scenario {

@@ -8,19 +8,26 @@
 
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "interpreter/rehearsal/simulated_files.h"
 #include "interpreter/world/real_sql.h"
 
 namespace muster {
 
+// Pieces of SQL as they stand in a playbook, each with what is run in its place.
+using Replacements = std::vector<std::pair<std::string, std::string>>;
+
 class SimulatedSql final : public Sql, public SqlTrial {
  public:
   SimulatedSql(const ScratchPlace& place, SimulatedFiles& files, Scratch& scratch)
       : place_(place), files_(files), trial_(real_, scratch) {}
   void live_in(const VirtualSqlite* simulated) { real_.live_in(simulated); }
-  // The file that stands for a connection to PostgreSQL.
-  void stand_in(const std::string& connection, std::string path) { postgres_[connection] = std::move(path); }
+  // The file that stands for a connection to PostgreSQL, and what SQLite runs instead of pieces of its SQL.
+  void stand_in(const std::string& connection, std::string path, Replacements instead) {
+    postgres_[connection] = {std::move(path), std::move(instead)};
+  }
 
   Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
   Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
@@ -39,6 +46,11 @@ class SimulatedSql final : public Sql, public SqlTrial {
     Connection real;
     std::string path;  // as the playbook knows it; empty: no file
     bool stands_in = false;
+    const Replacements* instead = nullptr;  // of one that stands in
+  };
+  struct StandIn {
+    std::string path;
+    Replacements instead;
   };
   Result<Found> find(const Connection& connection) const;
   template <class T, class F>
@@ -48,7 +60,7 @@ class SimulatedSql final : public Sql, public SqlTrial {
   SimulatedFiles& files_;
   RealSql real_;
   RealSqlTrial trial_;
-  std::map<std::string, std::string> postgres_;
+  std::map<std::string, StandIn> postgres_;
 };
 
 }  // namespace muster

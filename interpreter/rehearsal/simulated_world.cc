@@ -105,7 +105,7 @@ Result<void> SimulatedWorld::furnish() {
   }
   for (const ScriptedDatabase& database : scenario_.databases) {
     const std::string path = database.postgres ? "/.databases/" + database.name + ".db" : database.path;
-    if (database.postgres) sql.stand_in(database.name, path);
+    if (database.postgres) sql.stand_in(database.name, path, database.instead);
     answers.know_database(database.name, path);
     // An empty file is an empty database, which SQLite fills.
     Result<void> made = files.put(path, "");

@@ -13,15 +13,23 @@ namespace {
 
 constexpr size_t shown_partitions = 20;
 
-SqlDialect dialect_of(const RebuildSide& side) {
-  return side.connection.kind == "postgres" ? SqlDialect::postgres : SqlDialect::sqlite;
+// How statements for it are written. Whoever answers is asked: in a rehearsal SQLite may stand for PostgreSQL.
+Result<SqlDialect> dialect_of(const RebuildSide& side, SqlRead& sql, const StepInput& input) {
+  if (side.connection.kind != "postgres") return SqlDialect::sqlite;
+  SqlLimits limits;
+  limits.timeout = input.timeout;
+  Result<std::unique_ptr<SqlSession>> session = sql.open_to_read(side.connection, limits, input.stop);
+  if (!session) return pass(session.error());
+  return (*session)->dialect();
 }
 
 Result<StepOutput> act(const StepInput& input, Touch& touch) {
   Redaction redaction(input.args, input.opened);
   Result<RebuildRequest> request = rebuild_request(input);
   if (!request) return pass(request.error());
-  Result<RebuildStatements> statements = RebuildStatements::of(*request, dialect_of(request->into));
+  Result<SqlDialect> dialect = dialect_of(request->into, touch.look.sql, input);
+  if (!dialect) return pass(redaction.error(dialect.error()));
+  Result<RebuildStatements> statements = RebuildStatements::of(*request, *dialect);
   if (!statements) return pass(statements.error());
   Rebuilding rebuilding(*request, *statements, input, touch);
   Result<StepOutput> output = rebuilding.run();
@@ -108,7 +116,14 @@ Result<Preview> preview(const StepInput& input, Look& look, Trial&) {
   if (preview.unknown) return preview;
   Result<RebuildRequest> request = rebuild_request(input);
   if (!request) return pass(request.error());
-  Result<RebuildStatements> statements = RebuildStatements::of(*request, dialect_of(request->into));
+  Redaction redaction(input.args, input.opened);
+  Result<SqlDialect> dialect = dialect_of(request->into, look.sql, input);
+  if (!dialect) {
+    preview.lines.push_back(words_of(*request));
+    preview.unknown = "it could not be derived: " + redaction.text(dialect.error().message);
+    return preview;
+  }
+  Result<RebuildStatements> statements = RebuildStatements::of(*request, *dialect);
   if (!statements) return pass(statements.error());
   preview.lines.push_back(words_of(*request));
   if (const RebuildSql* derive = std::get_if<RebuildSql>(&request->derive)) {
@@ -116,7 +131,6 @@ Result<Preview> preview(const StepInput& input, Look& look, Trial&) {
     preview.unknown = "what `derive.sql` makes is known after it ran";
     return preview;
   }
-  Redaction redaction(input.args, input.opened);
   Result<void> seen = foresee(input, *request, *statements, look, preview);
   if (!seen && seen.error().code == ErrorCode::interrupted) return pass(seen.error());
   if (!seen) preview.unknown = "it could not be derived: " + redaction.text(seen.error().message);

@@ -441,7 +441,7 @@ Result<void> Rebuilding::work(std::vector<Batch>& batches) {
     std::lock_guard lock(mutex_);
     if (!done && !failed_) failed_ = done.error();
   };
-  bool is_postgres = request_.into.connection.kind == "postgres";
+  bool is_postgres = statements_.dialect() == SqlDialect::postgres;
   // SQLite has one writer: several would wait for each other.
   size_t workers = is_postgres ? std::min(static_cast<size_t>(request_.workers), batches.size()) : 1;
   std::vector<std::jthread> others;

@@ -47,6 +47,7 @@ class RebuildStatements {
   [[nodiscard]] SqlText generated_columns() const;
   [[nodiscard]] SqlText author(const std::string& text, const std::string& now) const;  // with :from, :to, :now
 
+  [[nodiscard]] SqlDialect dialect() const { return target_; }  // of the target
   [[nodiscard]] const std::string& into() const { return into_; }
   [[nodiscard]] const std::string& old_rows() const { return old_rows_name_; }
   void keep_as(std::string run, std::string step, std::string at);

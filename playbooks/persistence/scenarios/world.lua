@@ -75,6 +75,8 @@ local function script(call, ctx)
     return "cut.box\n"
   elseif env.MODEL then
     state.edited = true
+  elseif env.CODE then
+    state.reverted = false
   elseif env.FILE then
     ctx.write{path = env.FILE, content = ""}
   else
@@ -138,6 +140,7 @@ return {
     ["git"] = function(call, ctx)
       local verb = call.argv[4]
       if verb == "status" then return "" end
+      if verb == "revert" then state.reverted = true end
       if verb == "commit" then state.commits = state.commits + 1 end
       if verb == "checkout" then state.edited = false end
       if verb == "log" then return "Give LockRecord the typeId 32\n" end

@@ -14,7 +14,8 @@ return {
     end,
   },
   after = function(world, ctx)
-    local function one(query) return ctx.sql{database = "app", query = query}.value end
+    local database = ctx.exists{path = "/srv/app.db"} and "app" or "server"
+    local function one(query) return ctx.sql{database = database, query = query}.value end
     world.runs = one("SELECT count(*) FROM runs")
     world.marks = one("SELECT count(*) FROM day_marks")
     -- Runs that are none by the day marks, and marked days in no run.
