@@ -84,6 +84,23 @@ local function script(call, ctx)
   end
 end
 
+local function migrate(call, ctx)
+  state.migrations = state.migrations + 1
+  local path = call.argv[2]
+  local version = ctx.sql{path = path, query = "SELECT user_version AS v FROM pragma_user_version"}.value
+  if has(ctx, "bad_migration") then
+    ctx.sql{path = path, execute = "DROP TABLE failed_ops_box"}
+    return {exit_code = 1, stderr = "migration 4 breaks off"}
+  end
+  if version < 4 and not has(ctx, "up_to_date") then
+    ctx.sql{path = path, execute = "PRAGMA user_version = 4"}
+    ctx.sql{path = path, execute = "UPDATE persistence_metadata_box SET value = '4' WHERE key = 'schemaVersion'"}
+    ctx.sql{path = path, execute = "INSERT INTO persistence_metadata_box VALUES ('migratedAt', '2026-01-15T10:00:00Z')"}
+    ctx.sql{path = path, execute = "INSERT INTO audit_logs_box VALUES ('m4', '2026-01-15T10:00:00Z', 'migration_applied', '4', '')"}
+  end
+  return {takes = has(ctx, "slow") and "15s" or "1s"}
+end
+
 return {
   state = state,
   http = {
@@ -92,27 +109,15 @@ return {
   },
   commands = {
     ["component"] = component,
-    ["stop"] = function() state.stopped = state.stopped + 1 end,
+    ["stop"] = function(call, ctx)
+      state.stopped = state.stopped + 1
+      if has(ctx, "migrates_itself") then migrate({argv = {"migrate", store}}, ctx) end
+    end,
     ["start"] = function(call, ctx)
       state.started = state.started + 1
       if has(ctx, "no_start") and state.started == 1 then return {exit_code = 1, stderr = "it does not start"} end
     end,
-    ["migrate"] = function(call, ctx)
-      state.migrations = state.migrations + 1
-      local path = call.argv[2]
-      local version = ctx.sql{path = path, query = "SELECT user_version AS v FROM pragma_user_version"}.value
-      if has(ctx, "bad_migration") then
-        ctx.sql{path = path, execute = "DROP TABLE failed_ops_box"}
-        return {exit_code = 1, stderr = "migration 4 breaks off"}
-      end
-      if version < 4 and not has(ctx, "up_to_date") then
-        ctx.sql{path = path, execute = "PRAGMA user_version = 4"}
-        ctx.sql{path = path, execute = "UPDATE persistence_metadata_box SET value = '4' WHERE key = 'schemaVersion'"}
-        ctx.sql{path = path, execute = "INSERT INTO persistence_metadata_box VALUES ('migratedAt', '2026-01-15T10:00:00Z')"}
-        ctx.sql{path = path, execute = "INSERT INTO audit_logs_box VALUES ('m4', '2026-01-15T10:00:00Z', 'migration_applied', '4', '')"}
-      end
-      return {takes = has(ctx, "slow") and "15s" or "1s"}
-    end,
+    ["migrate"] = migrate,
     ["python3"] = box,
     ["/bin/sh"] = script,
     ["mkdir"] = function(call, ctx) ctx.write{path = call.argv[#call.argv] .. "/.keep", content = ""} end,
@@ -141,6 +146,8 @@ return {
       local verb = call.argv[4]
       if verb == "status" then return "" end
       if verb == "revert" then state.reverted = true end
+      if verb == "rev-parse" then return "commit-" .. state.commits .. "\n" end
+      if verb == "reset" then state.commits = tonumber(text.split(call.argv[6], "-")[2]) end
       if verb == "commit" then state.commits = state.commits + 1 end
       if verb == "checkout" then state.edited = false end
       if verb == "log" then return "Give LockRecord the typeId 32\n" end
