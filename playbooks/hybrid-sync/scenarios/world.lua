@@ -15,15 +15,16 @@ local function now_is(ctx)
   if not started then
     started = now
     is = ctx.read{path = "/world/is"} or ""
+    if has("off") then state.enabled = false end
     if has("waiting") then state.queue = 150 end
     if has("overflow") then state.queue = 12000 end
     if has("failures") then state.failed = 11 end
-    if has("bad_deployment") then state.healthy = false end
+    if has("bad_deployment") or has("hopeless") then state.healthy = false end
     synced = has("stale") and now - 600 or now
   end
   state.cloud = not has("outage") or now >= started + 1800
   if has("gone") then state.cloud = false end
-  if state.enabled and state.mode == "hybrid" and state.cloud and not has("overflow") and not has("stale") and not has("waiting") then
+  if state.enabled and state.mode == "hybrid" and state.cloud and not has("overflow") and not has("stale") and (not has("waiting") or state.cleared > 0) then
     state.queue = 0
     synced = now
   end
@@ -56,6 +57,16 @@ local function restart(call, ctx)
   return {takes = "5s"}
 end
 
+-- The table of the cloud whose policy refuses rows: what the role of the application sees of it.
+local function in_cloud(ctx, query) return ctx.sql{database = "cloud", query = query}.value end
+local function change_cloud(ctx, execute) ctx.sql{database = "cloud", execute = execute} end
+local function seen(ctx)
+  if has("no_grant") then return 1 end
+  if in_cloud(ctx, "SELECT relrowsecurity FROM pg_class") == 0 then return 3 end
+  local policy = in_cloud(ctx, "SELECT qual FROM pg_policies")
+  return policy == "true" and 3 or policy == "owner" and 1 or 0
+end
+
 -- The scripts that playbooks run, by what stands in their environment.
 local function script(call, ctx)
   now_is(ctx)
@@ -74,6 +85,10 @@ local function script(call, ctx)
       ctx.write{path = env.FILE, content = before}
       ctx.remove{path = kept}
     end
+  elseif env.ROLE then
+    return tostring(seen(ctx)) .. "\n"
+  elseif env.BEFORE then
+    change_cloud(ctx, "UPDATE pg_policies SET qual = '" .. re.match(env.BEFORE, "USING [(](.*?)[)];")[1] .. "'")
   elseif env.PGHOST and env.FOLDER then
     if has("dump_fails") then return {exit_code = 1, stderr = "pg_dump: error: connection to server failed"} end
     ctx.write{path = env.FOLDER .. "/cloud-now.dump", content = "dump"}
@@ -88,6 +103,11 @@ local function script(call, ctx)
   elseif env.FILE then
     ctx.write{path = env.FILE, content = call.stdin}
     state.signed_off = true
+  elseif env.RELEASE then
+    if ctx.exists{path = env.RELEASE} then
+      ctx.remove{path = env.RELEASE}
+      ctx.write{path = env.RELEASE .. ".failed-" .. env.RUN, content = "aside"}
+    end
   elseif env.COMMIT then
     state.commits = {env.COMMIT}
   else
@@ -99,8 +119,13 @@ local function git(call, ctx)
   now_is(ctx)
   local words = list.slice(call.argv, 4)
   if call.argv[2] == "ls-remote" then return "c0ffee1\trefs/heads/main\n" end
+  if call.argv[2] == "clone" then
+    ctx.write{path = call.argv[5] .. "/.git/HEAD", content = state.commits[1]}
+    return {takes = "1m"}
+  end
   local verb = words[1]
   if verb == "log" then return table.concat(state.commits, "\n") .. "\n" end
+  if verb == "rev-parse" and words[2] == "--verify" then return ctx.exists{path = call.argv[3] .. "/.git/HEAD"} and 0 or 1 end
   if verb == "rev-parse" then return words[2] == "--abbrev-ref" and state.branch .. "\n" or state.commits[1] .. "\n" end
   if verb == "status" then return has("dirty") and " M file\n" or "" end
   if verb == "cat-file" then return {exit_code = text.starts_with(words[3], "no-commit") and 1 or 0} end
@@ -148,7 +173,14 @@ return {
     ["npm restart"] = restart,
     ["npm install"] = function() return {takes = "30s"} end,
     ["git"] = git,
-    ["pg_dump"] = function() end,
+    ["pg_dump"] = function(call, ctx)
+      return "CREATE POLICY own ON customers USING (" .. in_cloud(ctx, "SELECT qual FROM pg_policies") .. ");\n"
+    end,
+    ["psql"] = function(call, ctx)
+      now_is(ctx)
+      change_cloud(ctx, "UPDATE pg_policies SET qual = '" .. (has("bad_policy") and "false" or "true") .. "'")
+    end,
+    ["cat"] = function(call, ctx) return ctx.read{path = call.argv[3]} end,
     ["pg_restore"] = function(call)
       if call.argv[2] ~= "--list" then return has("dump_is_cut") and {exit_code = 1, stderr = "unexpected end of file"} or 0 end
       return "1; TABLE DATA public customers\n"
@@ -156,6 +188,12 @@ return {
     ["test"] = function(call, ctx) return ctx.exists{path = call.argv[4]} and 1 or 0 end,
     ["rm"] = function(call, ctx) ctx.remove{path = call.argv[4]} end,
     ["python3"] = function() end,
+    ["npm start"] = function(call, ctx) return restart(call, ctx) end,
+    ["npm run"] = function() state.migrated = true end,
+    ["cp"] = function(call, ctx) ctx.write{path = call.argv[#call.argv], content = ctx.read{path = call.argv[#call.argv - 1]}} end,
+    ["install"] = function(call, ctx) ctx.write{path = call.argv[#call.argv], content = ctx.read{path = call.argv[#call.argv - 1]}} end,
+    ["aws"] = function(call) state.uploaded = call.argv[5] end,
+    ["true"] = {},
     ["pm2"] = function() state.stopped = true end,
     ["tail"] = function(call, ctx) return ctx.read{path = call.argv[#call.argv]} or {exit_code = 1, stderr = "no such file"} end,
     ["stat"] = function(call, ctx) return tostring(#(ctx.read{path = call.argv[#call.argv]} or "")) end,
@@ -171,4 +209,22 @@ return {
       return list.contains(text.lines(content), call.argv[4]) and 0 or 1
     end,
   },
+  after = function(world, ctx)
+    now_is(ctx)
+    world.copy_left = ctx.exists{path = "/tmp/database-test.sqlite"}
+    if has("duplicates") then
+      local rows = ctx.sql{database = "cloud", query = "SELECT id || ' ' || created_at AS row FROM customers ORDER BY id, created_at"}.rows
+      world.customers = table.concat(list.map(rows, function(row) return row.row end), ", ")
+      local kept = in_cloud(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'duplicates_of_customers'") == 1
+      world.customers_kept = #rows + (kept and in_cloud(ctx, "SELECT count(*) FROM duplicates_of_customers") or 0)
+      world.once = in_cloud(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'customers_id_once'") == 1
+    elseif has("restore") or has("resync") then
+      local rows = ctx.sql{database = "cloud", query = "SELECT name FROM customers ORDER BY id"}.rows
+      world.in_cloud = table.concat(list.map(rows, function(row) return row.name end), ", ")
+      world.released = ctx.exists{path = "/srv/new/database.sqlite"}
+    elseif has("blocked") then
+      world.locked = in_cloud(ctx, "SELECT relrowsecurity FROM pg_class")
+      world.policy = in_cloud(ctx, "SELECT qual FROM pg_policies")
+    end
+  end,
 }

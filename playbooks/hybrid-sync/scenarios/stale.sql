@@ -1,0 +1,4 @@
+CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE vehicles (id INTEGER PRIMARY KEY);
+CREATE TABLE repair_orders (id INTEGER PRIMARY KEY);
+INSERT INTO customers VALUES (7, 'Old');
