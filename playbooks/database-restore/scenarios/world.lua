@@ -10,6 +10,31 @@ local function orders(ctx)
   return fine and answer.value or nil
 end
 
+-- A store that speaks S3: the bucket `copies` holds what lies beneath /store/copies, written so many minutes ago.
+local ages = {
+  ["00000000.snapshot.lz4"] = 300, ["00000000_00000000.wal.lz4"] = 290, ["00000000_00001038.wal.lz4"] = 270,
+  ["00000001_00000000.wal.lz4"] = 250, ["00000001_00001038.wal.lz4"] = 230, ["00000001_00003068.wal.lz4"] = 210,
+  ["00000002.snapshot.lz4"] = 190, ["00000002_00000000.wal.lz4"] = 185,
+}
+local began
+local function allowed(request, ctx)
+  began = began or ctx.now()
+  return request.user == "the-key-of-the-store" and wrong(ctx) ~= "refused"
+end
+local function objects(folder, prefix, ctx)
+  local found = {}
+  for _, name in ipairs(ctx.list{path = folder}) do
+    local age = ages[name]
+    if age then
+      found[#found + 1] = "<Contents><Key>" .. prefix .. name .. "</Key><Size>" .. #ctx.read{path = folder .. "/" .. name} ..
+        "</Size><LastModified>" .. tostring(began - age * 60) .. "</LastModified></Contents>"
+    else
+      found = list.concat(found, objects(folder .. "/" .. name, prefix .. name .. "/", ctx))
+    end
+  end
+  return found
+end
+
 return {
   state = state,
   commands = {
@@ -62,6 +87,17 @@ return {
     end,
   },
   http = {
+    ["GET https://s3.amazonaws.com/"] = 403,
+    ["GET https://s3.amazonaws.com/{bucket}"] = function(request, ctx)
+      if not allowed(request, ctx) then return {status = 403, body = "<Error><Code>AccessDenied</Code></Error>"} end
+      if not ctx.exists{path = "/store/" .. request.params.bucket} then return {status = 404, body = "<Error><Code>NoSuchBucket</Code></Error>"} end
+      local all = objects("/store/" .. request.params.bucket, "", ctx)
+      return "<ListBucketResult>" .. table.concat(all) .. "</ListBucketResult>"
+    end,
+    ["GET https://s3.amazonaws.com/{bucket}/*"] = function(request, ctx)
+      if not allowed(request, ctx) then return {status = 403, body = "<Error><Code>AccessDenied</Code></Error>"} end
+      return ctx.read{path = "/store" .. request.path} or {status = 404, body = "<Error><Code>NoSuchKey</Code></Error>"}
+    end,
     ["GET http://localhost:8000/health"] = function(request, ctx)
       local count = orders(ctx)
       local is = wrong(ctx)
