@@ -354,7 +354,7 @@ class Check {
     ReadScope before;
     before.node = node;
     before.error = within.error;
-    const ResultShape shape = references_.shape_of(step);
+    const ResultShape shape = references_.shape_of_body(step);
     ReadScope once = before;  // where something is asked once for all items
     once.outside_items = true;
     references_.check(step.title, once);

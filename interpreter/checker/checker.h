@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "interpreter/action/action.h"
@@ -17,7 +18,9 @@ namespace muster {
 
 class CheckedPlaybook {
  public:
-  const Playbook& playbook() const { return playbook_; }
+  const Playbook& playbook() const& { return playbook_; }
+  // For whoever needs nothing but the playbook: it is large, and not copied.
+  Playbook playbook() && { return std::move(playbook_); }
 
  private:
   friend std::optional<CheckedPlaybook> check(Playbook, const std::vector<Action>&, Diagnostics&, const Scripts*);

@@ -99,6 +99,17 @@ Typed scalar(const Value& value, std::string_view type) {
   return Value(std::move(as_text));
 }
 
+Typed map_in(const Value& value) {
+  if (value.is<Map>()) return value;
+  // `{}` of an expression and an empty table of Lua: both a list and a map.
+  if (const List* none = value.find<List>(); none && none->empty()) return Value(Map{});
+  if (const auto* text = value.find<std::string>(); text && text->starts_with('{')) {
+    auto parsed = parse_json(*text);
+    if (parsed && parsed->is<Map>()) return std::move(*parsed);
+  }
+  return tl::unexpected("must be a map, as in `{\"name\": \"value\"}`" + found(value));
+}
+
 Typed shaped(const Value& value, const Input& input) {
   std::string_view type = input.type ? std::string_view(input.type->text) : "string";
   const std::string* text = value.find<std::string>();
@@ -121,23 +132,15 @@ Typed shaped(const Value& value, const Input& input) {
     }
     List* items = list.find<List>();
     if (!items) return tl::unexpected("must be a list, as in `a,b,c`" + found(value));
+    const std::string_view of = input.of ? std::string_view(input.of->text) : "string";
     for (Value& item : *items) {
-      auto typed = scalar(item, input.of ? std::string_view(input.of->text) : "string");
+      auto typed = of == "map" ? map_in(item) : scalar(item, of);
       if (!typed) return tl::unexpected("is a list, and each item " + typed.error());
       item = std::move(*typed);
     }
     return list;
   }
-  if (type == "map") {
-    if (value.is<Map>()) return value;
-    // `{}` of an expression and an empty table of Lua: both a list and a map.
-    if (const List* none = value.find<List>(); none && none->empty()) return Value(Map{});
-    if (text && text->starts_with('{')) {
-      auto parsed = parse_json(*text);
-      if (parsed && parsed->is<Map>()) return std::move(*parsed);
-    }
-    return tl::unexpected("must be a map, as in `{\"name\": \"value\"}`" + found(value));
-  }
+  if (type == "map") return map_in(value);
   return scalar(value, type);
 }
 
@@ -238,9 +241,9 @@ void check_input(const Input& input, Diagnostics& problems) {
   std::string type = input.type ? input.type->text : "string";
   if (input.type) check_type(*input.type, input_types(), problems);
   if (input.of) {
-    std::vector<std::string_view> scalars = input_types();
-    std::erase_if(scalars, [](std::string_view t) { return t == "list" || t == "map" || t == "enum"; });
-    check_type(*input.of, scalars, problems);
+    std::vector<std::string_view> types = input_types();
+    std::erase_if(types, [](std::string_view t) { return t == "list" || t == "enum"; });
+    check_type(*input.of, types, problems);
     if (type != "list")
       refuse(problems, input.of->at, "bad-constraint", "`of` tells the type of a list's items, and this is no list");
   }

@@ -292,6 +292,13 @@ void References::check_step(const Read& read, const ReadScope& scope) {
     for (const Input& field : step.manual->form) asked.push_back(field.name.text);
     check_field(read, asked, "steps." + id + ".answers", 3);
   }
+  if (scope.own_result && *target == scope.node && of_a_field && !step.fanout && shape_of_body(step).known &&
+      !contains(shape_of_body(step).fields, read.path[2])) {
+    refuse(read.pieces[2], "not-yet",
+           "the output " + quoted(read.path[2]) + " of " + quoted(id) + " is made once everything else of it is done",
+           "read what it is made of");
+    return;
+  }
   if (scope.own_result && outline_.is_inside(*target, scope.node)) return;
   if (!scope.before_the_run && outline_.ends_before(*target, scope.node)) return;
   if (*target == scope.node) {
@@ -337,6 +344,12 @@ ResultShape References::shape_of(const ActionCall& call) const {
 }
 
 ResultShape References::shape_of(const Step& step) const {
+  ResultShape shape = shape_of_body(step);
+  for (const Output& output : step.outputs) shape.fields.push_back(output.name.text);
+  return shape;
+}
+
+ResultShape References::shape_of_body(const Step& step) const {
   ResultShape shape;
   shape.known = true;
   if (step.actions.size() == 1) {
@@ -359,7 +372,6 @@ ResultShape References::shape_of(const Step& step) const {
   } else if (!step.group && step.verify && step.verify->probes.size() == 1) {
     shape = shape_of(step.verify->probes[0]);
   }
-  for (const Output& output : step.outputs) shape.fields.push_back(output.name.text);
   return shape;
 }
 

@@ -50,6 +50,7 @@ class References {
   // What `steps.<id>` offers beside the reserved fields; `steps.<id>` of its probe where a step only verifies.
   [[nodiscard]] ResultShape shape_of(const Step& step) const;
   [[nodiscard]] ResultShape shape_of(const ActionCall& call) const;
+  [[nodiscard]] ResultShape shape_of_body(const Step& step) const;  // without its own `outputs`
   // The steps with a `foreach` that stand around a place, innermost first.
   [[nodiscard]] std::vector<uint32_t> loops_around(const ReadScope& scope) const;
   // The id that was most likely meant, or empty. Not sought any more once much is wrong: each look costs all ids.

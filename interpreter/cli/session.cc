@@ -36,7 +36,7 @@ Loaded loaded_from(SourceFiles files, const OpenSource& open, Diagnostics& probl
   std::optional<CheckedPlaybook> checked =
       read_and_check(loaded.files, open, builtin_actions(), loaded.extended, problems);
   if (checked && !has_errors(problems))
-    loaded.graph = std::make_shared<StepGraph>(std::make_shared<const Playbook>(checked->playbook()));
+    loaded.graph = std::make_shared<StepGraph>(std::make_shared<const Playbook>(std::move(*checked).playbook()));
   return loaded;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "interpreter/engine/secrets.h"
+#include "interpreter/engine/zones.h"
 #include "interpreter/expression/evaluate.h"
 #include "interpreter/graph/expansion.h"
 #include "interpreter/journal/run_state.h"
@@ -41,6 +42,10 @@ class Foresight final : public Environment {
 
   void set_result(const Map* result) { result_ = result; }
   void set_scripts(const Scripts* scripts) { scripts_ = scripts; }
+  void set_zones(Zones* zones, FilesRead* files) {
+    zones_ = zones;
+    files_ = files;
+  }
   void set_person(const std::string& person) { person_ = person; }
   // `prefix`: what stands before the names of this playbook's secrets.
   void set_secrets(const OpenedSecrets* opened, const ClosedSecrets* closed, std::string prefix) {
@@ -52,6 +57,10 @@ class Foresight final : public Environment {
   void show_secrets_by_name() { secrets_by_name_ = true; }
 
   tl::expected<Found, std::string> find(std::span<const std::string> path) const override;
+  tl::expected<const TimeZone*, std::string> zone(const std::string& name) const override {
+    if (!zones_) return nullptr;
+    return zones_->find(*files_, name);
+  }
   tl::expected<bool, std::string> has_secret(const std::string& name) const override;
   tl::expected<Value, std::string> call(const std::string& function, std::span<const Value> arguments) const override;
   Timestamp now() const override { return now_; }
@@ -70,6 +79,8 @@ class Foresight final : public Environment {
   std::string person_;
   const Map* result_ = nullptr;
   const Scripts* scripts_ = nullptr;
+  Zones* zones_ = nullptr;
+  FilesRead* files_ = nullptr;
   const OpenedSecrets* opened_ = nullptr;
   const ClosedSecrets* closed_ = nullptr;
   std::string secret_prefix_;

@@ -31,6 +31,7 @@ const Map& Walk::inputs_of(const Node& node) const {
 Foresight Walk::names(const Node& node) {
   Foresight names(expansion_, node, known_, inputs_of(node), now_);
   names.set_scripts(parts_.scripts);
+  names.set_zones(&zones_, &parts_.world.files);
   names.set_person(parts_.person);
   names.set_secrets(&secrets_, &closed_, secret_prefix(node));
   return names;

@@ -118,6 +118,7 @@ class Walk {
   StepOrder order_;
   AskedReads commands_;
   Timestamp now_;
+  Zones zones_;
   Ledger ledger_;
   Foreknowledge known_;
   std::map<std::string, Map> called_inputs_;  // by the op of the called playbook

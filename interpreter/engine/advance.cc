@@ -292,6 +292,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
     if (context.stop && !is_root) return Status::ended;
     if (!context.stop) {
       std::optional<Status> before = prelude(node, context);
+      if (!before && !rejected_) before = requirements_of_call(node);
       if (before) return *before;
     }
     if (!has_ended(node) && !rejected_ && !enter(node)) return Status::ended;
@@ -399,7 +400,10 @@ void Engine::Loop::end_group(const Node& node, StepState state) {
 std::optional<Map> Engine::Loop::outputs_of_node(const Node& node, const Map* result, Map& error) {
   Map out;
   RunEnvironment names = environment(node, now());
-  if (result) names.set_result(result);
+  if (result) {
+    names.set_result(result);
+    names.set_own_result(result);
+  }
   for (const Output& output : outputs_of(*parts_.graph, node)) {
     tl::expected<Value, Diagnostic> value = type_any(output.value, argument_values(node, names));
     if (!value) {

@@ -217,12 +217,14 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
   job->after_crash = after_crash;
   job->started_at = now();
   job->opened = secrets_.all();
-  const OpRecord& op = record(node);
   if (automatic_undo) {
-    if (op.result) job->done.fields = *op.result;
+    const OpRecord& op = record(node);
+    job->done.fields = result_so_far(node);
     job->undone = {node.op, op.attempt, {}};
     for (const auto& [name, mark] : op.marks)
       if (mark.value) job->undone.marks.emplace(name, *mark.value);
+  } else {
+    unstored_.erase(node.op.path);  // an earlier attempt's
   }
   NodeRun& run = run_of(node);
   (automatic_undo ? run.undo_in_flight : run.in_flight) = true;
@@ -335,7 +337,12 @@ void Engine::Loop::action_ended(ActionEnd end) {
   Map body{{"started_at", end.started_at}};
   std::optional<Map> error;
   if (end.output) {
-    if (!node.step || !node.step->sensitive.value_or(false) || end.automatic_undo) body["result"] = end.output->fields;
+    if (!is_sensitive(node) || end.automatic_undo) {
+      body["result"] = end.output->fields;
+    } else {
+      secrets_.keep_out(Value(end.output->fields));
+      unstored_[node.op.path] = end.output->fields;
+    }
     if (!end.settled_by.empty()) body["settled_by"] = end.settled_by;
     if (!end.output->notes.empty()) body["notes"] = List(end.output->notes.begin(), end.output->notes.end());
   } else {
@@ -365,8 +372,9 @@ void Engine::Loop::action_ended(ActionEnd end) {
     (*breach)["effect"] = error ? text_of(*error, "effect") : wrote ? "done" : "none";
     error = std::move(breach);
     body.erase("result");
+    unstored_.erase(node.op.path);
   }
-  if (node.step && !node.step->sensitive.value_or(false) && !end.streams.empty()) {
+  if (node.step && !is_sensitive(node) && !end.streams.empty()) {
     body["streams"] = outputs_in_event(end.streams);
     for (OutputRecord& stream : end.streams) batch_outputs_.push_back(std::move(stream));
   }
@@ -382,6 +390,14 @@ void Engine::Loop::action_ended(ActionEnd end) {
   attempt_ended(node, end.attempt, EventKind::outcome, std::move(body), std::move(error));
 }
 
+Map Engine::Loop::result_so_far(const Node& node) {
+  if (node.is_group()) return result_within(node);
+  const OpRecord& op = record(node);
+  if (op.result) return *op.result;
+  auto found = unstored_.find(node.op.path);
+  return found == unstored_.end() ? Map{} : found->second;
+}
+
 bool Engine::Loop::may_repeat(const Node& node, const Map& error) {
   if (text_of(error, "effect") == "none") return true;
   const OpRecord& op = record(node);
@@ -391,7 +407,6 @@ bool Engine::Loop::may_repeat(const Node& node, const Map& error) {
 
 // The one place where an attempt's end becomes a state: retry, failure for good, or success (with its verify to come).
 void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, Map body, std::optional<Map> error) {
-  OpRecord& op = record(node);
   if (!error) {
     std::string settled_by = text_of(body, "settled_by");
     bool result_lost = !settled_by.empty();
@@ -400,14 +415,17 @@ void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, 
     bool done_follows = kind != EventKind::evaluated && node.step->done_when && settled_by != by_done_when;
     if (!verify_follows && !done_follows) {
       const Value* result = member(body, "result");
-      Map fields = result && result->is<Map>() ? result->get<Map>() : op.result.value_or(Map{});
+      Map fields = result && result->is<Map>() ? result->get<Map>() : result_so_far(node);
       Map failure;
       std::optional<Map> outputs = outputs_of_node(node, &fields, failure);
       if (!outputs) {
         error = std::move(failure);
       } else if (!outputs->empty()) {
         for (auto& [name, value] : *outputs) fields[name] = std::move(value);
-        body["result"] = std::move(fields);
+        if (is_sensitive(node))
+          unstored_[node.op.path] = std::move(fields);
+        else
+          body["result"] = std::move(fields);
       }
     }
     if (!error) {
@@ -428,8 +446,9 @@ void Engine::Loop::attempt_ended(const Node& node, int attempt, EventKind kind, 
     if (retry->when) {
       RunEnvironment names = environment(node, now());
       names.set_error(&*error);
-      Map none;
-      names.set_result(op.result ? &*op.result : &none);
+      const Map found = result_so_far(node);
+      names.set_result(&found);
+      names.set_own_result(&found);
       tl::expected<bool, Map> wanted = ask(*retry->when, names);
       again = wanted && *wanted;
     }

@@ -3,9 +3,12 @@
 namespace muster {
 namespace {
 
-std::string why_no_result(const std::string& id, const OpRecord* record) {
+std::string why_no_result(const std::string& id, const OpRecord* record, bool sensitive) {
   std::string start = "step `" + id + "` has no result: ";
   if (!record) return start + "it has not run";
+  if (sensitive && record->outcome_ok)
+    return start + "it is `sensitive`, and what was not stored was lost when the run was taken up again; "
+                   "`muster retry RUN --from STEP` reads it anew";
   switch (record->state) {
     case StepState::skipped:
       return start + "it was skipped";
@@ -96,6 +99,19 @@ tl::expected<Value, std::string> RunEnvironment::call(const std::string& functio
   return call_of_expression(*scripts_, function, arguments, now_);
 }
 
+tl::expected<const TimeZone*, std::string> RunEnvironment::zone(const std::string& name) const {
+  if (!zones_) return nullptr;
+  return zones_->find(*files_, name);
+}
+
+const Map* RunEnvironment::result_of(const Node& node, const OpRecord* record) const {
+  if (record && record->result) return &*record->result;
+  if (own_result_ && node.op == node_.op) return own_result_;
+  if (!unstored_) return nullptr;
+  auto found = unstored_->find(node.op.path);
+  return found == unstored_->end() ? nullptr : &found->second;
+}
+
 tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<const std::string> path) const {
   if (path.size() < 2)
     return tl::unexpected(std::string("`steps` is read by a step's id, as in `steps.restored.file`"));
@@ -103,10 +119,12 @@ tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<con
   if (!node) return tl::unexpected("no step is called `" + path[1] + "`");
   node = &expansion_.as_seen_by(node_, *node);
   const OpRecord* record = history_.find(node->op);
+  const Map* result = result_of(*node, record);
+  const bool sensitive = node->step && node->step->sensitive.value_or(false);
   if (path.size() < 3) {
-    if (!record || !record->result) return tl::unexpected(why_no_result(path[1], record));
-    Map whole = *record->result;
-    if (record->items) whole["items"] = items_of(history_, *record);
+    if (!result) return tl::unexpected(why_no_result(path[1], record, sensitive));
+    Map whole = *result;
+    if (record && record->items) whole["items"] = items_of(history_, *record);
     return keep(Value(std::move(whole)), 2);
   }
   const std::string& field = path[2];
@@ -119,9 +137,9 @@ tl::expected<Environment::Found, std::string> RunEnvironment::step(std::span<con
     if (!record || !record->started_at || !record->ended_at) return keep(Value(), 3);
     return keep(*record->ended_at - *record->started_at, 3);
   }
-  if (!record || !record->result) return tl::unexpected(why_no_result(path[1], record));
-  if (record->items && field == "items") return keep(Value(items_of(history_, *record)), 3);
-  const Value* value = member(*record->result, field);
+  if (!result) return tl::unexpected(why_no_result(path[1], record, sensitive));
+  if (record && record->items && field == "items") return keep(Value(items_of(history_, *record)), 3);
+  const Value* value = member(*result, field);
   if (!value) return keep(Value(), 3);
   return Found{value, 3};
 }

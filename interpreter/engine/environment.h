@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "interpreter/action/scripts.h"
 #include "interpreter/engine/secrets.h"
+#include "interpreter/engine/zones.h"
 #include "interpreter/expression/evaluate.h"
 #include "interpreter/graph/expansion.h"
 #include "interpreter/journal/run_state.h"
@@ -25,6 +27,8 @@ struct RunFacts {
   std::string started_by;
   Timestamp started_at;
 };
+
+using UnstoredResults = std::unordered_map<std::string, Map>;
 
 // `playbook.FIELD`; nothing: there is no such field.
 [[nodiscard]] std::optional<Value> playbook_field(const Playbook& playbook, std::string_view field);
@@ -42,7 +46,15 @@ class RunEnvironment final : public Environment {
   // `result` and `error`, where they stand.
   void set_result(const Map* result) { result_ = result; }
   void set_error(const Map* error) { error_ = error; }
+  // `steps.ID` of the node itself, before it has ended: what a call or a choice has found.
+  void set_own_result(const Map* own) { own_result_ = own; }
+  // Results of `sensitive` steps, by path: they stand nowhere else.
+  void set_unstored(const UnstoredResults* unstored) { unstored_ = unstored; }
   void set_scripts(const Scripts* scripts) { scripts_ = scripts; }
+  void set_zones(Zones* zones, FilesRead* files) {
+    zones_ = zones;
+    files_ = files;
+  }
   // Where a failure may have been and was not: `error` is nil.
   void set_no_error() { may_lack_error_ = true; }
   // A called playbook that was not entered: its inputs as they would be now, or why they are not known.
@@ -66,10 +78,12 @@ class RunEnvironment final : public Environment {
   tl::expected<Found, std::string> find(std::span<const std::string> path) const override;
   tl::expected<bool, std::string> has_secret(const std::string& name) const override;
   tl::expected<Value, std::string> call(const std::string& function, std::span<const Value> arguments) const override;
+  tl::expected<const TimeZone*, std::string> zone(const std::string& name) const override;
   Timestamp now() const override { return now_; }
 
  private:
   tl::expected<Found, std::string> step(std::span<const std::string> path) const;
+  const Map* result_of(const Node& node, const OpRecord* record) const;
   // An item's name or `index`, where the node stands in a `foreach` that calls it so.
   std::optional<Found> item(const std::string& name) const;
   Found keep(Value value, size_t used) const;
@@ -84,9 +98,13 @@ class RunEnvironment final : public Environment {
   Timestamp now_;
   const Map* result_ = nullptr;
   const Map* error_ = nullptr;
+  const Map* own_result_ = nullptr;
+  const UnstoredResults* unstored_ = nullptr;
   bool may_lack_error_ = false;
   const OpenedSecrets* secrets_ = nullptr;
   const Scripts* scripts_ = nullptr;
+  Zones* zones_ = nullptr;
+  FilesRead* files_ = nullptr;
   std::string secret_prefix_;
   bool secrets_by_name_ = false;
   mutable std::deque<Value> kept_;  // values made on the way; their addresses stay

@@ -109,6 +109,7 @@ struct NodeRun {
   bool was_in_doubt = false;             // found so in this process: what can settle it was asked
   int reruns = 0;                        // because of doubts, in this process
   // gate
+  std::optional<std::vector<std::string>> unmet;  // of a called playbook's requirements, once they were looked at
   bool previewing = false;  // or it reads what a decision is bound to
   std::optional<GateProof> proof;
   bool telling = false;  // its channels
@@ -128,6 +129,8 @@ struct LoopRun {
   int64_t failures = 0;    // of `failed`, those that no `on_failure: continue` passes
   bool cut_short = false;  // an item was kept from ending, or could not be rolled back: no further one begins
 };
+
+struct WantedRequirements;  // requirements.cc
 
 [[nodiscard]] OnFailure on_failure_of(const StepGraph& graph, const Node& node);
 
@@ -193,6 +196,9 @@ class Engine::Loop {
 
   // --- requirements.cc: what must hold before the first step
   bool requirements_are_settled();  // true: they hold, or the run has ended for them
+  bool has_late_requirements(const Node& called) const;        // an option calls it: they are asked when its turn comes
+  std::optional<Status> requirements_of_call(const Node& called);  // nothing: they hold
+  std::shared_ptr<WantedRequirements> wanted_by(const Node& top);
   void requirements_were_looked_at(std::vector<std::string> unmet);
 
   // --- locks.cc: names that are taken before the first step, and given back at the end
@@ -292,6 +298,8 @@ class Engine::Loop {
   void attempt_ended(const Node& node, int attempt, EventKind kind, Map body, std::optional<Map> error);
   void action_ended(ActionEnd end);
   bool may_repeat(const Node& node, const Map& error);
+  static bool is_sensitive(const Node& node) { return node.step && node.step->sensitive.value_or(false); }
+  Map result_so_far(const Node& node);  // before it has ended: what its own claims and outputs are about
 
   // --- recovering.cc: what a step that failed runs
   bool is_being_rescued(const Node& node);
@@ -343,7 +351,8 @@ class Engine::Loop {
   std::optional<Status> verified_after_group(const Node& node, Context context);  // nothing: it holds, or none is there
 
   // Of a read that got no answer no claim holds.
-  JudgedClaims judge(const std::vector<Claim>& claims, const Result<StepOutput>& output, RunEnvironment& names) const;
+  JudgedClaims judge(const std::vector<Claim>& claims, const Result<StepOutput>& output, RunEnvironment& names,
+                     bool shows_values) const;
 
   // --- watching.cc
   void watch(const Node& node);  // polls when it is time
@@ -432,6 +441,8 @@ class Engine::Loop {
   bool requirements_settled_ = false;
   bool requirements_asked_ = false;
   bool break_glass_ = false;
+  Zones zones_;
+  UnstoredResults unstored_;  // of `sensitive` steps: in this process only
   std::string muster_version_;
   bool locks_settled_ = false;
   int in_flight_ = 0;

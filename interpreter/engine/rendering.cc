@@ -10,6 +10,8 @@ RunEnvironment Engine::Loop::environment(const Node& node, Timestamp at) {
   RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
   RunEnvironment names(expansion_, node, history_, inputs_, std::move(facts), at);
   names.set_scripts(parts_.scripts);
+  names.set_unstored(&unstored_);
+  names.set_zones(&zones_, &parts_.world->files);
   names.set_secrets(&secrets_, secret_prefix(node));
   if (const Node* called = called_above(node)) {
     const OpRecord* op = history_.find(called->op);

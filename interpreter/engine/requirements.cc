@@ -3,22 +3,31 @@
 #include <algorithm>
 
 #include "interpreter/base/time_window.h"
-#include "interpreter/base/time_zone.h"
 #include "interpreter/base/version_range.h"
 #include "interpreter/engine/loop.h"
+#include "interpreter/engine/zones.h"
 
 namespace muster {
-namespace {
-
-constexpr uint64_t most_zone_bytes = 1 << 20;
-
-std::string quoted(const std::string& text) { return "`" + text + "`"; }
 
 // What is asked, its text made.
-struct Wanted {
+struct WantedRequirements {
   std::vector<std::string> commands, env, files, unmet;
   std::vector<Window> windows;
+  void add(const WantedRequirements& other) {
+    auto append = [](auto& into, const auto& from) { into.insert(into.end(), from.begin(), from.end()); };
+    append(commands, other.commands);
+    append(env, other.env);
+    append(files, other.files);
+    append(unmet, other.unmet);
+    append(windows, other.windows);
+  }
 };
+
+namespace {
+
+using Wanted = WantedRequirements;
+
+std::string quoted(const std::string& text) { return "`" + text + "`"; }
 
 bool is_program(World& world, const std::string& path) {
   Result<std::string> target = world.files.canonical(path);  // `/bin/sh` is a link nearly everywhere
@@ -54,11 +63,8 @@ std::string closed_because(World& world, const Window& window, Timestamp at) {
   const std::string zone = window.zone ? window.zone->text : "UTC";
   Timestamp local = at;
   if (zone != "UTC") {
-    Result<std::string> bytes = world.files.read(std::string(zone_folder) + "/" + zone, most_zone_bytes);
-    std::optional<TimeZone> rules = bytes ? TimeZone::parse(*bytes) : std::nullopt;
-    if (!rules)
-      return "the time zone " + quoted(zone) +
-             " of the window is not known here; install the system's tzdata, or mend " + "the name";
+    Result<TimeZone> rules = read_zone(world.files, zone);
+    if (!rules) return rules.error().message + ", and the window names it; " + rules.error().hint;
     local = at + rules->offset_at(at);
   }
   TimeWindow hours;
@@ -95,6 +101,40 @@ std::vector<std::string> unmet_of(World& world, Wanted wanted, Timestamp at) {
 
 }  // namespace
 
+std::shared_ptr<Wanted> Engine::Loop::wanted_by(const Node& top) {
+  const std::optional<Requires>& required = parts_.graph->playbook_of(top).required;
+  if (!required) return nullptr;
+  auto wanted = std::make_shared<Wanted>();
+  RunEnvironment names = environment(top, now());
+  auto make = [&](const std::vector<Template>& texts, std::vector<std::string>& out) {
+    for (const Template& text : texts) {
+      tl::expected<Value, Map> value = value_of(text, names);
+      if (!value) {
+        wanted->unmet.push_back(text_of(value.error(), "message"));
+      } else if (!value->is_null()) {
+        out.push_back(to_text(*value));
+      }
+    }
+  };
+  make(required->commands, wanted->commands);
+  make(required->files, wanted->files);
+  for (const Name& name : required->env) wanted->env.push_back(name.text);
+  if (required->window && !break_glass_) wanted->windows.push_back(*required->window);
+  if (!required->muster) return wanted;
+  std::optional<VersionRange> range = VersionRange::parse(required->muster->text);
+  std::optional<Version> ours = Version::parse(muster_version_);
+  if (!range || !ours || !range->holds(*ours))
+    wanted->unmet.push_back("this is muster " + muster_version_ + ", and the playbook needs " +
+                            quoted(required->muster->text) + "; use such a version");
+  return wanted;
+}
+
+bool Engine::Loop::has_late_requirements(const Node& called) const {
+  for (const Node* at = &called; at->id.index != 0; at = &expansion_.at(at->parent))
+    if (at->kind == NodeKind::option) return true;
+  return false;
+}
+
 bool Engine::Loop::requirements_are_settled() {
   if (requirements_settled_) return true;
   if (requirements_asked_) return false;
@@ -103,30 +143,12 @@ bool Engine::Loop::requirements_are_settled() {
   auto wanted = std::make_shared<Wanted>();
   bool any = false;
   for (const Scope& scope : parts_.graph->scopes()) {
-    const std::optional<Requires>& required = scope.playbook->required;
-    if (!required || begun || undoes_run() || history_.cancel || history_.ended) continue;
-    any = true;
-    RunEnvironment names = environment(parts_.graph->at(scope.top), now());
-    auto make = [&](const std::vector<Template>& texts, std::vector<std::string>& out) {
-      for (const Template& text : texts) {
-        tl::expected<Value, Map> value = value_of(text, names);
-        if (!value) {
-          wanted->unmet.push_back(text_of(value.error(), "message"));
-        } else if (!value->is_null()) {
-          out.push_back(to_text(*value));
-        }
-      }
-    };
-    make(required->commands, wanted->commands);
-    make(required->files, wanted->files);
-    for (const Name& name : required->env) wanted->env.push_back(name.text);
-    if (required->window && !break_glass_) wanted->windows.push_back(*required->window);
-    if (!required->muster) continue;
-    std::optional<VersionRange> range = VersionRange::parse(required->muster->text);
-    std::optional<Version> ours = Version::parse(muster_version_);
-    if (!range || !ours || !range->holds(*ours))
-      wanted->unmet.push_back("this is muster " + muster_version_ + ", and the playbook needs " +
-                              quoted(required->muster->text) + "; use such a version");
+    const Node& top = parts_.graph->at(scope.top);
+    if (begun || undoes_run() || history_.cancel || history_.ended || has_late_requirements(top)) continue;
+    if (std::shared_ptr<Wanted> more = wanted_by(top)) {
+      any = true;
+      wanted->add(*more);
+    }
   }
   if (!any) return requirements_settled_ = true;
   requirements_asked_ = true;
@@ -145,14 +167,52 @@ bool Engine::Loop::requirements_are_settled() {
   return false;
 }
 
-void Engine::Loop::requirements_were_looked_at(std::vector<std::string> unmet) {
-  requirements_settled_ = true;
-  if (unmet.empty() || history_.ended) return;
+namespace {
+
+Map error_of_unmet(const std::vector<std::string>& unmet) {
   std::string message = unmet.size() == 1 ? "a requirement is not met: " : "requirements are not met: ";
   for (size_t i = 0; i < unmet.size(); ++i) message += (i == 0 ? "" : "\n  ") + unmet[i];
   Map error{{"code", "not_started"}, {"message", std::move(message)}, {"effect", "none"}};
   error["unmet"] = List(unmet.begin(), unmet.end());
-  (void)go_without_locks(RunState::failed, 7, std::move(error));
+  return error;
+}
+
+}  // namespace
+
+void Engine::Loop::requirements_were_looked_at(std::vector<std::string> unmet) {
+  requirements_settled_ = true;
+  if (unmet.empty() || history_.ended) return;
+  (void)go_without_locks(RunState::failed, 7, error_of_unmet(unmet));
+}
+
+// Where they do not hold the call has failed before anything began: the next option may have its turn.
+std::optional<Engine::Loop::Status> Engine::Loop::requirements_of_call(const Node& called) {
+  if (called.kind != NodeKind::called || !has_late_requirements(called)) return std::nullopt;
+  NodeRun& run = run_of(called);
+  if (!run.unmet) {
+    std::shared_ptr<Wanted> wanted = wanted_by(called);
+    if (!wanted) return std::nullopt;
+    run.in_flight = true;
+    after_commit_.push_back([this, wanted, id = called.id, at = now()] {
+      ++in_flight_;  // only what was really started is waited for
+      parts_.executor->start([this, wanted, id, at] {
+        auto unmet = std::make_shared<std::vector<std::string>>(unmet_of(*parts_.world, std::move(*wanted), at));
+        parts_.executor->post([this, unmet, id] {
+          completed_.push_back([this, unmet, id] {
+            --in_flight_;
+            nodes_[id.index].in_flight = false;
+            nodes_[id.index].unmet = std::move(*unmet);
+          });
+        });
+      });
+    });
+    return Status::active;
+  }
+  if (run.unmet->empty()) return std::nullopt;
+  Map error = error_of_unmet(*run.unmet);
+  error["step"] = expansion_.at(called.parent).op.path;
+  add(EventKind::outcome, called.op, 0, Map{{"state", "failed"}, {"error", std::move(error)}});
+  return Status::ended;
 }
 
 }  // namespace muster

@@ -1,6 +1,7 @@
 // What a run knows of its secrets, and the loop's part of it: they are read on other threads, before what needs them.
 #include "interpreter/engine/secrets.h"
 
+#include <algorithm>
 #include <array>
 
 #include "interpreter/engine/loop.h"
@@ -30,6 +31,21 @@ void OpenedSecrets::take(const std::string& name, Result<OpenedSecret> answer) {
   redaction_.know(secret);
   if (!answer->written.empty()) redaction_.know(answer->written);
   answers_.insert_or_assign(name, Result<Value>(Value(std::move(secret))));
+}
+
+void OpenedSecrets::keep_out(const Value& found) {
+  constexpr size_t least_bytes = 8;
+  if (const auto* text = found.find<std::string>()) {
+    for (size_t at = 0; at < text->size();) {
+      const size_t end = std::min(text->find('\n', at), text->size());
+      if (end - at >= least_bytes) redaction_.know(text->substr(at, end - at));
+      at = end + 1;
+    }
+  } else if (const List* list = found.find<List>()) {
+    for (const Value& item : *list) keep_out(item);
+  } else if (const Map* map = found.find<Map>()) {
+    for (const auto& [key, value] : *map) keep_out(value);
+  }
 }
 
 bool OpenedSecrets::is_open(const std::string& name) const {

@@ -75,6 +75,10 @@ class OpenedSecrets {
   // All that are open, for actions: what they get from the world may hold any of them.
   [[nodiscard]] std::vector<Secret> all() const;
 
+  // What a `sensitive` step found: kept out of everything like a secret, each text and each of its lines, as far as they
+  // are long enough not to stand in ordinary text by chance.
+  void keep_out(const Value& found);
+
   [[nodiscard]] const Redaction& redaction() const { return redaction_; }
   // The body of an event without secrets. Words that events are made of (states, verdicts, codes, ops) stay.
   [[nodiscard]] Map body(Map body) const;

@@ -47,7 +47,7 @@ void Engine::Loop::poll(const Node& node) {
   NodeRun& run = run_of(node);
   const Verify& verify = *node.step->verify;
   ++run.polls;
-  const Map own = node.is_group() ? result_within(node) : record(node).result.value_or(Map{});
+  const Map own = result_so_far(node);
   if (verify.probes.empty()) {
     poll_ended(node, StepOutput{own, {}});
     return;
@@ -56,6 +56,7 @@ void Engine::Loop::poll(const Node& node) {
   const Action& action = action_of(call);
   RunEnvironment names = environment(node, now());
   names.set_result(&own);
+  names.set_own_result(&own);
   tl::expected<Map, Map> args = render_args(node, call, action, names);
   if (!args) {
     Map error = args.error();
@@ -72,7 +73,7 @@ void Engine::Loop::poll(const Node& node) {
 }
 
 JudgedClaims Engine::Loop::judge(const std::vector<Claim>& claims, const Result<StepOutput>& output,
-                                 RunEnvironment& names) const {
+                                 RunEnvironment& names, bool shows_values) const {
   const Map empty;
   const bool answered = output.has_value();
   names.set_result(answered ? &output->fields : &empty);
@@ -89,13 +90,14 @@ JudgedClaims Engine::Loop::judge(const std::vector<Claim>& claims, const Result<
       tl::expected<Evaluation, Diagnostic> answer = evaluate(claim.that, names);
       if (!answer) {
         row["reason"] = answer.error().message;
-        if (judged.diagnostic.empty() && parts_.files) judged.diagnostic = render(answer.error(), *parts_.files);
+        if (judged.diagnostic.empty() && parts_.files && shows_values) judged.diagnostic = render(answer.error(), *parts_.files);
       } else {
         const bool* yes = answer->value.find<bool>();
         held = yes && *yes;
         if (!yes) row["reason"] = "it must yield true or false, and yields " + std::string(type_name(answer->value));
         Map parts;
-        for (const Part& part : answer->parts) parts[part.text] = shown(part.value);
+        if (shows_values)
+          for (const Part& part : answer->parts) parts[part.text] = shown(part.value);
         if (!parts.empty()) row["parts"] = std::move(parts);
       }
     }
@@ -122,8 +124,10 @@ void Engine::Loop::poll_ended(const Node& node, Result<StepOutput> output) {
   NodeRun& run = run_of(node);
   const Verify& verify = *node.step->verify;
   RunEnvironment names = environment(node, now());
+  const Map own = result_so_far(node);
+  names.set_own_result(&own);
   const bool answered = output.has_value();
-  JudgedClaims judged = judge(verify.that, output, names);
+  JudgedClaims judged = judge(verify.that, output, names, !is_sensitive(node));
   const bool all_held = judged.all_held;
   if (!all_held && !history_.cancel && boot() < *run.poll_until) {
     Duration every = duration_of(node, verify.every).value_or(poll_every);

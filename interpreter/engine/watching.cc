@@ -83,7 +83,7 @@ void Engine::Loop::watched(const Node& node, WatchRun& at, const Result<StepOutp
   at.next = Duration{boot().us + duration_of(node, watch.every).value_or(watch_every).us};
   wake_at(at.next);
   RunEnvironment names = environment(node, now());
-  JudgedClaims judged = judge(watch.that, output, names);
+  JudgedClaims judged = judge(watch.that, output, names, !is_sensitive(node));
   if (judged.all_held) return;
   Map error{{"code", "verify_failed"},
             {"message", output ? "its `watch` was broken: " + judged.first_failure

@@ -288,7 +288,8 @@ class Evaluator {
     HelperCall asked{values, functions, names_.now(), [this](int64_t operations, int64_t bytes) {
                        left_.bytes -= bytes;
                        return spend(operations) && left_.bytes >= 0;
-                     }};
+                     },
+                     [this](const std::string& zone) { return names_.zone(zone); }};
     tl::expected<Value, std::string> answer = helper->call(asked);
     if (!answer) {
       if (failed_inside_) return tl::unexpected(std::move(*failed_inside_));

@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "interpreter/base/time.h"
+#include "interpreter/base/time_zone.h"
 #include "interpreter/expression/template.h"
 
 namespace muster {
@@ -33,6 +34,10 @@ class Environment {
   [[nodiscard]] virtual tl::expected<Value, std::string> call(const std::string& function,
                                                               std::span<const Value> /*arguments*/) const {
     return tl::unexpected("no function is called `" + function + "`");
+  }
+  // For `timestamp(text, zone)`: the rules of a zone of the tz database; nullptr: only the run will know them.
+  [[nodiscard]] virtual tl::expected<const TimeZone*, std::string> zone(const std::string& /*name*/) const {
+    return nullptr;
   }
   // For `now()`: in a gate it stands still.
   [[nodiscard]] virtual Timestamp now() const = 0;

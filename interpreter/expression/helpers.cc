@@ -24,7 +24,7 @@ constexpr std::array<Helper, 34> helpers = {{
     {"chunk", 2, 2, "chunk(list, size)", helper::chunk},
     {"cond", 3, 3, "cond(test, yes, no)", cond},
     {"contains", 2, 2, "contains(text, part) or contains(list, item)", helper::contains},
-    {"date", 1, 1, "date(timestamp)", helper::date},
+    {"date", 1, 2, "date(timestamp) or date(timestamp, zone)", helper::date},
     {"duration", 1, 1, "duration(\"30s\")", helper::duration},
     {"filter", 2, 2, "filter(list, function(x) return … end)", helper::filter, 1},
     {"first", 1, 1, "first(list)", helper::first},

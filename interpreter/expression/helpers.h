@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "interpreter/base/time.h"
+#include "interpreter/base/time_zone.h"
 #include "interpreter/base/value.h"
 
 namespace muster {
@@ -21,6 +22,7 @@ struct HelperCall {
   const std::vector<Callback>& functions;   // ... and here
   Timestamp now;
   std::function<bool(int64_t operations, int64_t bytes)> spend;  // false: the budget is used up
+  std::function<tl::expected<const TimeZone*, std::string>(const std::string& name)> zone;  // see Environment::zone
 };
 
 struct Helper {

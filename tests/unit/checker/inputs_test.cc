@@ -47,6 +47,18 @@ TEST(Inputs, OfMapsAreReadAsJson) {
             "input `a` must be a map, as in `{\"name\": \"value\"}`, and `[\"x\"]` is not");
 }
 
+TEST(Inputs, OfListsOfMapsAreReadAsJson) {
+  const std::string users = "  users: {type: list, of: map, min: 1}\n";
+  EXPECT_EQ(bound(users, {{"users", Value(R"([{"id": 1, "name": "a"}, {"id": 2}])")}}),
+            R"({"users":[{"id":1,"name":"a"},{"id":2}]})");
+  EXPECT_EQ(bound(users, {{"users", Value(List{Value(Map{{"id", Value(7)}})})}}), R"({"users":[{"id":7}]})");
+  EXPECT_EQ(bound(users, {{"users", Value("[1]")}}),
+            "input `users` is a list, and each item must be a map, as in `{\"name\": \"value\"}`, and `1` is not");
+  EXPECT_EQ(bound(users, {{"users", Value("[]")}}), "input `users` must be at least 1 items, and `[]` is not");
+  EXPECT_EQ(bound("  users: {type: list, of: map, default: [{id: a}, {id: b}]}\n", {}),
+            R"({"users":[{"id":"a"},{"id":"b"}]})");
+}
+
 TEST(Inputs, ThatAreNotGivenTakeTheirDefaultOrAreAbsent) {
   EXPECT_EQ(bound("  a: {type: integer, default: 3}\n  b: {type: string}\n", {}), R"({"a":3})");
   EXPECT_EQ(bound("  a: {type: string}\n", {{"a", Value()}}), "{}");

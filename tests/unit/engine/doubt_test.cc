@@ -422,5 +422,33 @@ TEST_F(Settling, AsStopEndsTheRunAndLeavesEverythingAsItIs) {
   EXPECT_EQ(sim.deeds, (std::vector<std::string>{"last"}));
 }
 
+TEST_F(Settling, AsFailedPassesForOneItemOfAListWhereItsFailureWould) {
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: p
+phases:
+  - id: only
+    steps:
+      - {id: each, foreach: [1, 2, 3], do: {name: "item ${{ item }}"}, on_failure: continue}
+      - {id: next, do: {name: next}}
+)")) << sim.diagnostics;
+  sim.script["item 2"] = [](const StepInput&) -> Result<StepOutput> {
+    return fail(ErrorCode::in_doubt, "the answer was lost", {}, Certainty::maybe);
+  };
+  ASSERT_EQ(sim.run()->exit_code, 6);
+  Event event;
+  event.kind = EventKind::resolved;
+  event.op = OpId{"only/each[2]"};
+  event.attempt = 1;
+  event.at = sim.clock.now();
+  event.body = encode_value(resolution(sim.graph.get(), event.op, "failed", "bob", "looked"));
+  ASSERT_TRUE(sim.journal->say(sim.run_id, event).has_value());
+  Result<Ending> resumed = sim.resume();
+  ASSERT_TRUE(resumed.has_value()) << resumed.error().message;
+  EXPECT_EQ(resumed->exit_code, 0) << resumed->reason;
+  EXPECT_EQ(sim.deeds, (std::vector<std::string>{"item 1", "item 2", "item 3", "next"}));
+  EXPECT_EQ(sim.state("only/each[2]"), "failed");
+  EXPECT_EQ(sim.state("only/each"), "succeeded");
+}
+
 }  // namespace
 }  // namespace muster

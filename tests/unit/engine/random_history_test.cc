@@ -36,6 +36,8 @@ std::string described(const OpRecord& op) {
   if (op.items)
     out += " items " + encode_value(Value(*op.items)) + " " + std::to_string(op.max_parallel) + " " +
            std::to_string(op.max_failures);
+  for (const std::string& way : op.chosen) out += " chosen " + way;
+  out += " inputs " + text_of_map(op.inputs);
   for (const std::string& note : op.notes) out += " note " + note;
   for (const auto& [name, mark] : op.marks)
     out += " mark " + name + (mark.intent_open ? " open" : "") + (mark.value ? " " + encode_value(*mark.value) : "");
@@ -61,7 +63,7 @@ class Story {
   // How each name behaves, by its first letter: g good, n fails without an effect, m fails and may have had one, t good
   // the second time.
   std::string playbook() {
-    std::string out = "muster: 1\nplaybook: story\nphases:\n";
+    std::string out = "muster: 1\nplaybook: story\nsecrets: {key: {env: KEY}}\nphases:\n";
     int phases = below(3) + 1;
     for (int phase = 0; phase < phases; ++phase) {
       out += "  - id: p" + std::to_string(phase) + "\n";
@@ -73,6 +75,22 @@ class Story {
     if (chance(40)) out += "always:\n  - {id: last, do: {name: glast}}\n";
     return out;
   }
+  // What a call runs: as its caller tells it.
+  static std::string called() {
+    return R"(
+muster: 1
+playbook: called
+inputs:
+  name: {type: string, required: true}
+secrets: {key: {env: OTHER_KEY}}
+outputs: {name: "${{ steps.told.name }}"}
+phases:
+  - id: only
+    steps:
+      - {id: told, do: {name: "${{ inputs.name }}", key: "${{ secrets.key }}"}, rollback: [{do: {name: gundo}}]}
+      - {set: {x: "${{ steps.told.name }}"}}
+)";
+  }
   int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
   bool chance(int percent) { return below(100) < percent; }
 
@@ -81,7 +99,28 @@ class Story {
     std::string id = "s" + std::to_string(++steps_), out = "      - id: " + id + "\n";
     const char* ways[] = {"g", "g", "g", "g", "n", "m", "t"};
     std::string name = ways[below(7)] + id;
-    switch (below(6)) {
+    switch (below(10)) {
+      case 6:
+        out += "        steps:\n          - {do: {name: " + name + "}, rollback: [{do: {name: gundo}}]}\n" +
+               "          - {do: {name: g" + id + "}}\n";
+        if (chance(60)) out += "        rescue: [{do: {name: grescue}}, {look: {name: \"g${{ error.code }}\"}}]\n";
+        if (chance(30)) out += "        always: [{do: {name: galways}}]\n";
+        return out;
+      case 7:
+        out += std::string("        choose:\n          fallback: ") + (chance(70) ? "true" : "false") +
+               "\n          options:\n            - {id: o" + id + "_1, " + (chance(30) ? "when: 1 == 2, " : "") +
+               "steps: [{do: {name: " + name + "}, rollback: [{do: {name: gundo}}]}]}\n            - {id: o" + id +
+               "_2, steps: [{do: {name: g" + id + "}}], outputs: {how: second}}\n";
+        if (chance(40)) out += "        verify: {that: is_set(steps." + id + ".chosen)}\n";
+        return out;
+      case 8:
+        out += "        call: {playbook: called.muster.yaml, with: {name: " + name + "}}\n";
+        if (chance(40)) out += "        verify: {that: steps." + id + ".name == \"" + name + "\"}\n";
+        if (chance(40)) out += "        rescue: [{do: {name: grescue}}]\n";
+        return out;
+      case 9:
+        return out + "        do: {name: " + name + ", key: \"a ${{ secrets.key }}\", with: there}\n" +
+               (chance(50) ? "        sensitive: true\n" : "") + (chance(40) ? "        idempotent: true\n" : "");
       case 0:
         return out + "        set: {x: " + std::to_string(below(9)) + "}\n";
       case 1:
@@ -123,6 +162,15 @@ void behave(Simulation& sim) {
     std::set<std::string> ids;
   };
   auto tried = std::make_shared<Tried>();
+  // It hands on what it was given, a secret, too.
+  for (int step = 1; step <= 20; ++step)
+    sim.script["gs" + std::to_string(step)] = [](const StepInput& input) -> Result<StepOutput> {
+      const Value* key = member(input.args, "key");
+      const Secret* secret = key ? key->find<Secret>() : nullptr;
+      return StepOutput{Map{{"name", text_of(input.args, "name")},
+                            {"value", secret ? "with " + std::string(secret->reveal(SecretSink::redactor)) : "without"}},
+                        {}};
+    };
   for (int step = 1; step <= 20; ++step) {
     std::string id = "s" + std::to_string(step);
     sim.script["n" + id] = [](const StepInput&) -> Result<StepOutput> {
@@ -155,12 +203,19 @@ void settle(Simulation& sim, Story& story) {
 
 TEST(RandomHistories, ReplayToWhatTheEngineHoldsBehindEveryCommit) {
   int ran = 0, killed = 0, compared = 0;
+  const std::string secret = "open sesame, open";
+  std::map<std::string, int> met;
   for (unsigned seed = 1; seed <= 80; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Story story(seed);
     Simulation sim;
     behave(sim);
     std::string playbook = story.playbook();
+    sim.called["called.muster.yaml"] = Story::called();
+    sim.variables.all = {{"KEY", secret}, {"OTHER_KEY", secret}};
+    for (const char* kind : {"rescue:", "choose:", "call:", "foreach:", "wait:", "secrets.key }"}) {
+      if (playbook.find(kind) != std::string::npos) ++met[kind];
+    }
     if (!sim.load(playbook)) {
       ADD_FAILURE() << sim.diagnostics << playbook;
       return;
@@ -191,12 +246,18 @@ TEST(RandomHistories, ReplayToWhatTheEngineHoldsBehindEveryCommit) {
     Result<VerifyReport> report = sim.journal->verify();
     ASSERT_TRUE(report.has_value());
     for (const VerifyFinding& finding : report->findings) ADD_FAILURE() << finding.message;
+    Result<RunRecord> record = sim.journal->read(sim.run_id);
+    ASSERT_TRUE(record.has_value());
+    for (const Event& event : record->events)
+      EXPECT_EQ(event.body.find(secret), std::string::npos) << event.op.path << "\n" << playbook;
     ++ran;
     if (testing::Test::HasFailure()) return;
   }
   EXPECT_GT(ran, 60);
   EXPECT_GT(killed, 15);
   EXPECT_GT(compared, 500);
+  for (const auto& [kind, times] : met) EXPECT_GE(times, 8) << kind;
+  EXPECT_EQ(met.size(), 6u);
 }
 
 }  // namespace

@@ -124,5 +124,55 @@ phases:
   EXPECT_TRUE(sim.deeds.empty());
 }
 
+// An option is only one of several ways: what it calls must not keep the run from the others.
+void load_with_options(Simulation& sim, const std::string& when) {
+  sim.called["part.muster.yaml"] = R"(
+muster: 1
+playbook: part
+requires: {files: [/srv/missing]}
+phases:
+  - id: only
+    steps:
+      - {do: {name: part}}
+)";
+  ASSERT_TRUE(sim.load(R"(
+muster: 1
+playbook: whole
+phases:
+  - id: only
+    steps:
+      - {do: {name: first}}
+      - id: way
+        choose:
+          fallback: true
+          options:
+            - {id: called, when: )" + when + R"(, steps: [{id: it, call: {playbook: part.muster.yaml}}]}
+            - {id: other, steps: [{do: {name: other}}]}
+)")) << sim.diagnostics;
+}
+
+TEST(Requires, AreNotAskedOfWhatAnOptionCallsThatIsNotChosen) {
+  Simulation sim;
+  ASSERT_NO_FATAL_FAILURE(load_with_options(sim, "1 == 2"));
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(sim.deeds, (std::vector<std::string>{"first", "other"}));
+}
+
+TEST(Requires, FailAnOptionBeforeItBeginsSoThatTheNextHasItsTurn) {
+  Simulation sim;
+  ASSERT_NO_FATAL_FAILURE(load_with_options(sim, "1 == 1"));
+  Result<Ending> ending = sim.run();
+  ASSERT_TRUE(ending.has_value()) << ending.error().message;
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(sim.deeds, (std::vector<std::string>{"first", "other"}));
+  const OpRecord* called = sim.op("only/way/called/it/playbook");
+  ASSERT_TRUE(called && called->error);
+  EXPECT_EQ(text_of(*called->error, "code"), "not_started");
+  EXPECT_EQ(text_of(*called->error, "message"),
+            "a requirement is not met: `/srv/missing` is not there; put it there");
+}
+
 }  // namespace
 }  // namespace muster

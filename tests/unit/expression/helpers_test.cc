@@ -110,8 +110,6 @@ TEST(Helpers, ReadTimes) {
   EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"+02:00\")"), "timestamp 2026-01-15T08:00:00Z");
   EXPECT_EQ(of("timestamp(\"2026-01-15\", \"-01:00\")"), "timestamp 2026-01-15T01:00:00Z");
   EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"UTC\")"), "timestamp 2026-01-15T10:00:00Z");
-  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"Europe/Berlin\")"),
-            "error: `timestamp` knows the zone `UTC` and offsets as `+02:00`, and not named zones as `Europe/Berlin`");
   EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00Z\", \"UTC\")"),
             "error: `2026-01-15T10:00:00Z` says its zone itself: leave the second argument out");
   EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\")"),
@@ -123,6 +121,29 @@ TEST(Helpers, ReadTimes) {
   EXPECT_EQ(of("duration(\"90\")"), "error: `90` is no duration: `30s`, `2m`, `24h` are some");
   EXPECT_EQ(of("date(now())"), "string 2026-01-15");
   EXPECT_EQ(of("date(\"2026-01-15\")"), "error: `date` wants a timestamp, and got a string");
+}
+
+TEST(Helpers, KnowZonesByTheirNames) {
+  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"Europe/Berlin\")"), "timestamp 2026-01-15T09:00:00Z");
+  EXPECT_EQ(of("timestamp(\"2026-07-15T10:00:00\", \"Europe/Berlin\")"), "timestamp 2026-07-15T08:00:00Z");
+  EXPECT_EQ(of("timestamp(\"2026-07-15\", \"America/New_York\")"), "timestamp 2026-07-15T04:00:00Z");
+  // Clocks go forward over half past two on one night, and show it twice on another.
+  EXPECT_EQ(of("timestamp(\"2026-03-29T02:30:00\", \"Europe/Berlin\")"),
+            "error: `2026-03-29T02:30:00` never comes in `Europe/Berlin`, where clocks go forward over it");
+  EXPECT_EQ(of("timestamp(\"2026-10-25T02:30:00\", \"Europe/Berlin\")"),
+            "error: `2026-10-25T02:30:00` comes twice in `Europe/Berlin`, where clocks go back: write its offset, as in "
+            "`+02:00`");
+  EXPECT_EQ(of("timestamp(\"2026-10-25T01:59:59\", \"Europe/Berlin\")"), "timestamp 2026-10-24T23:59:59Z");
+  EXPECT_EQ(of("timestamp(\"2026-10-25T03:00:00\", \"Europe/Berlin\")"), "timestamp 2026-10-25T02:00:00Z");
+  EXPECT_EQ(of("date(timestamp(\"2026-01-15T23:30:00Z\"), \"Europe/Berlin\")"), "string 2026-01-16");
+  EXPECT_EQ(of("date(timestamp(\"2026-01-15T23:30:00Z\"), \"+00:30\")"), "string 2026-01-16");
+  EXPECT_EQ(of("date(timestamp(\"2026-01-15T23:30:00Z\"), \"UTC\")"), "string 2026-01-15");
+  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"Europe/Berlln\")"), "error: no zone is called `Europe/Berlln`");
+  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"../passwd\")"),
+            "error: `timestamp` knows `UTC`, offsets as `+02:00` and names as `Europe/Berlin`, and not `../passwd`");
+  EXPECT_EQ(of("date(now(), \"+25:00\")"),
+            "error: `date` knows `UTC`, offsets as `+02:00` and names as `Europe/Berlin`, and not `+25:00`");
+  EXPECT_EQ(of("timestamp(\"2026-01-15T10:00:00\", \"Not/Read\")").rfind("unknown", 0), 0u) << "before the run";
 }
 
 TEST(Helpers, HashAndEncode) {

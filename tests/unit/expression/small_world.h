@@ -1,6 +1,9 @@
 // Names with values for expressions, and the shortest way from a text to what it yields.
 #pragma once
 
+#include <fstream>
+#include <optional>
+#include <sstream>
 #include <string>
 
 #include "interpreter/expression/evaluate.h"
@@ -18,7 +21,17 @@ struct SmallWorld : Environment {
     if (!value) return tl::unexpected("nothing is called `" + path[0] + "`");
     return Found{value, 1};
   }
+  [[nodiscard]] tl::expected<const TimeZone*, std::string> zone(const std::string& name) const override {
+    if (name == "Not/Read") return nullptr;
+    std::ifstream in(std::string(zone_folder) + "/" + name, std::ios::binary);
+    std::ostringstream bytes;
+    bytes << in.rdbuf();
+    rules = TimeZone::parse(bytes.str());
+    if (!rules) return tl::unexpected("no zone is called `" + name + "`");
+    return &*rules;
+  }
   [[nodiscard]] Timestamp now() const override { return moment; }
+  mutable std::optional<TimeZone> rules;
 };
 
 inline LocatedText whole_file(std::string text) {
