@@ -49,7 +49,7 @@ class SqlSession {
   [[nodiscard]] virtual Result<int64_t> run(const SqlText&) = 0;
   // One statement; all of its rows.
   [[nodiscard]] virtual Result<void> each(const SqlText&, const RowSink&) = 0;
-  // `table` is quoted, `columns` are not.
+  // `table` is quoted, `columns` are not. A cell `{base64: TEXT}` is bytes, in SQLite.
   [[nodiscard]] virtual Result<void> insert(const std::string& table, const std::vector<std::string>& columns,
                                             const std::vector<Cells>& rows) = 0;
   // Inside the transaction that it marks.

@@ -105,7 +105,7 @@ Result<CheckResult> SqliteSql::check(const Connection& connection, CheckKind kin
                                      std::stop_token stop) {
   Result<std::string> path = sqlite_path_of(connection);
   if (!path) return pass(path.error());
-  Result<SqliteConnection> open = SqliteConnection::open(*path, SqlFence::query, limits, std::move(stop), uses_);
+  Result<SqliteConnection> open = SqliteConnection::open(*path, SqlFence::query, limits, std::move(stop), uses_, true);
   if (!open) {
     if (open.error().code == ErrorCode::not_found) return CheckResult{false, {"missing"}};
     if (open.error().code == ErrorCode::corrupt) return CheckResult{false, {open.error().cause}};

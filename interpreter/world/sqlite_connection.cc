@@ -15,6 +15,7 @@
 
 #include "interpreter/base/handle.h"
 #include "interpreter/world/sqlite_fence.h"
+#include "interpreter/world/sqlite_reading_ahead.h"
 #include "interpreter/world/sqlite_values.h"
 #include "interpreter/world/system_error.h"
 
@@ -124,6 +125,7 @@ struct SqliteConnection::State {
   bool is_pragma = false;               // the fence saw a PRAGMA in the statement, and nothing else
   std::atomic<bool> may_interrupt = true;
   int writes = 0;
+  bool reads_ahead = false;
   Use use;
   Db db;
   std::map<std::string, std::unique_ptr<Prepared>> kept;  // by text; gone before the database
@@ -177,7 +179,9 @@ int SqliteConnection::State::open_file(bool is_immutable) {
   sqlite3* raw = nullptr;
   const VirtualSqlite* simulated = use.simulated();
   int rc = sqlite3_open_v2((is_immutable ? immutable_uri(path) : plain_name(path)).c_str(), &raw, flags,
-                           simulated ? simulated->name().c_str() : nullptr);
+                           simulated     ? simulated->name().c_str()
+                           : reads_ahead ? sqlite_reading_ahead()
+                                         : nullptr);
   db.reset(raw);  // there even when opening fails
   if (rc != SQLITE_OK) return rc;
   if (simulated) simulated->prepare(raw);
@@ -204,6 +208,9 @@ int SqliteConnection::State::first_read() {
                                    "PRAGMA wal_autocheckpoint = 0"
                                  : "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON";
   int rc = sqlite3_exec(db.get(), prepare, nullptr, nullptr, nullptr);
+  if (rc != SQLITE_OK) return rc;
+  // Room for the indexes that are asked for each row of a table.
+  if (reads_ahead) rc = sqlite3_exec(db.get(), "PRAGMA cache_size = -32768", nullptr, nullptr, nullptr);
   if (rc != SQLITE_OK) return rc;
   return sqlite3_exec(db.get(), "PRAGMA schema_version", nullptr, nullptr, nullptr);
 }
@@ -352,9 +359,11 @@ SqliteConnection::~SqliteConnection() {
 }
 
 Result<SqliteConnection> SqliteConnection::open(const std::string& path, SqlFence fence, const SqlLimits& limits,
-                                                std::stop_token stop, std::shared_ptr<SqliteUses> uses) {
+                                                std::stop_token stop, std::shared_ptr<SqliteUses> uses,
+                                                bool reads_ahead) {
   if (Result<void> there = check_file(path); !there) return pass(there.error());
   auto state = std::make_unique<State>(path, fence, std::move(stop), std::move(uses));
+  state->reads_ahead = reads_ahead;
   if (limits.timeout.us > 0)
     state->deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(limits.timeout.us);
   int rc = state->open_file(false);

@@ -20,8 +20,8 @@
 #include "interpreter/base/result.h"
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/world/sql.h"
-#include "interpreter/world/virtual_sqlite.h"
 #include "interpreter/world/sql_text.h"
+#include "interpreter/world/virtual_sqlite.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -60,8 +60,10 @@ enum class SqlFence {
 class SqliteConnection {
  public:
   // Opens and reads once, so that a file that is no database is told here. Never creates a file.
+  // `reads_ahead` is for who reads all of it, mostly in its order.
   [[nodiscard]] static Result<SqliteConnection> open(const std::string& path, SqlFence fence, const SqlLimits& limits,
-                                                     std::stop_token stop, std::shared_ptr<SqliteUses> uses);
+                                                     std::stop_token stop, std::shared_ptr<SqliteUses> uses,
+                                                     bool reads_ahead = false);
   SqliteConnection(SqliteConnection&&) noexcept;
   ~SqliteConnection();
 

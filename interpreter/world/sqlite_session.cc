@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
+#include "interpreter/base/encoding.h"
 #include "interpreter/base/handle.h"
 #include "interpreter/world/sqlite.h"
 #include "interpreter/world/sqlite_marker.h"
@@ -41,6 +43,20 @@ class StatementRow final : public SqlRow {
   sqlite3_stmt* statement_;
   std::vector<std::string> columns_;
 };
+
+// What `{base64: TEXT}` stands for.
+std::optional<std::string> bytes_in(const Value& cell) {
+  const Map* map = cell.find<Map>();
+  const Value* text = map && map->size() == 1 ? member(*map, "base64") : nullptr;
+  if (!text || !text->is<std::string>()) return std::nullopt;
+  return decode_base64(text->get<std::string>(), Base64::plain);
+}
+
+Result<void> bind_bytes(sqlite3_stmt* statement, int place, const std::string& column, const std::string& bytes) {
+  const int rc = sqlite3_bind_blob64(statement, place, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  if (rc == SQLITE_OK) return {};
+  return fail(ErrorCode::storage, "the bytes of `" + column + "`: " + sqlite3_errstr(rc));
+}
 
 class SqliteSession final : public SqlSession {
  public:
@@ -100,7 +116,10 @@ class SqliteSession final : public SqlSession {
     if (!prepared) return pass(prepared.error());
     for (const Cells& row : rows) {
       for (size_t i = 0; i < row.size(); ++i) {
-        Result<void> bound = bind_value((*prepared)->get(), static_cast<int>(i) + 1, columns[i], row[i]);
+        const int place = static_cast<int>(i) + 1;
+        const std::optional<std::string> bytes = bytes_in(row[i]);
+        Result<void> bound = bytes ? bind_bytes((*prepared)->get(), place, columns[i], *bytes)
+                                   : bind_value((*prepared)->get(), place, columns[i], row[i]);
         if (!bound) return bound;
       }
       if (Result<void> done = connection_.step_each(**prepared, [] { return Result<void>(); }); !done) return done;

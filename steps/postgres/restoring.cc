@@ -110,16 +110,7 @@ Result<Value> RestoringServer::fetch_once() {
     return pass(young.error());
   Files& files = touch_.files;
   if (Result<void> cleared = files.remove_tree(work_); !cleared) return pass(cleared.error());
-  FetchPlan plan;
-  plan.target = TargetKind::postgres;
-  plan.work = work_;
-  plan.ready = work_ + "/dump";
-  plan.directory = directory_of(work_);
-  plan.at = request_.at;
-  plan.stop = input_.stop;
-  plan.progress = [&](uint64_t done, uint64_t total) {
-    input_.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
-  };
+  const FetchPlan plan = fetch_plan(request_, input_, work_, work_ + "/dump", directory_of(work_));
   Result<FetchedBackup> fetched = source_->fetch(found(), touch_, plan);
   if (!fetched) return or_refused(pass(fetched.error()));
   Result<std::unique_ptr<ReadFile>> dump = files.open(plan.ready);

@@ -112,16 +112,7 @@ Result<Value> Restoring::or_refused(Result<Value> done) const {
 
 Result<Value> Restoring::fetch_once() {
   if (Result<void> cleared = touch_.files.remove_tree(place_.work); !cleared) return pass(cleared.error());
-  FetchPlan plan;
-  plan.target = request_.target_kind;
-  plan.work = place_.work;
-  plan.ready = ready();
-  plan.directory = place_.directory;
-  plan.at = request_.at;
-  plan.stop = input_.stop;
-  plan.progress = [&](uint64_t done, uint64_t total) {
-    input_.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
-  };
+  const FetchPlan plan = fetch_plan(request_, input_, place_.work, ready(), place_.directory);
   Result<FetchedBackup> fetched = source_->fetch(found(), touch_, plan);
   if (!fetched) return or_refused(pass(fetched.error()));
   Map kept{{"size", fetched->bytes},

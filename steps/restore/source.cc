@@ -17,6 +17,21 @@ std::string megabytes(uint64_t bytes) {
 
 }  // namespace
 
+FetchPlan fetch_plan(const RestoreRequest& request, const StepInput& input, std::string work, std::string ready,
+                     std::string directory) {
+  FetchPlan plan;
+  plan.target = request.target_kind;
+  plan.work = std::move(work);
+  plan.ready = std::move(ready);
+  plan.directory = std::move(directory);
+  plan.at = request.at;
+  plan.stop = input.stop;
+  plan.progress = [&input](uint64_t done, uint64_t total) {
+    input.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
+  };
+  return plan;
+}
+
 std::unique_ptr<BackupSource> source_of(const From& from) {
   if (from.kind == FromKind::litestream) return litestream_source(from);
   return file_source(from);

@@ -39,6 +39,10 @@ struct FetchPlan {
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
+// For a request in a step: `work` is an empty directory of ours, `ready` lies within it. Both references must stay.
+[[nodiscard]] FetchPlan fetch_plan(const RestoreRequest& request, const StepInput& input, std::string work,
+                                   std::string ready, std::string directory);
+
 struct FetchedBackup {
   uint64_t bytes = 0;
   std::string sha256;  // of the database file, where it was made on the way

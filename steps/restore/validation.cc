@@ -109,8 +109,8 @@ Result<Validated> validate(SqlRead& sql, FilesRead& files, const std::string& pa
   if (!sound->intact) {
     std::string problems;
     for (const std::string& problem : sound->problems) problems += (problems.empty() ? "" : "; ") + problem;
-    return fail(ErrorCode::corrupt, "the restored database is damaged: " + problems,
-                "choose an earlier moment with `at`");
+    return fail(ErrorCode::corrupt, "the database is damaged: " + problems,
+                "take another backup; of a replica, an earlier moment with `at`");
   }
   if (!records) return pass(records.error());
   if (!sha256) return pass(sha256.error());

@@ -107,16 +107,7 @@ Result<Value> RestoringRows::fetch_once() {
   if (Result<void> young = check_age(found(), request_.expect.max_age, touch_.look.clock.now()); !young)
     return pass(young.error());
   if (Result<void> cleared = touch_.files.remove_tree(work_); !cleared) return pass(cleared.error());
-  FetchPlan plan;
-  plan.target = TargetKind::rows;
-  plan.work = work_;
-  plan.ready = work_ + "/rows";
-  plan.directory = directory_of(work_);
-  plan.at = request_.at;
-  plan.stop = input_.stop;
-  plan.progress = [&](uint64_t done, uint64_t total) {
-    input_.progress.at(static_cast<int64_t>(done), static_cast<int64_t>(total), "bytes");
-  };
+  const FetchPlan plan = fetch_plan(request_, input_, work_, work_ + "/rows", directory_of(work_));
   Result<FetchedBackup> fetched = source_->fetch(found(), touch_, plan);
   if (!fetched) return or_refused(pass(fetched.error()));
   Result<std::unique_ptr<ReadFile>> file = touch_.look.files.open(plan.ready);

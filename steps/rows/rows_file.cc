@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "interpreter/action/action.h"
+#include "interpreter/base/encoding.h"
 #include "interpreter/base/json.h"
 #include "interpreter/world/sql_text.h"
 
@@ -135,9 +136,8 @@ Result<int64_t> write_rows(SqlSession& session, const TableRows& rows, WriteFile
                        } else if (is_postgres) {
                          cells.emplace_back(std::string(row.text(i)));
                        } else if (row.is_binary(i)) {
-                         return fail(ErrorCode::refused,
-                                     "`" + (*columns)[i] + "` of `" + rows.table + "` holds bytes that are no text",
-                                     "back up the whole database instead");
+                         // As SqlSession::insert takes bytes.
+                         cells.emplace_back(Map{{"base64", encode_base64(row.text(i), Base64::plain)}});
                        } else {
                          cells.push_back(row.value(i));
                        }

@@ -206,6 +206,10 @@ TEST(ScriptBorder, CarriesValuesBothWays) {
   EXPECT_EQ(gives("local v = ... return v", {Value(Duration::seconds(90))}), "integer 90");
   EXPECT_EQ(gives("return math.mininteger"), "integer -9223372036854775808");
   EXPECT_EQ(gives("return 2^63"), "number 9.2233720368548e+18");
+  EXPECT_EQ(gives("return -0.0 == 0"), "boolean true");
+  EXPECT_EQ(gives("return {a = -0.0}").rfind("map ", 0), 0u);
+  EXPECT_EQ(gives("return math.maxinteger + 1 == math.mininteger"), "boolean true");
+  EXPECT_EQ(gives("return {['a\\0b'] = 'c\\0d'}").find("error"), std::string::npos);
 }
 
 TEST(ScriptBorder, RefusesWhatIsNoValue) {

@@ -192,6 +192,36 @@ TEST_P(Rows, APreviewCountsThem) {
   EXPECT_EQ(to_text(*member(preview->facts, "rows")), "3");
 }
 
+// Bytes of any kind: none, a NUL, what is no UTF-8, and text that was stored as bytes.
+TEST_P(Rows, WithBytesComeBackByteForByte) {
+  if (is_postgres()) {
+    change("ALTER TABLE orders ADD COLUMN picture bytea");
+    change(
+        "UPDATE orders SET picture = CASE id WHEN 1 THEN '\\xff00fe'::bytea WHEN 2 THEN ''::bytea WHEN 3 THEN 'text' "
+        "END");
+  } else {
+    change("ALTER TABLE orders ADD COLUMN picture");
+    change("UPDATE orders SET picture = CASE id WHEN 1 THEN x'ff00fe' WHEN 2 THEN x'' WHEN 3 THEN x'74657874' END");
+  }
+  const std::string what = is_postgres() ? "SELECT id, encode(picture, 'hex') AS h FROM orders ORDER BY id"
+                                         : "SELECT id, typeof(picture) AS t, hex(picture) AS h FROM orders ORDER BY id";
+  auto pictures = [&] {
+    RealSql sql;
+    Result<SqlResult> read = sql.query(app, {what, {}, {}}, {}, {});
+    std::string out;
+    if (read)
+      for (const Map& row : read->rows) out += print_json(row) + "\n";
+    return out;
+  };
+  const std::string before = pictures();
+  EXPECT_THAT(before, HasSubstr(is_postgres() ? "ff00fe" : "FF00FE"));
+  StepOutput backup = backed_up("customer = :c");
+  change("UPDATE orders SET picture = NULL");
+  Result<StepOutput> done = stage.restore(args(backup));
+  ASSERT_TRUE(done.has_value()) << done.error().message;
+  EXPECT_EQ(pictures(), before);
+}
+
 TEST_P(Rows, ARestoreKilledAnywhereIsFinishedWhenEnteredAgain) {
   std::string before = rows();
   StepOutput backup = backed_up();
