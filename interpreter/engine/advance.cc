@@ -112,6 +112,17 @@ int64_t Engine::Loop::most_at_once(const Node& group) {
   return std::max<int64_t>(integer_of(group, **limit).value_or(1), 1);
 }
 
+namespace {
+
+// What is beneath a group that has ended undoes it or tidies up behind it: what it waits for is there, too, and still
+// comes.
+bool is_beneath(const OpId& op, const OpId& group) {
+  return op.path.size() > group.path.size() && op.path.starts_with(group.path) &&
+         (op.path[group.path.size()] == '/' || op.path[group.path.size()] == '~');
+}
+
+}  // namespace
+
 bool Engine::Loop::needs_hold(const Node& node, bool& never) {
   never = false;
   bool hold = true;
@@ -120,7 +131,7 @@ bool Engine::Loop::needs_hold(const Node& node, bool& never) {
     const OpRecord& need = record(needed);
     if (is_final(need.state)) {
       never = never || counts_as_failed(need);
-    } else if (const OpRecord* group = ended_around(needed)) {
+    } else if (const OpRecord* group = ended_around(needed); group && !is_beneath(node.op, group->op)) {
       // A group that was left out leaves its steps without a word; one that went wrong may have ended before them.
       never = never || !(group->state == StepState::skipped || group->state == StepState::already_done);
     } else {
@@ -230,8 +241,7 @@ Engine::Loop::Status Engine::Loop::advance_body(const Node& node, Context contex
           // Its turn comes after the one above it: nothing below can be ready through file order alone.
           bool explicit_below = false;
           for (size_t j = i + 1; j < node.body.size() && !explicit_below; ++j)
-            explicit_below =
-                expansion_.at(node.body[j]).step && expansion_.at(node.body[j]).step->needs.has_value();
+            explicit_below = expansion_.at(node.body[j]).step && expansion_.at(node.body[j]).step->needs.has_value();
           if (!explicit_below) break;
         }
         continue;

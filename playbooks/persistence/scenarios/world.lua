@@ -115,7 +115,6 @@ return {
     end,
     ["start"] = function(call, ctx)
       state.started = state.started + 1
-      if has(ctx, "no_start") and state.started == 1 then return {exit_code = 1, stderr = "it does not start"} end
     end,
     ["migrate"] = migrate,
     ["python3"] = box,
