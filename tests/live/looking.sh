@@ -61,6 +61,16 @@ if command -v strace >/dev/null; then
   writes=$(grep -v nscd "$folder/calls" | grep -cE 'O_WRONLY|O_RDWR|O_CREAT|connect\(|mkdir\(|unlink\(|rename|fork\(')
   [ -s "$folder/calls" ] && [ "$writes" -eq 0 ] || { echo "a plan touched something:"; cat "$folder/calls"; failed=1; }
 fi
+expect "a page" 0 "> **Stop. Somebody decides.** Say it" "$muster" docs "$one"
+expect "a page for programs" 0 '"percent": 100' "$muster" docs "$one" --output json
+expect "an index of a folder" 0 "[looked-at](v2.muster.yaml)" "$muster" docs "$folder/books"
+expect "a folder without playbooks" 2 'there is no *.muster.yaml in' "$muster" docs "$folder/home"
+expect "a page of nothing" 2 "No such file" "$muster" docs "$folder/nothing.muster.yaml"
+expect "a page that cannot be written" 1 "cannot be written" "$muster" docs "$one" -o "$folder/nowhere/page.md"
+expect "a page in a file" 0 "" "$muster" docs "$one" -o "$folder/page.md"
+cmp -s "$folder/page.md" <("$muster" docs "$one") || { echo "the page in the file is another one"; failed=1; }
+printf 'muster: 1\nplaybook: broken\nphases: [{id: a, steps: [{shel: {argv: [x]}}]}]\n' > "$folder/broken.muster.yaml"
+expect "a page of a playbook with a mistake" 3 'did you mean `shell`?' "$muster" docs "$folder/broken.muster.yaml"
 [ -z "$(ls -A "$folder/store")" ] && [ ! -e "$folder/nowhere.db" ] || { echo "a plan left files"; failed=1; }
 
 expect "a graph" 0 "digraph playbook" "$muster" graph "$one" --format dot
