@@ -58,7 +58,7 @@ Result<std::vector<SignedHead>> kept_heads(const Invocation& invocation, const C
   if (named.empty() && ::access(path.c_str(), F_OK) != 0) return std::vector<SignedHead>();
   Result<std::string> text = whole_file(path);
   if (!text) return pass(text.error());
-  Result<std::vector<SignedHead>> heads = read_heads(*text);
+  Result<std::vector<SignedHead>> heads = read_heads(*text, HeadCheck::none);
   if (!heads) return fail(heads.error().code, "`" + path + "`: " + heads.error().message);
   return heads;
 }
@@ -93,14 +93,17 @@ int verify(Invocation& invocation, Session& session, const std::string& run) {
 }
 
 // Heads of this run that were kept outside: each must stand in the bundle.
-std::vector<VerifyFinding> beside_heads(const BundleCheck& bundle, const std::vector<SignedHead>& heads,
-                                        int64_t& compared) {
+Result<std::vector<VerifyFinding>> beside_heads(const BundleCheck& bundle, const std::vector<SignedHead>& heads,
+                                                int64_t& compared) {
   std::vector<VerifyFinding> findings;
   for (const SignedHead& head : heads) {
     if (head.run != bundle.run || head.instance != bundle.instance || head.kind == "pruned") continue;
     ++compared;
     bool found = std::any_of(bundle.heads.begin(), bundle.heads.end(),
                              [&](const SignedHead& own) { return own.n == head.n && own.hash == head.hash; });
+    if (!found && !holds(head))
+      return fail(ErrorCode::corrupt, "ledger entry " + std::to_string(head.n) +
+                                          " as a head that was kept is not what its signature was made of");
     if (!found)
       findings.push_back({bundle.run, head.run_seq,
                           "ledger entry " + std::to_string(head.n) + " (" + head.kind +
@@ -118,7 +121,9 @@ int verify_bundle(Invocation& invocation, const std::string& path) {
   Result<std::vector<SignedHead>> heads = kept_heads(invocation, *configuration);
   if (!heads) return complain(heads.error());
   int64_t compared = 0;
-  for (VerifyFinding& finding : beside_heads(bundle, *heads, compared)) bundle.findings.push_back(std::move(finding));
+  Result<std::vector<VerifyFinding>> beside = beside_heads(bundle, *heads, compared);
+  if (!beside) return complain(beside.error());
+  for (VerifyFinding& finding : *beside) bundle.findings.push_back(std::move(finding));
   std::string summary = "the bundle holds: run " + bundle.run + " of `" + safe_line(bundle.playbook) + "`, " +
                         bundle.state + ", " + counted(bundle.events, "event", "events") + ", " +
                         counted(bundle.files, "file", "files") + ", " + counted(bundle.outputs, "output", "outputs") +

@@ -214,6 +214,21 @@ struct LockRow {
   bool stale = false;                  // its owner is gone: whoever wants it next takes it over
 };
 
+// What waits for a person: an open gate, the open review of a broken glass, a manual step. Enough for a list of many;
+// all that is shown stands in the event `seq`.
+struct WaitingRow {
+  std::string run, playbook;
+  OpId op;
+  int64_t seq = 0;
+  bool is_gate = true;  // or a review; otherwise a manual step
+  Timestamp since;
+  std::optional<Timestamp> expires_at;
+  std::string title;  // one line of what is asked
+  std::string who;    // `2 of group:sre`; empty: anybody
+  int64_t steps = 0;  // that stand behind the gate
+  int64_t destructive = 0;  // of them
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -247,6 +262,8 @@ class Journal {
   // Reading. `since` skips events up to that seq.
   [[nodiscard]] virtual Result<RunRecord> read(const std::string& run, int64_t since = 0) = 0;
   [[nodiscard]] virtual Result<std::vector<RunRow>> find(const RunQuery& query) = 0;
+  // Newest first. From rows that are written with the events: no run is read for it, however many wait.
+  [[nodiscard]] virtual Result<std::vector<WaitingRow>> waiting() = 0;
   [[nodiscard]] virtual Result<std::string> file(const std::string& digest) = 0;
   [[nodiscard]] virtual Result<std::vector<OutputRecord>> outputs(const std::string& run) = 0;
   // Whether anybody has written since the last call (PRAGMA data_version): cheap, for polling.

@@ -238,18 +238,34 @@ Result<bool> SqliteJournal::renew(const Lease& lease, const Owner& owner, Timest
   return held;
 }
 
-// Open reviews of runs that have ended are found by this row: no list of what waits reads each run that ever was.
-Result<void> SqliteJournal::keep_review(const std::string& run, const Event& event) {
-  const bool of_gate = event.kind == EventKind::gate_opened || event.kind == EventKind::gate_closed;
-  if (!of_gate) return {};
-  StoreStatement change = store_->prepare(
-      event.kind == EventKind::gate_opened
-          ? "INSERT OR REPLACE INTO op(run, op, attempt, state, last_seq) VALUES(?, ?, ?, 'waiting', ?)"
-          : "DELETE FROM op WHERE run = ? AND op = ?");
-  change.bind(1, run).bind(2, event.op.path);
-  if (event.kind == EventKind::gate_opened) change.bind(3, int64_t{event.attempt}).bind(4, event.seq);
-  if (change.step() != SQLITE_DONE) return pass(store_->error("keeping an open review"));
-  return {};
+// No list of what waits reads a run: these rows are written in the commit of the events that they are made of.
+Result<void> SqliteJournal::keep_waiting(const std::string& run, const Event& event) {
+  switch (change_of_waiting(event)) {
+    case WaitingChange::none:
+      return {};
+    case WaitingChange::ends: {
+      StoreStatement gone = store_->prepare("DELETE FROM waiting WHERE run = ? AND op = ?");
+      if (gone.bind(1, run).bind(2, event.op.path).step() == SQLITE_DONE) return {};
+      break;
+    }
+    case WaitingChange::all_end: {
+      StoreStatement gone = store_->prepare("DELETE FROM waiting WHERE run = ? AND op <> ?");
+      if (gone.bind(1, run).bind(2, review_op).step() == SQLITE_DONE) return {};
+      break;
+    }
+    case WaitingChange::begins: {
+      const WaitingRow row = waiting_row(event);
+      StoreStatement insert = store_->prepare(
+          "INSERT OR REPLACE INTO waiting(run, op, seq, kind, playbook, since, expires_at, title, who, steps, "
+          "destructive) SELECT ?1, ?2, ?3, ?4, playbook, ?5, ?6, ?7, ?8, ?9, ?10 FROM run WHERE id = ?1");
+      insert.bind(1, run).bind(2, row.op.path).bind(3, row.seq).bind(4, row.is_gate ? "gate" : "manual");
+      insert.bind(5, row.since.us).bind(6, row.expires_at).bind(7, row.title).bind(8, row.who);
+      insert.bind(9, row.steps).bind(10, row.destructive);
+      if (insert.step() == SQLITE_DONE) return {};
+      break;
+    }
+  }
+  return pass(store_->error("keeping what waits"));
 }
 
 Result<void> SqliteJournal::insert_events(const std::string& run, const std::vector<Event>& events) {
@@ -263,8 +279,7 @@ Result<void> SqliteJournal::insert_events(const std::string& run, const std::vec
         .bind(5, int64_t{event.attempt});
     insert.bind(6, event.at.us).bind(7, event.body).bind(8, event.hash);
     if (insert.step() == SQLITE_DONE) {
-      if (event.op.path == review_op)
-        if (Result<void> kept = keep_review(run, event); !kept) return kept;
+      if (Result<void> kept = keep_waiting(run, event); !kept) return kept;
       continue;
     }
     switch (store_->error_code()) {

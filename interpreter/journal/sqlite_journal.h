@@ -16,6 +16,7 @@
 #include "interpreter/journal/ownership.h"
 #include "interpreter/journal/sqlite_store.h"
 #include "interpreter/journal/verify.h"
+#include "interpreter/journal/waiting.h"
 
 namespace muster {
 
@@ -37,6 +38,7 @@ class SqliteJournal final : public Journal {
 
   Result<RunRecord> read(const std::string& run, int64_t since) override;
   Result<std::vector<RunRow>> find(const RunQuery& query) override;
+  Result<std::vector<WaitingRow>> waiting() override;
   Result<std::string> file(const std::string& digest) override;
   Result<std::vector<OutputRecord>> outputs(const std::string& run) override;
   Result<bool> changed() override;
@@ -53,7 +55,7 @@ class SqliteJournal final : public Journal {
   };
   Result<CommitAnswer> commit_once(Lease& lease, const Commit& commit);
   // Writing, inside a write().
-  Result<void> keep_review(const std::string& run, const Event& event);
+  Result<void> keep_waiting(const std::string& run, const Event& event);
   Result<void> insert_events(const std::string& run, const std::vector<Event>& events);
   Result<void> update_row(const std::string& run, const Commit& commit);
   Result<void> insert_outputs(const std::string& run, const std::vector<OutputRecord>& outputs);
@@ -89,9 +91,11 @@ class SqliteJournal final : public Journal {
   Result<RunRow> row_of(const std::string& run);
   Result<void> each_event(const std::string& run, int64_t since, const std::function<void(Event&&)>& take);
   Result<std::vector<RunRow>> rows(StoreStatement statement);
+  std::optional<WaitingRow> migrated_row(const WaitingRow& row);
   Result<std::map<std::string, LedgerHeads>> verify_ledger(VerifyReport& report);
   Result<void> verify_run(const RunRow& row, const LedgerHeads& ledger, VerifyReport& report);
   Result<void> verify_outputs(const std::string& run, RecordedStreams recorded, VerifyReport& report);
+  Result<void> verify_waiting(const std::string& run, const WaitingRows& expected, VerifyReport& report);
   Result<void> verify_files(VerifyReport& report);
   Result<void> verify_pages(VerifyReport& report);
 

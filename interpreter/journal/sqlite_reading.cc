@@ -1,5 +1,8 @@
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/journal/kept_rehearsals.h"
@@ -115,12 +118,12 @@ Result<std::vector<RunRow>> SqliteJournal::find(const RunQuery& query) {
           ? store_->prepare(
                 MUSTER_RUN_ROWS
                 "WHERE (?3 = '' OR playbook = ?3) AND (NOT ?4 OR state IN ('queued', 'running', 'waiting') "
-                "OR (?6 AND id IN (SELECT run FROM op WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5")
+                "OR (?6 AND id IN (SELECT run FROM waiting WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5")
           : store_->prepare(
                 MUSTER_RUN_ROWS
                 "WHERE id >= ?1 AND (?2 = '' OR id < ?2) AND (?3 = '' OR playbook = ?3) "
                 "AND (NOT ?4 OR state IN ('queued', 'running', 'waiting') "
-                "OR (?6 AND id IN (SELECT run FROM op WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5");
+                "OR (?6 AND id IN (SELECT run FROM waiting WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5");
   if (!query.id_prefix.empty()) statement.bind(1, query.id_prefix).bind(2, after_prefix(query.id_prefix));
   statement.bind(3, query.playbook)
       .bind(4, int64_t{query.only_open})
@@ -128,6 +131,59 @@ Result<std::vector<RunRow>> SqliteJournal::find(const RunQuery& query) {
       .bind(6, int64_t{query.or_in_review})
       .bind(7, review_op);
   return rows(std::move(statement));
+}
+
+Result<std::vector<WaitingRow>> SqliteJournal::waiting() {
+  std::vector<WaitingRow> out;
+  Result<void> done = store_->read([&]() -> Result<void> {
+    StoreStatement all = store_->prepare(
+        "SELECT run, op, seq, kind, playbook, since, expires_at, title, who, steps, destructive FROM waiting");
+    int code = SQLITE_ROW;
+    while ((code = all.step()) == SQLITE_ROW) {
+      WaitingRow row;
+      row.run = all.text(0);
+      row.op.path = all.text(1);
+      row.seq = all.number(2);
+      const std::string kind = all.text(3);
+      row.is_gate = kind == "gate";
+      row.playbook = all.text(4);
+      row.since.us = all.number(5);
+      if (!all.is_null(6)) row.expires_at = Timestamp{all.number(6)};
+      row.title = all.text(7);
+      row.who = all.text(8);
+      row.steps = all.number(9);
+      row.destructive = all.number(10);
+      if (!kind.empty()) {
+        out.push_back(std::move(row));
+      } else if (std::optional<WaitingRow> made = migrated_row(row)) {
+        out.push_back(std::move(*made));
+      }
+    }
+    return code == SQLITE_DONE ? Result<void>() : pass(store_->error("listing what waits"));
+  });
+  if (!done) return pass(done.error());
+  std::sort(out.begin(), out.end(), [](const WaitingRow& a, const WaitingRow& b) {
+    return std::tie(b.since, a.run, a.op.path) < std::tie(a.since, b.run, b.op.path);
+  });
+  return out;
+}
+
+// A row that was made from an older version's events by SQL: what it shows is in its event.
+std::optional<WaitingRow> SqliteJournal::migrated_row(const WaitingRow& row) {
+  StoreStatement one = store_->prepare("SELECT kind, at_us, body, attempt FROM event WHERE run = ? AND seq = ?");
+  if (one.bind(1, row.run).bind(2, row.seq).step() != SQLITE_ROW) return std::nullopt;
+  Event event;
+  event.seq = row.seq;
+  event.kind = event_kind_of(one.text(0));
+  event.op = row.op;
+  event.at.us = one.number(1);
+  event.body = one.text(2);
+  event.attempt = static_cast<int>(one.number(3));
+  if (change_of_waiting(event) != WaitingChange::begins) return std::nullopt;  // it waits for a time
+  WaitingRow made = waiting_row(event);
+  made.run = row.run;
+  made.playbook = row.playbook;
+  return made;
 }
 
 Result<std::string> SqliteJournal::file(const std::string& digest) {
@@ -233,9 +289,11 @@ Result<void> SqliteJournal::verify_run(const RunRow& row, const LedgerHeads& led
   ChainCheck check(row, &ledger);
   std::vector<std::string> digests;
   RecordedStreams recorded;
+  WaitingRows waits;
   Result<void> all = each_event(row.id, -1, [&](Event&& event) {
     ++report.events;
     check.next(event);
+    waits.next(event);
     recorded.note(event);
     if (event.kind == EventKind::run_created) digests = digests_in(event.body);
   });
@@ -249,7 +307,34 @@ Result<void> SqliteJournal::verify_run(const RunRow& row, const LedgerHeads& led
     if (file.bind(1, digest).step() != SQLITE_ROW)
       report.findings.push_back({row.id, 1, "its file " + digest + " is missing"});
   }
-  return verify_outputs(row.id, std::move(recorded), report);
+  Result<void> listed = verify_waiting(row.id, waits, report);
+  return listed ? verify_outputs(row.id, std::move(recorded), report) : listed;
+}
+
+// The list of what waits is made of events: whoever changed it hides a gate, or shows another.
+Result<void> SqliteJournal::verify_waiting(const std::string& run, const WaitingRows& expected, VerifyReport& report) {
+  StoreStatement rows = store_->prepare(
+      "SELECT op, seq, kind, since, expires_at, title, who, steps, destructive FROM waiting WHERE run = ?");
+  rows.bind(1, run);
+  size_t found = 0;
+  bool good = true;
+  int code = SQLITE_ROW;
+  while ((code = rows.step()) == SQLITE_ROW) {
+    const WaitingRow* row = expected.find(rows.text(0));
+    if (rows.text(2).empty()) {  // of an older version: only where it stands
+      if (row) ++found;
+      continue;
+    }
+    good = good && row && row->seq == rows.number(1) && (row->is_gate ? "gate" : "manual") == rows.text(2) &&
+           row->since.us == rows.number(3) && row->expires_at.has_value() != rows.is_null(4) &&
+           (!row->expires_at || row->expires_at->us == rows.number(4)) && row->title == rows.text(5) &&
+           row->who == rows.text(6) && row->steps == rows.number(7) && row->destructive == rows.number(8);
+    ++found;
+  }
+  if (code != SQLITE_DONE) return pass(store_->error("reading what waits"));
+  if (!good || found != expected.size())
+    report.findings.push_back({run, 0, "the list of what waits for a person is not what its events say"});
+  return {};
 }
 
 Result<void> SqliteJournal::verify_outputs(const std::string& run, RecordedStreams recorded, VerifyReport& report) {

@@ -56,6 +56,7 @@ Result<std::vector<EndedRun>> ended_runs(SqliteStore& store, std::map<std::strin
 Result<void> remove_run(SqliteStore& store, const std::string& run) {
   for (const char* sql :
        {"DELETE FROM event WHERE run = ?", "DELETE FROM output WHERE run = ?", "DELETE FROM op WHERE run = ?",
+        "DELETE FROM waiting WHERE run = ?",
         "DELETE FROM decision WHERE run = ?", "DELETE FROM run WHERE id = ?"}) {
     StoreStatement statement = store.prepare(sql);
     if (statement.bind(1, run).step() != SQLITE_DONE) return pass(store.error("taking a run away"));

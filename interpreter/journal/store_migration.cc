@@ -78,7 +78,18 @@ Result<void> back_up(sqlite3* db, const std::string& path, int version) {
 }  // namespace
 
 const StoreVersions& store_versions() {
-  static const StoreVersions ours;  // version 1 is the first
+  // 2: what waits for a person has rows of its own. What they show is read from their events as long as `kind` is empty.
+  static const StoreVersions ours{{R"sql(
+CREATE TABLE waiting(run TEXT NOT NULL, op TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, playbook TEXT NOT NULL,
+  since INTEGER NOT NULL, expires_at INTEGER, title TEXT NOT NULL, who TEXT NOT NULL, steps INTEGER NOT NULL,
+  destructive INTEGER NOT NULL, PRIMARY KEY(run, op)) WITHOUT ROWID;
+INSERT INTO waiting
+  SELECT e.run, e.op, e.seq, '', r.playbook, e.at_us, NULL, '', '', 0, 0 FROM run r JOIN event e ON e.run = r.id
+  WHERE (r.state IN ('queued', 'running', 'waiting') OR e.op = '~review') AND e.kind IN ('gate_opened', 'wait_started')
+    AND NOT EXISTS (SELECT 1 FROM event later WHERE later.run = e.run AND later.op = e.op AND later.seq > e.seq
+      AND later.kind IN ('gate_opened', 'wait_started', 'gate_closed', 'wait_ended', 'skipped', 'intent', 'outcome',
+      'verified', 'in_doubt', 'resolved'));
+DELETE FROM op)sql"}};
   return ours;
 }
 

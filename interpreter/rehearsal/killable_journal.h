@@ -48,6 +48,7 @@ class KillableJournal final : public Journal {
   Result<std::vector<LockRow>> locks(const Owner& ours, Timestamp now) override { return real_.locks(ours, now); }
   Result<RunRecord> read(const std::string& run, int64_t since) override { return real_.read(run, since); }
   Result<std::vector<RunRow>> find(const RunQuery& query) override { return real_.find(query); }
+  Result<std::vector<WaitingRow>> waiting() override { return real_.waiting(); }
   Result<std::string> file(const std::string& digest) override { return real_.file(digest); }
   Result<std::vector<OutputRecord>> outputs(const std::string& run) override { return real_.outputs(run); }
   Result<bool> changed() override { return real_.changed(); }

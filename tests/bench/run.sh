@@ -19,3 +19,5 @@ litestream=$root/build/release/replica-tools/node_modules/@flydotio/litestream-l
 python3 "$root/tests/bench/restores.py" "$root/build/release/muster" "$root/build/bench-restores" 5 1024 200 "$litestream"
 # 20,000 users of 365 days beside one SQL statement that makes the same rows.
 python3 "$root/tests/bench/rebuild.py" "$root/build/release/muster" "$root/build/bench-rebuild" 3
+# 10,000 runs that wait at a gate, and the list of them: below 50 ms.
+python3 "$root/tests/bench/parked.py" "$root/build/release/muster" "$root/build/bench-parked" 10000

@@ -76,6 +76,7 @@ class BreakingJournal final : public Journal {
   Result<std::vector<LockRow>> locks(const Owner& ours, Timestamp now) override { return inner_->locks(ours, now); }
   Result<RunRecord> read(const std::string& run, int64_t since = 0) override { return inner_->read(run, since); }
   Result<std::vector<RunRow>> find(const RunQuery& query) override { return inner_->find(query); }
+  Result<std::vector<WaitingRow>> waiting() override { return inner_->waiting(); }
   Result<std::string> file(const std::string& digest) override { return inner_->file(digest); }
   Result<std::vector<OutputRecord>> outputs(const std::string& run) override { return inner_->outputs(run); }
   Result<bool> changed() override { return inner_->changed(); }

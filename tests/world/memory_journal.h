@@ -20,6 +20,7 @@
 #include "interpreter/journal/chain.h"
 #include "interpreter/journal/journal.h"
 #include "interpreter/journal/verify.h"
+#include "interpreter/journal/waiting.h"
 
 namespace muster {
 
@@ -256,6 +257,22 @@ class MemoryJournal final : public Journal {
     return rows;
   }
 
+  Result<std::vector<WaitingRow>> waiting() override {
+    std::lock_guard lock(store_->mutex);
+    std::vector<WaitingRow> out;
+    for (const auto& [id, run] : store_->runs) {
+      for (WaitingRow row : waiting_of(run).all()) {
+        row.run = id;
+        row.playbook = run.record.row.playbook;
+        out.push_back(std::move(row));
+      }
+    }
+    std::sort(out.begin(), out.end(), [](const WaitingRow& a, const WaitingRow& b) {
+      return std::tie(b.since, a.run, a.op.path) < std::tie(a.since, b.run, b.op.path);
+    });
+    return out;
+  }
+
   Result<std::string> file(const std::string& digest) override {
     std::lock_guard lock(store_->mutex);
     auto found = store_->files.find(digest);
@@ -345,11 +362,13 @@ class MemoryJournal final : public Journal {
     return true;
   }
 
+  static WaitingRows waiting_of(const MemoryStore::Run& run) {
+    WaitingRows rows;
+    for (const Event& event : run.record.events) rows.next(event);
+    return rows;
+  }
   static bool is_in_review(const MemoryStore::Run& run) {
-    bool open = false;
-    for (const Event& event : run.record.events)
-      if (event.op.path == review_op && event.kind != EventKind::vote) open = event.kind == EventKind::gate_opened;
-    return open;
+    return waiting_of(run).find(std::string(review_op)) != nullptr;
   }
 
   static Result<void> add(MemoryStore::Run& run, std::vector<Event> events) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "interpreter/base/json.h"
 #include "interpreter/journal/chain.h"
 #include "interpreter/journal/journal.h"
 #include "interpreter/journal/run_state.h"
@@ -346,6 +347,47 @@ TEST_P(EveryJournal, FindsARunThatHasEndedAsLongAsItsReviewIsOpen) {
   ASSERT_TRUE(again.has_value()) << message_of(again);
   EXPECT_EQ(answer(*again, commit_of({event(EventKind::gate_closed, review, 1)})), CommitAnswer::stored);
   EXPECT_EQ(found(), 1u);
+}
+
+TEST_P(EveryJournal, ListsWhatWaitsForAPersonByTheEventsThatBeginAndEndIt) {
+  Lease first = started(), second = started("bb00000000000000", start + Duration::seconds(1));
+  const std::string gate = encode_value(
+      Map{{"message", "\n  Drop the old table?\nIt is gone then."},
+          {"title", "danger"},
+          {"expires_at", start + Duration::seconds(60)},
+          {"places", List{Map{{"label", "group:dba"}, {"count", 2}}, Map{{"label", "user:eve"}, {"count", 1}}}},
+          {"guarded", List{Map{{"effect", "write"}}, Map{{"effect", "destructive"}},
+                           Map{{"effect", "destructive"}, {"place", "rollback"}}}}});
+  const std::string manual =
+      encode_value(Map{{"reason", std::string(waits_for_person)}, {"instructions", "Look"}, {"title", "pick"}});
+  const std::string timer = encode_value(Map{{"reason", "retry"}});
+  EXPECT_EQ(answer(first, commit_of({event(EventKind::gate_opened, "danger", 1, gate),
+                                     event(EventKind::wait_started, "waits", 0, timer)})),
+            CommitAnswer::stored);
+  EXPECT_EQ(answer(second, commit_of({event(EventKind::wait_started, "pick", 1, manual, start + Duration::seconds(5))})),
+            CommitAnswer::stored);
+  Result<std::vector<WaitingRow>> rows = journal->waiting();
+  ASSERT_TRUE(rows.has_value()) << message_of(rows);
+  ASSERT_EQ(rows->size(), 2u) << "a step that waits for a time waits for nobody";
+  const WaitingRow &newer = rows->at(0), &older = rows->at(1);
+  EXPECT_EQ(newer.run + newer.op.path + newer.title + newer.who, "bb00000000000000pickLook");
+  EXPECT_FALSE(newer.is_gate || newer.expires_at);
+  EXPECT_EQ(older.run, "a1b2c3d4e5f60718");
+  EXPECT_EQ(older.playbook, "restore-database");
+  EXPECT_EQ(older.title, "Drop the old table?");
+  EXPECT_EQ(older.who, "2 of group:dba, and 1 of user:eve");
+  EXPECT_TRUE(older.is_gate);
+  EXPECT_EQ(older.steps, 2) << "what only follows a failure is no step of it";
+  EXPECT_EQ(older.destructive, 1);
+  EXPECT_EQ(older.expires_at, start + Duration::seconds(60));
+  EXPECT_EQ(journal->read(older.run, older.seq - 1)->events.front().op.path, "danger") << "what it shows begins there";
+  EXPECT_TRUE(journal->verify()->findings.empty());
+
+  EXPECT_EQ(answer(first, commit_of({event(EventKind::gate_closed, "danger", 1)})), CommitAnswer::stored);
+  EXPECT_EQ(journal->waiting()->size(), 1u);
+  EXPECT_EQ(answer(second, ending()), CommitAnswer::stored);
+  EXPECT_TRUE(journal->waiting()->empty()) << "an end ends what waits";
+  EXPECT_TRUE(journal->verify()->findings.empty());
 }
 
 TEST_P(EveryJournal, TellsThatAnotherHasWritten) {

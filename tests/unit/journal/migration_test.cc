@@ -40,7 +40,7 @@ class Versions : public testing::Test {
     EXPECT_EQ(report->runs, 2);
   }
   // The muster of tomorrow.
-  StoreVersions tomorrow{{"ALTER TABLE run ADD COLUMN colour TEXT NOT NULL DEFAULT 'green'",
+  StoreVersions tomorrow{{store_versions().steps.at(0), "ALTER TABLE run ADD COLUMN colour TEXT NOT NULL DEFAULT 'green'",
                           "CREATE TABLE shelf(name TEXT PRIMARY KEY) WITHOUT ROWID; INSERT INTO shelf VALUES('a')"}};
   TempDirectory folder;
   std::string path = folder.path() + "/muster.db";
@@ -62,12 +62,41 @@ TEST_F(Versions, TheFirstIsStillOpenedVerifiedAndGoneOnWith) {
   holds(**journal);
 }
 
+TEST_F(Versions, TheFirstIsGivenTheListOfWhatWaits) {
+  take_fixture(1);
+  std::vector<std::string> before = events();
+  Result<std::unique_ptr<Journal>> journal = open_journal(path, false);
+  ASSERT_TRUE(journal.has_value()) << message_of(journal);
+  EXPECT_EQ(events(), before);
+  Result<std::vector<WaitingRow>> rows = (*journal)->waiting();
+  ASSERT_TRUE(rows.has_value() && rows->size() == 1) << message_of(rows);
+  EXPECT_TRUE(rows->front().is_gate);
+  EXPECT_FALSE(rows->front().title.empty()) << "as its event tells it";
+  EXPECT_GT(rows->front().steps, 0);
+  Result<RunRecord> shown = (*journal)->read(rows->front().run, rows->front().seq - 1);
+  ASSERT_TRUE(shown.has_value()) << message_of(shown);
+  EXPECT_EQ(shown->events.front().kind, EventKind::gate_opened);
+  holds(**journal);
+}
+
+TEST_F(Versions, TheFirstHasTheTablesOfANewStoreOnceItIsMigrated) {
+  const std::string tables = "SELECT name || group_concat(c, ', ') FROM (SELECT m.name AS name, i.name || ' ' || i.type || "
+                             "i.\"notnull\" || i.pk AS c FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.type = "
+                             "'table' ORDER BY m.name, i.cid) GROUP BY name ORDER BY name";
+  take_fixture(1);
+  ASSERT_TRUE(open_journal(path, false).has_value());
+  const std::string fresh = folder.path() + "/fresh.db";
+  ASSERT_TRUE(open_journal(fresh, true).has_value());
+  EXPECT_EQ(column(path, tables), column(fresh, tables));
+  EXPECT_EQ(column(path, "PRAGMA user_version"), column(fresh, "PRAGMA user_version"));
+}
+
 TEST_F(Versions, OfAnOlderMusterAreBackedUpAndMigratedWithTheirEventsUntouched) {
   take_fixture(1);
   std::vector<std::string> before = events();
   Result<std::unique_ptr<Journal>> journal = open_as(tomorrow);
   ASSERT_TRUE(journal.has_value()) << message_of(journal);
-  EXPECT_EQ(column(path, "PRAGMA user_version"), std::vector<std::string>{"3"});
+  EXPECT_EQ(column(path, "PRAGMA user_version"), std::vector<std::string>{"4"});
   EXPECT_EQ(column(path, "SELECT DISTINCT colour FROM run"), std::vector<std::string>{"green"});
   EXPECT_EQ(column(path, "SELECT name FROM shelf"), std::vector<std::string>{"a"});
   EXPECT_EQ(events(), before);
@@ -95,14 +124,14 @@ TEST_F(Versions, OfTomorrowAreRefusedByName) {
   Result<std::unique_ptr<Journal>> journal = open_journal(path, false);
   ASSERT_FALSE(journal.has_value());
   EXPECT_EQ(journal.error().code, ErrorCode::refused);
-  EXPECT_NE(journal.error().message.find("has version 3, and this muster knows version 1"), std::string::npos)
+  EXPECT_NE(journal.error().message.find("has version 4, and this muster knows version 2"), std::string::npos)
       << journal.error().message;
 }
 
 TEST_F(Versions, ThatCannotBeMigratedStayAsTheyWere) {
   take_fixture(1);
   std::vector<std::string> before = events();
-  StoreVersions wrong{{"ALTER TABLE run ADD COLUMN colour TEXT", "ALTER TABLE nowhere ADD COLUMN x"}};
+  StoreVersions wrong{{store_versions().steps.at(0), "ALTER TABLE nowhere ADD COLUMN x"}};
   Result<std::unique_ptr<Journal>> journal = open_as(wrong);
   ASSERT_FALSE(journal.has_value());
   EXPECT_EQ(journal.error().code, ErrorCode::storage);
@@ -127,7 +156,7 @@ TEST_F(Versions, LosePowerInTheMiddleOfAMigrationAndAreOneOrTheOther) {
     vfs.restart();
     if (!struck) break;
     std::string version = column(path, "PRAGMA user_version").at(0);
-    ASSERT_TRUE(version == "1" || version == "3") << version;
+    ASSERT_TRUE(version == "1" || version == "4") << version;
     ++(version == "1" ? olds : news);
     Result<std::unique_ptr<Journal>> journal = open_as(tomorrow);
     ASSERT_TRUE(journal.has_value()) << message_of(journal);

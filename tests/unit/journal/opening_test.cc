@@ -120,9 +120,9 @@ TEST_F(Opening, RefusesADatabaseWithoutAnApplicationId) {
 
 TEST_F(Opening, RefusesANewerStoreByItsVersion) {
   make_store();
-  tamper(path, "PRAGMA user_version=2");
+  tamper(path, "PRAGMA user_version=9");
   fold();
-  is_refused("version 2");
+  is_refused("version 9");
 }
 
 TEST_F(Opening, RefusesANewerStoreWhoseVersionStandsInTheLogOnly) {
@@ -131,12 +131,12 @@ TEST_F(Opening, RefusesANewerStoreWhoseVersionStandsInTheLogOnly) {
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open(path.c_str(), &raw), SQLITE_OK);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  ASSERT_EQ(sqlite3_exec(raw, "PRAGMA user_version=2", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(raw, "PRAGMA user_version=9", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(raw);
   Result<std::unique_ptr<Journal>> journal = open_journal(path, true);
   ASSERT_FALSE(journal.has_value());
   EXPECT_EQ(journal.error().code, ErrorCode::refused);
-  EXPECT_NE(journal.error().message.find("version 2"), std::string::npos) << journal.error().message;
+  EXPECT_NE(journal.error().message.find("version 9"), std::string::npos) << journal.error().message;
 }
 
 TEST_F(Opening, RefusesALinkThatLeadsNowhere) {
@@ -241,7 +241,7 @@ TEST_F(Store, IsReadableByNobodyElseWhateverTheUmask) {
 TEST_F(Store, IsMadeAsDocumented) {
   make_store();
   EXPECT_EQ(column(path, "PRAGMA application_id"), std::vector<std::string>{std::to_string(0x4D535452)});
-  EXPECT_EQ(column(path, "PRAGMA user_version"), std::vector<std::string>{"1"});
+  EXPECT_EQ(column(path, "PRAGMA user_version"), std::vector<std::string>{"2"});
   EXPECT_EQ(column(path, "PRAGMA journal_mode"), std::vector<std::string>{"wal"});
   EXPECT_EQ(column(path, "PRAGMA integrity_check"), std::vector<std::string>{"ok"});
   EXPECT_EQ(column(path, "SELECT instance FROM store"), std::vector<std::string>{open_store(path)->instance()});

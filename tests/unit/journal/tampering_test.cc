@@ -249,6 +249,29 @@ TEST_F(Tampering, WithAnOutputThatNoEventKnowsIsFound) {
   finds(victim, 0, "stdout of `replace/other`, attempt 1, was added");
 }
 
+TEST_F(Tampering, WithTheListOfWhatWaitsIsFound) {
+  const std::string more = "INSERT INTO waiting VALUES('" + victim +
+                           "', 'danger', 2, 'gate', 'p', 0, NULL, 'harmless', '', 1, 0)";
+  tamper(path, more);
+  finds(victim, 0, "what waits for a person is not what its events say");
+  tamper(path, "DELETE FROM waiting");
+  EXPECT_TRUE(findings().empty());
+  {
+    std::unique_ptr<Journal> journal = open_store(path);
+    Result<Lease> lease = journal->create(new_run("ee00000000000000"), first_events(), this_owner());
+    ASSERT_TRUE(lease.has_value()) << message_of(lease);
+    Event gate = event(EventKind::gate_opened, "danger", 1, R"({"message":"Really?"})");
+    ASSERT_TRUE(journal->commit(*lease, commit_of({gate})).has_value());
+    ASSERT_TRUE(journal->commit(*lease, release()).has_value());
+  }
+  EXPECT_TRUE(findings().empty());
+  for (const char* change : {"UPDATE waiting SET title = 'harmless'", "UPDATE waiting SET expires_at = 1", "DELETE FROM waiting"}) {
+    SCOPED_TRACE(change);
+    tamper(path, change);
+    finds("ee00000000000000", 0, "what waits for a person is not what its events say");
+  }
+}
+
 TEST_F(Tampering, ByATriggerInTheFileHasNoEffect) {
   tamper(path, "CREATE TRIGGER forge AFTER INSERT ON event BEGIN UPDATE run SET starter = 'eve'; END");
   std::unique_ptr<Journal> journal = open_store(path);
