@@ -101,6 +101,8 @@ struct Action {
   std::function<Result<StepOutput>(const StepInput&, const StepOutput&, Touch&)> rollback;
   // Its stages are all Marks, so a killed attempt is entered again (after_crash) and goes on where it stopped.
   bool continues_after_crash = false;
+  // Beside the first of these fields the others have no meaning.
+  std::vector<std::pair<std::string, std::vector<std::string>>> goes_without = {};
   std::string origin = {};  // the Lua file that defines it; empty: built in
 };
 

@@ -515,6 +515,27 @@ void check_ssh(const ConnectionDeclaration& declaration, const Map& settings, Di
   }
 }
 
+// Fields that have no meaning beside another one. One whose value is nil was not given.
+void refuse_what_does_not_fit(const Argument& args, const Map& typed, const Action& action, Diagnostics& problems) {
+  const auto* entries = std::get_if<std::vector<Entry>>(&args.value);
+  if (!entries) return;
+  auto key_of = [&](const std::string& name) {
+    auto entry = std::find_if(entries->begin(), entries->end(), [&](const Entry& e) { return e.key.text == name; });
+    return entry == entries->end() ? Span{} : entry->key.at;
+  };
+  for (const auto& [field, others] : action.goes_without) {
+    if (!typed.contains(field)) continue;
+    for (const std::string& other : others)
+      if (typed.contains(other))
+        problems.push_back({Severity::error,
+                            "one-of",
+                            key_of(other),
+                            "`" + action.name + "` with `" + field + "` takes no `" + other + "`",
+                            "",
+                            {{key_of(field), "`" + field + "` is given here"}}});
+  }
+}
+
 }  // namespace
 
 bool is_unreadable(const Argument& argument) {
@@ -527,6 +548,7 @@ tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action
                                               const ArgumentValues& values) {
   Diagnostics problems;
   auto typed = Typing(values, problems).object(args, action.fields, action.one_of, action.name);
+  if (typed) refuse_what_does_not_fit(args, *typed->find<Map>(), action, problems);
   if (has_errors(problems) || !typed) return tl::unexpected(std::move(problems));
   return std::move(*typed->find<Map>());
 }
