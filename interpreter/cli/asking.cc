@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "interpreter/cli/manual_panel.h"
+#include "interpreter/engine/engine.h"
 #include "interpreter/engine/gates.h"
 #include "interpreter/report/wording.h"
 
@@ -47,11 +49,23 @@ void Asking::look(const RunHistory& history) {
                     op->gate.state == GateState::open && op->gate.opening == opening_;
   bool still_doubt = op && (expecting_ == Expecting::choice || expecting_ == Expecting::settling_reason) &&
                      op->state == StepState::in_doubt;
-  if (still_gate || still_doubt) return;
+  bool still_manual = op && (expecting_ == Expecting::field || expecting_ == Expecting::done) && op->asked &&
+                      op->state == StepState::waiting && text_of(*op->asked, "nonce") == nonce_;
+  if (still_gate || still_doubt || still_manual) return;
   std::vector<const OpRecord*> gates = open_gates(history), doubts = open_doubts(history);
   for (const OpRecord* gate : gates)
     if (answered_.count({gate->op.path, gate->gate.opening}) == 0) return ask_gate(*gate);
+  for (const OpRecord* step : open_manuals(history)) {
+    const std::string nonce = text_of(*step->asked, "nonce");
+    if (completed_.count(nonce) == 0 && for_others_.count(nonce) == 0 && ask_manual(*step)) return;
+  }
   if (!doubts.empty()) return ask_doubt(*doubts.front());
+  auto waits_for_others = [&](const OpRecord* step) { return for_others_.count(text_of(*step->asked, "nonce")) > 0; };
+  const std::vector<const OpRecord*> manuals = open_manuals(history);
+  if (std::any_of(manuals.begin(), manuals.end(), waits_for_others)) {
+    if (expecting_ != Expecting::others) ask(Expecting::others, "write `l` to leave it for later: ");
+    return;
+  }
   // A gate that our own vote decides closes in the engine's next turn: nothing is asked for that moment.
   bool others = std::any_of(gates.begin(), gates.end(), [&](const OpRecord* gate) {
     return !gate->gate.votes.empty() &&
@@ -70,8 +84,7 @@ void Asking::ask_gate(const OpRecord& gate) {
   Result<void> approve = could_vote(gate.gate, person_, "approve"), reject = could_vote(gate.gate, person_, "reject");
   may_approve_ = approve.has_value();
   if (!approve)
-    view_.say(safe_line(approve.error().message) +
-              (approve.error().hint.empty() ? "" : "\n  = help: " + safe_line(approve.error().hint)));
+    say_error(approve.error());
   ask(Expecting::verdict, may_approve_ ? "approve, reject or later? [a/r/l] "
                           : reject     ? "reject or later? [r/l] "
                                        : "write `l` to leave it for later: ");
@@ -81,6 +94,35 @@ void Asking::ask_doubt(const OpRecord& step) {
   op_ = step.op;
   view_.say("`" + safe_line(step.op.path) + "` is in doubt: " + safe_line(step.doubt));
   ask(Expecting::choice, "it succeeded, failed, retry, skip, roll back, stop, or later? [s/f/r/k/b/x/l] ");
+}
+
+// Whether this person may answer it: otherwise it is shown, and others do.
+bool Asking::ask_manual(const OpRecord& step) {
+  op_ = step.op;
+  nonce_ = text_of(*step.asked, "nonce");
+  view_.show_manual(step, false);
+  // As if every field were answered: whether the person may, not what is said.
+  Result<void> may = answers_.may_complete(step.op, Completion{person_, {}, "terminal", {}, nonce_});
+  if (!may && may.error().code == ErrorCode::refused) {
+    say_error(may.error());
+    for_others_.insert(nonce_);
+    return false;
+  }
+  form_ = answers_.form(step.op);
+  field_ = 0;
+  given_.clear();
+  ask_field();
+  return true;
+}
+
+void Asking::say_error(const Error& error) {
+  view_.say(safe_line(error.message) + (error.hint.empty() ? "" : "\n  = help: " + safe_line(error.hint)));
+}
+
+// The next field, or, behind the last, whether it is done.
+void Asking::ask_field() {
+  if (field_ < form_.size()) return ask(Expecting::field, form_question(form_[field_]));
+  ask(Expecting::done, "done, or later? [d/l] ");
 }
 
 void Asking::leave() {
@@ -109,6 +151,12 @@ void Asking::heard(std::string line, const RunHistory& history) {
       break;
     case Expecting::choice:
       heard_choice(line);
+      break;
+    case Expecting::field:
+      heard_field(line);
+      break;
+    case Expecting::done:
+      heard_done(line);
       break;
     case Expecting::settling_reason: {
       if (line.empty()) return ask(Expecting::settling_reason, "why? it must be said: ");
@@ -152,6 +200,33 @@ void Asking::heard_choice(const std::string& line) {
   if (chosen == choices.end()) return ask(Expecting::choice, "write s, f, r, k, b, x or l: ");
   choice_ = chosen->word;
   ask(Expecting::settling_reason, "why? ");
+}
+
+void Asking::heard_field(const std::string& line) {
+  const Input& field = form_[field_];
+  if (line.empty()) {
+    if (field.required) view_.say("it must be answered");
+    if (!field.required) ++field_;
+    return ask_field();
+  }
+  std::vector<std::string> problems = problems_with_answer(field, line);
+  for (const std::string& problem : problems) view_.say(safe_line(problem));
+  if (problems.empty()) given_[form_[field_++].name.text] = line;
+  ask_field();
+}
+
+void Asking::heard_done(const std::string& line) {
+  if (is_word(line, "later")) return leave();
+  if (!is_word(line, "done")) return ask(Expecting::done, "write d or l: ");
+  expecting_ = Expecting::nothing;
+  completed_.insert(nonce_);
+  Result<void> said = answers_.complete(op_, Completion{person_, given_, "terminal", {}, nonce_});
+  if (said) return;
+  say_error(said.error());
+  completed_.erase(nonce_);
+  field_ = 0;
+  given_.clear();
+  ask_field();
 }
 
 void Asking::closed() {

@@ -53,14 +53,11 @@ std::optional<Map> asked_answers(const Manual& manual, Map answers) {
         tell("it must be answered\n");
         continue;
       }
-      Manual alone;
-      alone.form.push_back(field);
-      Diagnostics problems;
-      if (bind_answers(alone, Map{{field.name.text, line}}, problems)) {
-        answers[field.name.text] = line;
-        break;
-      }
-      for (const Diagnostic& problem : problems) tell(safe_line(problem.message) + "\n");
+      const std::vector<std::string> problems = problems_with_answer(field, line);
+      for (const std::string& problem : problems) tell(safe_line(problem) + "\n");
+      if (!problems.empty()) continue;
+      answers[field.name.text] = line;
+      break;
     }
   }
   return answers;

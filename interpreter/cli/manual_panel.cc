@@ -1,6 +1,7 @@
 #include "interpreter/cli/manual_panel.h"
 
 #include "interpreter/base/shell_quote.h"
+#include "interpreter/checker/checker.h"
 #include "interpreter/report/wording.h"
 
 namespace muster {
@@ -102,6 +103,16 @@ std::string form_question(const Input& field) {
     what += ", may be left out";
   }
   return safe_line(field.name.text) + (field.description ? ": " + safe_line(*field.description) : "") + " (" + what + "): ";
+}
+
+std::vector<std::string> problems_with_answer(const Input& field, const std::string& line) {
+  Manual alone;
+  alone.form.push_back(field);
+  Diagnostics problems;
+  if (bind_answers(alone, Map{{field.name.text, line}}, problems)) return {};
+  std::vector<std::string> out;
+  for (const Diagnostic& problem : problems) out.push_back(problem.message);
+  return out;
 }
 
 }  // namespace muster

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "interpreter/cli/gate_panel.h"
 #include "interpreter/language/playbook.h"
@@ -19,5 +20,7 @@ namespace muster {
 [[nodiscard]] Map manual_row(const OpRecord& step);
 // `size: how large (integer, 3 unless said): `
 [[nodiscard]] std::string form_question(const Input& field);
+// What is wrong with an answer as it was typed; empty: nothing.
+[[nodiscard]] std::vector<std::string> problems_with_answer(const Input& field, const std::string& line);
 
 }  // namespace muster

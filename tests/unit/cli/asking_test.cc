@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "interpreter/base/json.h"
 #include "tests/unit/cli/gates.h"
 #include "tests/unit/cli/small_graph.h"
 
@@ -11,8 +12,11 @@ namespace {
 // Somebody at a terminal, and what became of their words.
 class Person {
  public:
-  explicit Person(const std::string& name, RunHistory begins = waiting_run())
+  explicit Person(const std::string& name, RunHistory begins = waiting_run(), std::vector<Input> fields = {},
+                  bool is_stranger = false)
       : history(std::move(begins)),
+        form(std::move(fields)),
+        stranger(is_stranger),
         graph(small_graph()),
         view({Terminal{true, false, Colour::off, Colour::off, false, false}, "muster",
               [this](std::string_view text) { screen += text; }, [] { return int64_t{1}; },
@@ -28,7 +32,17 @@ class Person {
                   settled.push_back(step.path + " " + choice + " " + reason);
                   return {};
                 },
-                [this] { left = true; }},
+                [this] { left = true; },
+                [this](const OpId&) { return form; },
+                [this](const OpId&, const Completion&) -> Result<void> {
+                  if (stranger) return fail(ErrorCode::refused, "you are none of the assignees");
+                  return {};
+                },
+                [this](const OpId& step, Completion said) -> Result<void> {
+                  completed.push_back(step.path + " " + print_json(said.answers) + " " + said.nonce);
+                  if (refusal) return fail(ErrorCode::invalid, *refusal);
+                  return {};
+                }},
                view) {
     asking.look(history);
   }
@@ -43,6 +57,9 @@ class Person {
   bool sees(const std::string& text) const { return screen.find(text) != std::string::npos; }
 
   RunHistory history;
+  std::vector<Input> form;
+  bool stranger = false;
+  std::vector<std::string> completed;
   std::shared_ptr<const StepGraph> graph;
   std::string screen;
   std::vector<std::string> votes, settled;
@@ -128,6 +145,69 @@ TEST(Asking, SaysWhyAVoteWasRefusedAndAsksAgain) {
   bob.refusal.reset();
   bob.types("r").types("then no");
   EXPECT_EQ(bob.votes.size(), 2u);
+}
+
+RunHistory waiting_for_a_person(const std::string& nonce = "n1") {
+  RunHistory history;
+  (void)history.apply(event_of(EventKind::run_created, "", Map{{"starter", "ann"}})).has_value();
+  Map shown{{"reason", std::string(waits_for_person)}, {"instructions", "Which host is broken?"}, {"nonce", nonce}};
+  (void)history.apply(event_of(EventKind::wait_started, "pick", std::move(shown), 1)).has_value();
+  return history;
+}
+
+std::vector<Input> host_and_size() {
+  Input host, size;
+  host.name.text = "host";
+  host.required = true;
+  host.type = Name{{}, "string"};
+  size.name.text = "size";
+  size.type = Name{{}, "integer"};
+  return {host, size};
+}
+
+TEST(Asking, FillsInTheFormOfAManualStepFieldByField) {
+  Person bob("bob", waiting_for_a_person(), host_and_size());
+  EXPECT_TRUE(bob.sees("Which host is broken?"));
+  EXPECT_TRUE(bob.sees("host (string): "));
+  bob.types("");
+  EXPECT_TRUE(bob.sees("it must be answered"));
+  bob.types("db2").types("many");
+  EXPECT_TRUE(bob.sees("many")) << "why it is no size is said at once";
+  EXPECT_TRUE(bob.completed.empty());
+  bob.types("3");
+  EXPECT_TRUE(bob.sees("done, or later? [d/l] "));
+  bob.types("what").types("done");
+  EXPECT_EQ(bob.completed, std::vector<std::string>{R"(pick {"host":"db2","size":"3"} n1)"});
+}
+
+TEST(Asking, LeavesAFieldOutAndAsksOfAStepWithoutAForm) {
+  Person bob("bob", waiting_for_a_person(), host_and_size());
+  bob.types("db2").types("").types("d");
+  EXPECT_EQ(bob.completed, std::vector<std::string>{R"(pick {"host":"db2"} n1)"});
+  Person dan("dan", waiting_for_a_person());
+  dan.types("l");
+  EXPECT_TRUE(dan.left);
+  EXPECT_TRUE(dan.completed.empty());
+}
+
+TEST(Asking, FillsInTheFormAgainWhereTheAnswersWereRefused) {
+  Person bob("bob", waiting_for_a_person(), host_and_size());
+  bob.refusal = "it expired";
+  bob.types("db2").types("").types("d");
+  EXPECT_TRUE(bob.sees("it expired"));
+  bob.refusal.reset();
+  bob.types("db3").types("").types("d");
+  EXPECT_EQ(bob.completed.back(), R"(pick {"host":"db3"} n1)");
+}
+
+TEST(Asking, LetsNobodyFillInTheFormOfOthers) {
+  Person eve("eve", waiting_for_a_person(), host_and_size(), true);
+  EXPECT_TRUE(eve.sees("you are none of the assignees"));
+  EXPECT_FALSE(eve.sees("host (string): "));
+  eve.types("db2");
+  EXPECT_TRUE(eve.completed.empty());
+  eve.types("l");
+  EXPECT_TRUE(eve.left);
 }
 
 TEST(Asking, SettlesADoubtWithAReason) {
