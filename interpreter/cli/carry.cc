@@ -17,6 +17,8 @@
 #include "interpreter/cli/live.h"
 #include "interpreter/cli/manual_panel.h"
 #include "interpreter/cli/real_world.h"
+#include "interpreter/engine/completing.h"
+#include "interpreter/graph/expansion.h"
 #include "interpreter/report/report.h"
 #include "interpreter/report/wording.h"
 
@@ -179,6 +181,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
                        how.parent,      how.detached,
                        how.from,        std::move(how.carried)};
   request.undoes = how.undoes;
+  request.break_glass = how.break_glass;
   request.changed_by = loaded.changed_by;
   if (run.empty()) {
     Result<std::string> created = engine.create(request);
@@ -227,7 +230,22 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
                  [&](const OpId& step, std::string choice, std::string reason) {
                    return engine.resolve(step, std::move(choice), invocation.person, std::move(reason));
                  },
-                 [&] { engine.stop(); }},
+                 [&] { engine.stop(); },
+                 [&](const OpId& step) {
+                   Expansion steps(*loaded.graph, engine.history().in_order());
+                   const Node* node = steps.find(step);
+                   return node && node->step && node->step->manual ? node->step->manual->form : std::vector<Input>();
+                 },
+                 [&](const OpId& step, const Completion& said) -> Result<void> {
+                   Expansion steps(*loaded.graph, engine.history().in_order());
+                   const Node* node = steps.find(step);
+                   const OpRecord* op = engine.history().find(step);
+                   if (!node || !op || !node->step || !node->step->manual) return {};
+                   Result<Map> may = may_complete(*op, *node->step->manual, said, session.configuration,
+                                                  engine.history().last_at);
+                   return may ? Result<void>() : pass(may.error());
+                 },
+                 [&](const OpId& step, Completion said) { return engine.complete(step, std::move(said)); }},
                 view);
   Typed typed;
   if (ask) {
@@ -237,6 +255,7 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
       executor->unwatch(STDIN_FILENO);
       asking.closed();
       for (const OpRecord* op : open_gates(engine.history())) view.show_gate(*op, true);
+      for (const OpRecord* op : open_manuals(engine.history())) view.show_manual(*op, true);
     });
     asking.look(engine.history());
   } else {
@@ -258,7 +277,10 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
   say_how_it_ended(invocation, *session.journal, *loaded.graph, engine.history(), *ending);
   outside.finish();
   // Children that run belong to the helper now; the threads that wait for them end with the process.
-  if (!has_ended(ending->state) && (stopped || !how.among_others)) std::_Exit(ending->exit_code);
+  if (!has_ended(ending->state) && (stopped || !how.among_others)) {
+    session.journal.reset();  // what says that this process lives goes with it
+    std::_Exit(ending->exit_code);
+  }
   return ending->exit_code;
 }
 

@@ -14,6 +14,8 @@ const std::vector<CommandRow>& commands() {
          {"--inputs", "FILE", "inputs from a YAML or JSON file", 0},
          {"--detach", "", "at a gate: park the run and exit 75", 0},
          {"--dry-run", "", "the same as `plan`: nothing is changed", 0},
+         {"--break-glass", "", "begin outside of the window that `requires` names; a review stays open", 0},
+         {"--reason", "TEXT", "why the glass is broken", 0},
          {"--adopt", "", "the store is a restored copy: give it a key and an identity of its own", 0}}},
        run_command,
        true},

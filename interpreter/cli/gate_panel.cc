@@ -11,7 +11,9 @@ std::string guarded_lines(const Map& step, PanelStyle style) {
   std::string effect = text_of(step, "effect"), title = text_of(step, "title"), op = text_of(step, "op");
   std::string out = "    " + painted(safe_line(op), "1", style.colour) + "  " + safe_line(text_of(step, "action"));
   if (!effect.empty()) out += ", " + painted(effect, effect == "destructive" ? "31" : "0", style.colour);
-  if (!title.empty() && title != op) out += "  " + safe_line(title);
+  if (std::string why = why_it_may_follow(step); !why.empty()) out += ", " + safe_line(why);
+  // A step that has no title is called by the end of its name.
+  if (!title.empty() && title != op && !op.ends_with("/" + title)) out += "  " + safe_line(title);
   out += "\n";
   if (const Value* lines = member(step, "lines"); lines && lines->is<List>())
     for (const Value& line : lines->get<List>()) out += indented(to_text(line), "      ");

@@ -7,6 +7,12 @@ namespace muster {
 
 int run_command(Invocation& invocation) {
   if (invocation.options.has("--dry-run")) return plan_command(invocation);
+  const std::string reason = invocation.options.last("--reason");
+  const bool break_glass = invocation.options.has("--break-glass");
+  if (break_glass && reason.empty())
+    return complain(fail(ErrorCode::invalid, "a glass is broken with a reason", "add `--reason TEXT`"));
+  if (!break_glass && !reason.empty())
+    return complain(fail(ErrorCode::invalid, "`--reason` belongs to `--break-glass`"));
   Result<Loaded> loaded = load_playbook(invocation, invocation.options.words[0]);
   if (!loaded) return complain(loaded.error());
   if (!loaded->graph) return exit_code::invalid;
@@ -23,7 +29,9 @@ int run_command(Invocation& invocation) {
   Result<std::unique_ptr<Journal>> journal = open_journal(store_of(invocation, *configuration), true);
   if (!journal) return complain(journal.error());
   Session session{std::move(*configuration), std::move(*journal)};
-  return carry_on(invocation, session, std::move(*loaded), "", *inputs, {invocation.options.has("--detach"), false});
+  Carry how{invocation.options.has("--detach"), false};
+  how.break_glass = reason;
+  return carry_on(invocation, session, std::move(*loaded), "", *inputs, std::move(how));
 }
 
 }  // namespace muster

@@ -170,7 +170,9 @@ std::optional<Engine::Loop::Status> Engine::Loop::prelude(const Node& node, Cont
     }
     add(EventKind::evaluated, node.op, 0, Map{{"when", *holds}});
     if (!*holds) {
-      add(EventKind::skipped, node.op, 0, Map{{"state", "skipped"}, {"reason", "its `when` is false"}});
+      const char* why = approval_of(*parts_.graph, node) ? "its `when` is false: nobody was asked at its gate"
+                                                         : "its `when` is false";
+      add(EventKind::skipped, node.op, 0, Map{{"state", "skipped"}, {"reason", why}});
       return Status::ended;
     }
     if (opens_secrets(node, context)) return Status::active;

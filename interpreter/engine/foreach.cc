@@ -250,10 +250,17 @@ Map Engine::Loop::error_of_loop(const Node& loop) {
   return error;
 }
 
-void Engine::Loop::collect_actions(const Node& node, std::vector<const Node*>& out) {
-  if (node.kind == NodeKind::action) out.push_back(&node);
+void Engine::Loop::collect_behind(const Node& node, Place place, const Node* of, std::vector<Behind>& out) {
+  if (node.kind == NodeKind::action) out.push_back({&node, place, of});
   const bool unlisted = node.kind == NodeKind::foreach && !expansion_.is_expanded(node);
-  for (NodeId id : unlisted ? node.body : expansion_.body_of(node)) collect_actions(expansion_.at(id), out);
+  for (NodeId id : unlisted ? node.body : expansion_.body_of(node)) collect_behind(expansion_.at(id), place, of, out);
+  auto follow = [&](const std::vector<NodeId>& steps, Place how) {
+    for (NodeId id : steps) collect_behind(expansion_.at(id), how, &node, out);
+  };
+  if (!node.before.empty()) follow(node.before.front(), Place::before);  // the same before each further attempt
+  follow(node.rescue, Place::rescue);
+  follow(node.rollback, Place::rollback);
+  follow(node.always, Place::always);
 }
 
 const Node* Engine::Loop::loop_without_list(const Node& node) {

@@ -42,16 +42,10 @@ Map Engine::Loop::rules_of_gate_now(const Node& gate) {
     for (const std::string& person : people)
       if (!person.empty()) barred.push_back(person);
   }
-  List breakers;
-  if (configuration.gates) {
-    std::set<std::string> people;
-    for (const Requirement& requirement : configuration.gates->break_glass)
-      for (std::string& person : configuration.people_of(requirement.of)) people.insert(std::move(person));
-    breakers.assign(people.begin(), people.end());
-  }
+  const std::vector<std::string> breakers = breakers_of(configuration);
   return Map{{"places", places_of(approval.approvers, configuration)},
              {"barred", std::move(barred)},
-             {"breakers", std::move(breakers)},
+             {"breakers", List(breakers.begin(), breakers.end())},
              {"self_approval_lifted", lifted},
              {"signatures", configuration.requires_signatures()},
              {"require_reason", approval.require_reason}};
@@ -79,6 +73,7 @@ Map Engine::Loop::bound_parts(const Node& gate, const Map& shown, const Map& rul
       for (const auto& [name, value] : mine->get<Map>()) args[name] = value;
     parts["step `" + step.node->op.path + "`"] = hashed(Map{{"args", std::move(args)},
                                                            {"known_after", step.known_after},
+                                                           {"known_then", step.known_then},
                                                            {"skipped", step.skipped},
                                                            {"carried_from", step.carried_from},
                                                            {"problem", step.problem}});

@@ -52,6 +52,38 @@ struct WaitsFor {
   }
 };
 
+// The names that only the moment has at which a step runs: its failure, and how the run stands.
+std::string known_only_then(const Read& read, Place place) {
+  if (read.path.empty()) return {};
+  if (read.path[0] == "error") return "error";
+  if (place == Place::body || read.path[0] != "run" || read.path.size() < 2) return {};
+  return read.path[1] == "status" || read.path[1] == "reason" ? "run." + read.path[1] : std::string();
+}
+
+std::string_view name_of(Place place) {
+  switch (place) {
+    case Place::rescue:
+      return "rescue";
+    case Place::rollback:
+      return "rollback";
+    case Place::always:
+      return "always";
+    case Place::before:
+      return "before";
+    case Place::body:
+      break;
+  }
+  return "body";
+}
+
+// Of what may follow, only its text is asked for: nothing is tried against what will have changed by then.
+class NothingTried final : public SqlTrial {
+ public:
+  Result<TrialResult> attempt(const Connection&, const SqlText&, int, const SqlLimits&, std::stop_token) override {
+    return fail(ErrorCode::refused, "it is not tried");
+  }
+};
+
 std::string in_one_line(const Value& value) {
   std::string text = print_json(value);
   constexpr size_t most = 300;
@@ -122,16 +154,21 @@ const Node* Engine::Loop::gate_above(const Node& node) const {
 }
 
 std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Timestamp at, SecretsAs secrets) {
-  std::vector<const Node*> actions;
-  collect_actions(gate, actions);
+  std::vector<Behind> behind;
+  collect_behind(gate, Place::body, nullptr, behind);
   std::set<GuardedId> guarded_ids;
-  for (const Node* node : actions)
-    if (node->step->id) guarded_ids.emplace(node->scope, node->step->id->text);
+  const Node& pattern = parts_.graph->at(gate.origin);
+  for (uint32_t i = pattern.id.index; i < pattern.end; ++i)
+    if (const Node& node = parts_.graph->at({i}); node.step && node.step->id)
+      guarded_ids.emplace(node.scope, node.step->id->text);
   const WaitsFor waits_for{*parts_.graph, history_, guarded_ids};
   std::vector<Guarded> out;
-  for (const Node* node : actions) {
+  for (const Behind& one : behind) {
+    const Node* node = one.node;
     Guarded guarded;
     guarded.node = node;
+    guarded.place = one.place;
+    guarded.of = one.of;
     if (const OpRecord* op = history_.find(node->op); op && !op->carried_from.empty()) {
       guarded.carried_from = op->carried_from;
       guarded.skipped = true;
@@ -147,19 +184,25 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
     const ActionCall& call = node->step->actions.front();
     std::vector<const Read*> reads;
     collect_reads(call.args, reads);
-    for (const Read* read : reads)
+    for (const Read* read : reads) {
       if (std::string step = waits_for.step(*read, *node); !step.empty()) guarded.known_after = std::move(step);
-    if (guarded.known_after.empty()) {
-      RunEnvironment names = environment(*node, at);
-      if (secrets == SecretsAs::names) names.show_secrets_by_name();
-      if (const std::optional<Expression>* when = when_of(*node); when && *when && node != &gate) {
-        bool waits = std::any_of((*when)->reads.begin(), (*when)->reads.end(),
-                                 [&](const Read& read) { return !waits_for.step(read, *node).empty(); });
-        if (!waits) {
-          tl::expected<bool, Map> holds = ask(**when, names);
-          guarded.skipped = holds && !*holds;
-        }
+      if (std::string name = known_only_then(*read, one.place); !name.empty()) guarded.known_then = std::move(name);
+    }
+    RunEnvironment names = environment(*node, at);
+    // What may follow is shown without opening a secret for it: it may never run.
+    if (secrets == SecretsAs::names || one.place != Place::body) names.show_secrets_by_name();
+    if (const std::optional<Expression>* when = when_of(*node); when && *when && node != &gate) {
+      bool waits = std::any_of((*when)->reads.begin(), (*when)->reads.end(), [&](const Read& read) {
+        return !waits_for.step(read, *node).empty() || !known_only_then(read, one.place).empty();
+      });
+      if (waits) {
+        guarded.only_if = (*when)->text;
+      } else if (guarded.known_after.empty() && guarded.known_then.empty()) {
+        tl::expected<bool, Map> holds = ask(**when, names);
+        guarded.skipped = holds && !*holds;
       }
+    }
+    if (guarded.known_after.empty() && guarded.known_then.empty()) {
       if (!guarded.skipped) {
         tl::expected<Map, Map> args = render_args(*node, call, action_of(call), names);
         if (args) {
@@ -183,12 +226,13 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
     const Action* action;
     Map args;
     std::string problem;  // it cannot be asked
+    bool may_follow = false;
   };
   auto asked = std::make_shared<std::vector<Asked>>();
   for (Guarded& step : guarded)
-    if (step.known_after.empty() && !step.skipped)
-      asked->push_back(
-          {step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args), step.problem});
+    if (step.is_rendered())
+      asked->push_back({step.node->op, &action_of(step.node->step->actions.front()), std::move(step.args), step.problem,
+                        step.place != Place::body});
   auto reads = std::make_shared<std::vector<EvidenceRead>>(evidence_of(node));
   NodeRun& run = run_of(node);
   run.previewing = true;
@@ -212,8 +256,10 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
         others.stand_in(input);
         Look look = parts_.world->look();
         Trial trial = parts_.world->trial();
+        NothingTried nothing_tried;
+        Trial untried{nothing_tried, trial.scratch};
         Result<Preview> preview =
-            step.action->preview ? step.action->preview(input, look, trial)
+            step.action->preview ? step.action->preview(input, look, step.may_follow ? untried : trial)
                                  : Result<Preview>(Preview{
                                        {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt});
         previews->push_back({step.op, std::move(preview)});
@@ -263,13 +309,19 @@ void Engine::Loop::previewed(const Node& node, int opening, Timestamp at, std::v
   for (const Guarded& step : guarded) {
     const ActionCall& call = step.node->step->actions.front();
     Map row{{"op", step.node->op.path}, {"title", label_of(*step.node)}, {"action", call.action.text}};
-    if (step.known_after.empty() && step.problem.empty())
+    if (step.place != Place::body) {
+      row["place"] = std::string(name_of(step.place));
+      row["of"] = step.of->op.path;
+    }
+    if (step.known_after.empty() && step.known_then.empty() && step.problem.empty())
       row["effect"] = std::string(name_of(effect_of_call(*step.node, action_of(call), step.args)));
     List lines;
     if (!step.known_after.empty()) {
       lines.push_back("known after `" + step.known_after + "`");
     } else if (!step.carried_from.empty()) {
       lines.push_back("stays as run " + step.carried_from + " did it");
+    } else if (!step.known_then.empty()) {
+      lines.push_back("known when it runs: it reads `" + step.known_then + "`");
     } else if (step.skipped) {
       lines.push_back("skipped: its `when` is false");
     } else if (!step.problem.empty()) {
@@ -283,12 +335,13 @@ void Engine::Loop::previewed(const Node& node, int opening, Timestamp at, std::v
         continue;
       }
       for (const std::string& line : preview.preview->lines) lines.push_back(line);
+      if (step.place != Place::body) continue;
       if (preview.preview->unknown) lines.push_back("not known: " + *preview.preview->unknown);
       row["facts"] = preview.preview->facts;
     }
+    if (!step.only_if.empty()) lines.push_back("only if " + step.only_if);
     row["lines"] = std::move(lines);
     if (step.node->rollback_automatic) row["rollback"] = "auto";
-    if (!step.node->rollback.empty()) row["rollback"] = std::to_string(step.node->rollback.size()) + " steps";
     steps.push_back(std::move(row));
   }
   shown["guarded"] = std::move(steps);

@@ -69,6 +69,14 @@ List places_of(const std::vector<Requirement>& approvers, const Configuration& c
   return places;
 }
 
+std::vector<std::string> breakers_of(const Configuration& configuration) {
+  std::set<std::string> people;
+  if (configuration.gates)
+    for (const Requirement& requirement : configuration.gates->break_glass)
+      for (std::string& person : configuration.people_of(requirement.of)) people.insert(std::move(person));
+  return {people.begin(), people.end()};
+}
+
 RulesOfGate rules_of(const GateRecord& gate) {
   RulesOfGate rules;
   if (const Value* places = member(gate.shown, "places"); places && places->is<List>()) {

@@ -32,6 +32,9 @@ struct RulesOfGate {
 // Who may decide, with groups and accounts resolved by the configuration as it is now: `[{people, label, count}]`.
 [[nodiscard]] List places_of(const std::vector<Requirement>& approvers, const Configuration& configuration);
 
+// Who may pass alone, loudly: `gates.break_glass`, with groups and accounts resolved, sorted.
+[[nodiscard]] std::vector<std::string> breakers_of(const Configuration& configuration);
+
 // Whether this person may vote so now: what a command asks before it writes a vote, and the engine again before it
 // counts it.
 [[nodiscard]] Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now);

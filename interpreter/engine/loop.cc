@@ -51,6 +51,13 @@ Engine::Loop::~Loop() {
 
 Result<std::string> Engine::Loop::create(const StartRequest& request) {
   inputs_ = request.inputs;
+  if (!request.break_glass.empty()) {
+    const std::vector<std::string> breakers = breakers_of(*parts_.configuration);
+    if (std::find(breakers.begin(), breakers.end(), request.person) == breakers.end())
+      return fail(ErrorCode::refused, "`" + request.person + "` may not begin a run outside of its window",
+                  breakers.empty() ? "nobody may: `gates.break_glass` of the configuration says who"
+                                   : "`gates.break_glass` of the configuration says who may");
+  }
   break_glass_ = request.break_glass;
   muster_version_ = request.version;
   const Playbook& playbook = parts_.graph->playbook();
@@ -157,8 +164,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
   Result<Value> inputs = decode_value(record->row.inputs);
   if (!inputs || !inputs->is<Map>()) return fail(ErrorCode::corrupt, "the inputs of run " + run + " cannot be read");
   inputs_ = *inputs->find<Map>();
-  const Value* break_glass = member(history_.created, "break_glass");
-  break_glass_ = break_glass && break_glass->is<bool>() && break_glass->get<bool>();
+  break_glass_ = text_of(history_.created, "break_glass");
   expansion_.expand_all(history_.in_order());
   for (const OpRecord* op : history_.in_order()) {
     if (op->op.path == review_op) continue;

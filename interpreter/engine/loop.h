@@ -199,7 +199,8 @@ class Engine::Loop {
   bool has_late_requirements(const Node& called) const;        // an option calls it: they are asked when its turn comes
   std::optional<Status> requirements_of_call(const Node& called);  // nothing: they hold
   std::shared_ptr<WantedRequirements> wanted_by(const Node& top);
-  void requirements_were_looked_at(std::vector<std::string> unmet);
+  void requirements_were_looked_at(std::vector<std::string> unmet, const std::string& passed_alone);
+  void window_was_passed();  // by somebody alone: a review is left open
 
   // --- locks.cc: names that are taken before the first step, and given back at the end
   enum class Locking { held, waiting };
@@ -270,8 +271,7 @@ class Engine::Loop {
   bool loop_is_over(const Node& loop);  // as many items have begun as ever will
   bool loop_failed(const Node& loop);
   std::vector<NodeId> begun_of(const Node& group);  // what may have been done beneath it
-  // For a gate: the actions that it guards; the lists that can be known when it opens.
-  void collect_actions(const Node& node, std::vector<const Node*>& out);
+  // For a gate: the lists that can be known when it opens.
   void record_lists_beneath(const Node& node, const Node& gate);
   const Node* loop_without_list(const Node& node);               // that the node stands for all items of; nullptr: none
   std::string guarded_read(const Node& gate, const Node& loop);  // the step behind the gate that its list depends on
@@ -364,13 +364,26 @@ class Engine::Loop {
   void open_gate(const Node& node, int opening);
   void previewed(const Node& node, int opening, Timestamp at, std::vector<GuardedPreview> previews,
                  Map evidence);
+  // What stands behind a gate: actions, and what undoes them, rescues them, ends their groups or comes between their
+  // attempts, all of which a decision lets happen, too.
+  struct Behind {
+    const Node* node;
+    Place place = Place::body;
+    const Node* of = nullptr;  // of all but the body: whose rescue, rollback ... it is
+  };
+  void collect_behind(const Node& node, Place place, const Node* of, std::vector<Behind>& out);
   struct Guarded {
     const Node* node;
+    Place place = Place::body;
+    const Node* of = nullptr;
     Map args;                 // rendered
     std::string known_after;  // or: waits for this step
+    std::string known_then;   // or: reads this, which is only known when it runs
     std::string problem;      // or: cannot be rendered
     bool skipped = false;
+    std::string only_if;       // its `when`, where that is not known yet
     std::string carried_from;  // or: was done in that run
+    [[nodiscard]] bool is_rendered() const { return known_after.empty() && known_then.empty() && !skipped; }
   };
   // For a digest secrets stand for themselves: what was approved is the same to somebody who cannot read them.
   enum class SecretsAs { values, names };
@@ -440,7 +453,7 @@ class Engine::Loop {
   bool waits_for_person_ = false;
   bool requirements_settled_ = false;
   bool requirements_asked_ = false;
-  bool break_glass_ = false;
+  std::string break_glass_;  // why the window may be passed; empty: it may not
   Zones zones_;
   UnstoredResults unstored_;  // of `sensitive` steps: in this process only
   std::string muster_version_;

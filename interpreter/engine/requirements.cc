@@ -79,8 +79,15 @@ std::string closed_because(World& world, const Window& window, Timestamp at) {
          std::string(weekday_names()[static_cast<size_t>(weekday)]) + " " + clock.substr(11, 5) + std::string(pass_by);
 }
 
-std::vector<std::string> unmet_of(World& world, Wanted wanted, Timestamp at) {
-  std::vector<std::string> unmet = std::move(wanted.unmet);
+struct Unmet {
+  std::vector<std::string> all;
+  std::string passed_alone;  // a window that is closed, and that somebody passes loudly
+};
+
+Unmet unmet_of(World& world, Wanted wanted, Timestamp at, bool break_glass) {
+  Unmet out;
+  std::vector<std::string>& unmet = out.all;
+  unmet = std::move(wanted.unmet);
   for (const std::string& command : wanted.commands)
     if (!is_found(world, command))
       unmet.push_back("the command " + quoted(command) + " is not found; install it, or add its folder to PATH");
@@ -95,8 +102,13 @@ std::vector<std::string> unmet_of(World& world, Wanted wanted, Timestamp at) {
       unmet.push_back(quoted(path) + " is not there; put it there");
   }
   for (const Window& window : wanted.windows)
-    if (std::string reason = closed_because(world, window, at); !reason.empty()) unmet.push_back(std::move(reason));
-  return unmet;
+    if (std::string reason = closed_because(world, window, at); !reason.empty()) {
+      if (break_glass)
+        out.passed_alone = std::move(reason);
+      else
+        unmet.push_back(std::move(reason));
+    }
+  return out;
 }
 
 }  // namespace
@@ -119,7 +131,7 @@ std::shared_ptr<Wanted> Engine::Loop::wanted_by(const Node& top) {
   make(required->commands, wanted->commands);
   make(required->files, wanted->files);
   for (const Name& name : required->env) wanted->env.push_back(name.text);
-  if (required->window && !break_glass_) wanted->windows.push_back(*required->window);
+  if (required->window) wanted->windows.push_back(*required->window);
   if (!required->muster) return wanted;
   std::optional<VersionRange> range = VersionRange::parse(required->muster->text);
   std::optional<Version> ours = Version::parse(muster_version_);
@@ -154,12 +166,12 @@ bool Engine::Loop::requirements_are_settled() {
   requirements_asked_ = true;
   after_commit_.push_back([this, wanted, at = now()] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, wanted, at] {
-      auto unmet = std::make_shared<std::vector<std::string>>(unmet_of(*parts_.world, std::move(*wanted), at));
+    parts_.executor->start([this, wanted, at, break_glass = !break_glass_.empty()] {
+      auto unmet = std::make_shared<Unmet>(unmet_of(*parts_.world, std::move(*wanted), at, break_glass));
       parts_.executor->post([this, unmet] {
         completed_.push_back([this, unmet] {
           --in_flight_;
-          if (!broken_ && !stopping_) requirements_were_looked_at(std::move(*unmet));
+          if (!broken_ && !stopping_) requirements_were_looked_at(std::move(unmet->all), unmet->passed_alone);
         });
       });
     });
@@ -179,10 +191,18 @@ Map error_of_unmet(const std::vector<std::string>& unmet) {
 
 }  // namespace
 
-void Engine::Loop::requirements_were_looked_at(std::vector<std::string> unmet) {
+void Engine::Loop::requirements_were_looked_at(std::vector<std::string> unmet, const std::string& passed_alone) {
   requirements_settled_ = true;
-  if (unmet.empty() || history_.ended) return;
+  if (history_.ended) return;
+  if (unmet.empty()) {
+    if (!passed_alone.empty()) window_was_passed();
+    return;
+  }
   (void)go_without_locks(RunState::failed, 7, error_of_unmet(unmet));
+}
+
+void Engine::Loop::window_was_passed() {
+  leave_review(OpId{"requires.window"}, text_of(history_.created, "starter"), break_glass_, Value());
 }
 
 // Where they do not hold the call has failed before anything began: the next option may have its turn.
@@ -195,13 +215,15 @@ std::optional<Engine::Loop::Status> Engine::Loop::requirements_of_call(const Nod
     run.in_flight = true;
     after_commit_.push_back([this, wanted, id = called.id, at = now()] {
       ++in_flight_;  // only what was really started is waited for
-      parts_.executor->start([this, wanted, id, at] {
-        auto unmet = std::make_shared<std::vector<std::string>>(unmet_of(*parts_.world, std::move(*wanted), at));
+      parts_.executor->start([this, wanted, id, at, break_glass = !break_glass_.empty()] {
+        auto unmet = std::make_shared<Unmet>(unmet_of(*parts_.world, std::move(*wanted), at, break_glass));
         parts_.executor->post([this, unmet, id] {
           completed_.push_back([this, unmet, id] {
             --in_flight_;
             nodes_[id.index].in_flight = false;
-            nodes_[id.index].unmet = std::move(*unmet);
+            if (broken_ || stopping_ || history_.ended) return;
+            if (unmet->all.empty() && !unmet->passed_alone.empty()) window_was_passed();
+            nodes_[id.index].unmet = std::move(unmet->all);
           });
         });
       });

@@ -52,6 +52,16 @@ std::string short_line(std::string_view text, size_t characters) {
 
 std::string short_value(const Value& value, size_t characters) { return short_line(to_text(value), characters); }
 
+std::string why_it_may_follow(const Map& guarded_row) {
+  const std::string place = text_of(guarded_row, "place"), of = text_of(guarded_row, "of");
+  const std::string whose = of == "playbook" ? "the run" : "`" + of + "`";
+  if (place == "rollback") return "to undo " + whose + ", if a later step fails";
+  if (place == "rescue") return "if " + whose + " fails";
+  if (place == "always") return "at the end of " + whose + ", however it ends";
+  if (place == "before") return "before " + whose + " is tried again";
+  return {};
+}
+
 std::string indented(std::string_view text, std::string_view prefix) {
   std::string lines = escape_for_terminal(text, true);
   while (!lines.empty() && lines.back() == '\n') lines.pop_back();

@@ -23,6 +23,9 @@ namespace muster {
 [[nodiscard]] std::string short_line(std::string_view text, size_t characters);
 // A value in one line, cut.
 [[nodiscard]] std::string short_value(const Value& value, size_t characters = 100);
+// Of a row of what a gate shows: when this step comes, where it is none of those that it guards but what undoes them,
+// rescues them, ends their groups or comes between their attempts. Empty: it is one of them.
+[[nodiscard]] std::string why_it_may_follow(const Map& guarded_row);
 // Text of several lines, each with `prefix` in front; ends with a newline unless there is no text.
 [[nodiscard]] std::string indented(std::string_view text, std::string_view prefix);
 

@@ -249,6 +249,78 @@ TEST_F(Secrets, AreNowhereAfterARunThatUsedThemInEveryWay) {
     EXPECT_EQ(states[done], "succeeded") << done;
 }
 
+const char* const told_body = R"yaml(phases:
+  - id: gated
+    approval:
+      message: "Look closely"
+      approvers: [group:sre]
+      notify: [hook, refuses, chat]
+      evidence:
+        answered: {http: {connection: service, get: /echo}}
+        printed: {shell: {script: 'printf "%s\n" "$GIVEN_ENV"; printf %s "$GIVEN_ENV" | base64', env: {GIVEN_ENV: "${{ secrets.by_env }}"}}}
+        failed: {http: {get: "${{ inputs.server }}/reset", headers: {X-Token: "${{ secrets.by_env }}"}}}
+    steps:
+      - shell: {argv: [sh, -c, 'printf %s "$GIVEN_ENV"'], env: {GIVEN_ENV: "${{ secrets.by_env }}"}}
+        rollback: [{shell: {argv: [sh, -c, 'printf %s "$GIVEN_ENV"'], env: {GIVEN_ENV: "${{ secrets.by_command }}"}}}]
+      - {id: told, notify: {channel: hook, message: "It is done"}}
+      - {id: refused, notify: {channel: refuses, message: "It is done"}}
+      - {id: undone, shell: {argv: ["false"]}, on_failure: fail}
+)yaml";
+
+TEST_F(Secrets, AreNowhereWhereAGateReadsTellsAndIsSigned) {
+  const Canary by_url{"the canary in a webhook's address", "Url~Canary~777"};
+  give("chat", server.url("/services/" + by_url.text()) + "\n");
+  ASSERT_EQ(std::system(("ssh-keygen -q -t ed25519 -N '' -f '" + at("given/key") + "'").c_str()), 0);
+  std::string public_key = read_text(at("given/key.pub")), kept = read_text(at("given/key"));
+  public_key.pop_back();
+  std::vector<std::string> lines;
+  std::istringstream text(kept);
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  ASSERT_GT(lines.size(), 4u);
+  const Canary key{"the signing key", lines[3]};  // of the private half
+  give("config.yaml", "people: {me: {users: [" + Home::person() + "], keys: [\"" + public_key +
+                          "\"]}}\ngroups: {sre: [me]}\ngates: {signatures: required, self_approval: allowed}\nchannels:\n"
+                          "  hook: {webhook: \"" + server.url("/echo") +
+                          "\", headers: {Authorization: {env: CANARY_BY_ENV}}}\n  refuses: {webhook: \"" +
+                          server.url("/fail") + "\", headers: {Authorization: {file: " + at("given/command") +
+                          "}}}\n  chat: {slack: {file: " + at("given/chat") + "}}\n");
+  give("command", by_command.text() + "\n");
+  std::string playbook = head;
+  playbook.replace(playbook.find(", encoding: hex"), 15, "");
+  const std::vector<std::string> with{"--config", at("given/config.yaml")};
+  const Canaries all{by_env, by_file, by_command, by_url, key};
+  Watch watch(all, "GIVEN_", MUSTER_RELEASE_DIR "/muster");
+  Ran parked = run(playbook + told_body, {"--verbose", "--detach", with[0], with[1]});
+  ASSERT_EQ(parked.code, 75) << parked.err;
+  const std::string gates = home.muster({"gates"}).out;
+  EXPECT_THAT(gates, HasSubstr("GIVEN_ENV=***"));
+  EXPECT_THAT(gates, HasSubstr("~rollback/"));
+  EXPECT_THAT(gates, HasSubstr("evidence printed"));
+  EXPECT_EQ(home.muster({"approve", "last", "--verbose", "--sign", at("given/key"), with[0], with[1]}).code, 5);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"show", "last", "--output", "json"},
+                                             {"logs", "last"},
+                                             {"report", "last"},
+                                             {"report", "last", "--format", "json"},
+                                             {"audit", "last", "--output", "jsonl"},
+                                             {"audit", "--verify"}}) {
+    Ran ran = home.muster(words);
+    EXPECT_EQ(ran.code, 0) << words[0] << "\n" << ran.err;
+  }
+  watch.end();
+  EXPECT_THAT(found_in_files(all, {home.path("."), at("temporary"), at("working"), at("store")}), IsEmpty());
+  EXPECT_THAT(watch.found(), IsEmpty());
+  // They were used, and the signature was made.
+  std::string received;
+  for (const ReceivedRequest& request : server.requests()) received += request.head + "\n";
+  EXPECT_THAT(received, HasSubstr("Authorization: " + by_env.text()));
+  EXPECT_THAT(received, HasSubstr("Authorization: " + by_command.text()));
+  EXPECT_THAT(received, HasSubstr(by_url.text()));
+  const std::string log = home.muster({"audit", "last", "--output", "jsonl"}).out;
+  EXPECT_THAT(log, HasSubstr("BEGIN SSH SIGNATURE"));
+  EXPECT_THAT(log, HasSubstr("channel `refuses` answered 500"));
+}
+
 TEST_F(Secrets, AreNotInWhatAKilledInterpreterLeavesBehind) {
   give("canaries.muster.yaml", std::string(head) + R"yaml(phases:
   - id: only

@@ -17,7 +17,8 @@ TEST(GatePanel, ShowsExactlyWhatWouldBeDoneWhoMayDecideAndUntilWhen) {
   what would be done:
     replace/stop  shell, write
       systemctl stop app
-      undone, if a later step fails: 1 steps
+    replace/stop~rollback/1  shell, write, to undo `replace/stop`, if a later step fails
+      systemctl start app
     replace/restored  restore, destructive  Restore it
       move aside
       then copy

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <random>
 
+#include "interpreter/engine/completing.h"
+#include "interpreter/journal/waiting.h"
 #include "tests/unit/engine/simulation.h"
 #include "tests/unit/engine/story.h"
 #include "tests/world/memory_journal.h"
@@ -73,6 +75,7 @@ class History {
         ++kills_;
       } else if (ending->exit_code == 75) {
         decide();
+        answer();
       } else if (ending->exit_code == 6) {
         settle();
       } else {
@@ -167,6 +170,15 @@ class History {
     }
   }
 
+  void answer() {
+    for (const OpRecord* step : open_manuals(sim_.engine->history())) {
+      // Now and then to another question, or by somebody else, which must not count.
+      std::string nonce = story_.one_in(8) ? "other" : text_of(*step->asked, "nonce");
+      Completion said{story_.one_in(8) ? "eve" : "bob", {}, "test", {}, nonce};
+      say(EventKind::answered, step->op, step->attempt, completion_body(said));
+    }
+  }
+
   void settle() {
     static const std::vector<const char*> choices = {"succeeded", "failed", "retry", "skip", "rollback", "stop"};
     for (const OpRecord* doubt : open_doubts(sim_.engine->history()))
@@ -187,6 +199,7 @@ class History {
     what_is_undone_is_undone_latest_first();
     the_events_add_up_to_the_state();
     the_ending_says_what_happened();
+    the_list_of_what_waits_is_what_waits();
     for (const Event& event : events_) EXPECT_EQ(event.body.find(canary), std::string::npos) << event.body;
     Result<VerifyReport> verified = sim_.journal->verify();
     ASSERT_TRUE(verified.has_value());
@@ -281,6 +294,23 @@ class History {
       ASSERT_NE(other, nullptr) << op->op.path;
       EXPECT_EQ(name_of(op->state), name_of(other->state)) << op->op.path;
       EXPECT_EQ(op->attempt, other->attempt) << op->op.path;
+    }
+  }
+
+  // Behind every event: what `muster gates` lists without reading the run is what a replay finds waiting.
+  void the_list_of_what_waits_is_what_waits() {
+    RunHistory history;
+    WaitingRows rows;
+    for (const Event& event : events_) {
+      ASSERT_TRUE(history.apply(event).has_value());
+      rows.next(event);
+      std::set<std::string> listed, waiting;
+      for (const WaitingRow& row : rows.all()) listed.insert(row.op.path);
+      if (!history.ended) {
+        for (const OpRecord* op : open_gates(history)) waiting.insert(op->op.path);
+        for (const OpRecord* op : open_manuals(history)) waiting.insert(op->op.path);
+      }
+      ASSERT_EQ(listed, waiting) << "behind event " << event.seq << ", " << event.kind_text << " " << event.op.path;
     }
   }
 

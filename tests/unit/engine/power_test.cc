@@ -32,8 +32,9 @@ phases:
       - {id: a5, set: {n: "${{ 1 + 1 }}"}}
       - {id: a6, look: {name: a6}}
       - {id: a7, do: {name: a7}, verify: {that: "result.name == 'a7'"}}
+      - {id: a8, manual: {instructions: Look, form: {how: {type: string, required: true}}, assignees: [group:sre]}}
   - id: two
-    approval: {message: Go on, approvers: [group:sre]}
+    approval: {message: "Go on ${{ steps.a8.answers.how }}", approvers: [group:sre], evidence: {seen: {look: {name: seen}}}}
     steps:
       - {id: b0, destroy: {name: b0}}
       - {id: b1, do: {name: b1}}
@@ -108,6 +109,10 @@ Outcome run_and_lose_power(CrashVfs::At at, int64_t n, CrashVfs::Loss loss, bool
   }
   EXPECT_TRUE(sim.load(playbook)) << sim.diagnostics;
   sim.executor.on_tick = [&sim] {
+    const OpRecord* step = sim.engine->history().find(OpId{"one/a8"});
+    if (step && step->asked && step->state == StepState::waiting && step->completions.empty())
+      (void)sim.engine->complete(
+          step->op, {"bob", Map{{"how", "slowly"}}, "test", sim.clock.now(), text_of(*step->asked, "nonce")});
     const OpRecord* gate = sim.engine->history().find(OpId{"two"});
     if (!gate || gate->gate.state != GateState::open || !gate->gate.votes.empty()) return;
     (void)sim.engine->vote(OpId{"two"}, Vote{"bob", "approve", "so", gate->gate.digest, "test", {}});

@@ -62,6 +62,62 @@ TEST(Requires, KeepsARunWithinItsWindow) {
   EXPECT_TRUE(sim.deeds.empty());
 }
 
+TEST(Requires, LetsThoseBeginOutsideOfTheWindowWhomTheConfigurationLetsAndLeavesAReviewOpen) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(at_night)) << sim.diagnostics;
+  auto begin = [&] {
+    sim.engine = std::make_unique<Engine>(sim.parts(), sim);
+    StartRequest request = sim.request();
+    request.break_glass = "the house burns";
+    return sim.engine->create(request);
+  };
+  Result<std::string> nobody = begin();
+  ASSERT_FALSE(nobody.has_value());
+  EXPECT_EQ(nobody.error().message, "`ann` may not begin a run outside of its window");
+  sim.configuration.gates = GateRules{};
+  Requirement chief;
+  chief.of.push_back({{}, Approver::Kind::user, "ann"});
+  sim.configuration.gates->break_glass.push_back(chief);
+  Result<std::string> run = begin();
+  ASSERT_TRUE(run.has_value()) << run.error().message;
+  Result<Ending> ending = sim.engine->go({});
+  sim.executor.join();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+  EXPECT_EQ(sim.deeds, std::vector<std::string>{"a"});
+  const OpRecord* review = open_review(sim.engine->history());
+  ASSERT_TRUE(review);
+  EXPECT_EQ(text_of(review->gate.shown, "message"), "ann passed `requires.window` alone: the house burns");
+  EXPECT_FALSE(may_vote(review->gate, Vote{"ann", "approve", "", review->gate.digest, "command", sim.clock.now()},
+                        sim.clock.now()).has_value());
+}
+
+TEST(Requires, BreaksNoGlassWhereTheWindowIsOpenAndPassesNothingElse) {
+  Simulation sim;
+  std::string text = at_night;
+  text.replace(text.find("requires:"), 9, "requires:\n  commands: [/no/such/program]");
+  ASSERT_TRUE(sim.load(text)) << sim.diagnostics;
+  sim.configuration.gates = GateRules{};
+  Requirement chief;
+  chief.of.push_back({{}, Approver::Kind::user, "ann"});
+  sim.configuration.gates->break_glass.push_back(chief);
+  auto ran = [&](const std::string& playbook) {
+    EXPECT_TRUE(sim.load(playbook)) << sim.diagnostics;
+    sim.engine = std::make_unique<Engine>(sim.parts(), sim);
+    StartRequest request = sim.request();
+    request.break_glass = "the house burns";
+    EXPECT_TRUE(sim.engine->create(request).has_value());
+    Result<Ending> ending = sim.engine->go({});
+    sim.executor.join();
+    return ending ? ending->exit_code : -1;
+  };
+  EXPECT_EQ(ran(text), 7) << "a missing program is no window";
+  EXPECT_FALSE(open_review(sim.engine->history()));
+  sim.clock.set_back(Duration::seconds(7 * 3600));
+  EXPECT_EQ(ran(at_night), 0);
+  EXPECT_FALSE(open_review(sim.engine->history())) << "nothing was passed";
+}
+
 TEST(Requires, LetsARunBeginInItsWindowAndEndBehindIt) {
   Simulation sim;
   ASSERT_TRUE(sim.load(at_night)) << sim.diagnostics;

@@ -22,7 +22,9 @@ struct Story {
     text += "phases:\n";
     for (size_t phase = 0, phases = 1 + below(3); phase < phases; ++phase) {
       text += "  - id: p" + std::to_string(phase) + "\n";
-      if (one_in(3)) text += "    approval: {message: Go on, approvers: [group:sre], expires: 30m}\n";
+      if (one_in(3))
+        text += "    approval: {message: Go on, approvers: [group:sre], expires: 30m" +
+                std::string(one_in(3) ? ", evidence: {rows: {look: {name: rows}}}" : "") + "}\n";
       if (one_in(8)) text += "    when: inputs." + std::string(one_in(2) ? "yes" : "no") + "\n";
       group("    ", 0, false);
     }
@@ -71,6 +73,11 @@ struct Story {
     text += "{id: " + id;
     if (one_in(12)) {
       text += ", wait: {for: " + std::to_string(1 + below(20)) + "s}}\n";
+      earlier.push_back(id);
+      return;
+    }
+    if (one_in(14)) {
+      text += ", manual: {instructions: Look at it, assignees: [group:sre], expires: 30m}}\n";
       earlier.push_back(id);
       return;
     }
