@@ -295,9 +295,9 @@ danger~rescue/1  rescue of danger : known when it runs: it reads `error`;
 danger~always/1 write always of danger : do tell; only if run.status ~= 'succeeded';
 danger~always/2 write always of danger : skipped: its `when` is false;
 )");
-  Result<std::vector<WaitingRow>> rows = sim.journal->waiting();
-  ASSERT_TRUE(rows.has_value() && rows->size() == 1);
-  EXPECT_EQ(rows->front().steps, 2);
+  Result<std::vector<WaitingRow>> waiting = sim.journal->waiting();
+  ASSERT_TRUE(waiting.has_value() && waiting->size() == 1);
+  EXPECT_EQ(waiting->front().steps, 2);
 }
 
 TEST_F(Binding, ADecisionForAnotherGateDoesNotCount) {
