@@ -221,8 +221,8 @@ std::optional<Engine::Loop::Status> Engine::Loop::requirements_of_call(const Nod
           completed_.push_back([this, unmet, id] {
             --in_flight_;
             nodes_[id.index].in_flight = false;
-            if (broken_ || stopping_ || history_.ended) return;
-            if (unmet->all.empty() && !unmet->passed_alone.empty()) window_was_passed();
+            const bool goes_on = !broken_ && !stopping_ && !history_.ended;
+            if (goes_on && unmet->all.empty() && !unmet->passed_alone.empty()) window_was_passed();
             nodes_[id.index].unmet = std::move(unmet->all);
           });
         });
