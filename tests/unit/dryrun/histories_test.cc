@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "interpreter/engine/completing.h"
 #include "tests/unit/dryrun/dry_stage.h"
 #include "tests/unit/engine/story.h"
 #include "tests/world/memory_journal.h"
@@ -56,6 +57,9 @@ struct Performed {
                   {"digest", gate->gate.digest},
                   {"how", "test"},
                   {"opening", gate->gate.opening}});
+        for (const OpRecord* step : open_manuals(sim.engine->history()))
+          say(EventKind::answered, step->op, step->attempt,
+              completion_body(Completion{"bob", {}, "test", {}, text_of(*step->asked, "nonce")}));
       } else if (ending->exit_code == 6) {
         for (const OpRecord* doubt : open_doubts(sim.engine->history()))
           say(EventKind::resolved, doubt->op, doubt->attempt,
