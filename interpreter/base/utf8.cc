@@ -59,6 +59,12 @@ std::string escape_for_terminal(std::string_view bytes, bool keep_lines) {
   out.reserve(bytes.size());
   char buffer[16];
   for (size_t i = 0; i < bytes.size();) {
+    // Nearly all that is ever shown needs no look at its characters.
+    size_t plain = i;
+    while (plain < bytes.size() && bytes[plain] >= 0x20 && bytes[plain] < 0x7F) ++plain;
+    out.append(bytes.substr(i, plain - i));
+    i = plain;
+    if (i == bytes.size()) break;
     uint32_t c = 0;
     size_t length = decode(bytes, i, c);
     if (length == 0 || c < 0x20 || (c >= 0x7F && c < 0xA0)) {
