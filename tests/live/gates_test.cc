@@ -482,6 +482,7 @@ phases:
   for (int n = 0; n < runs; ++n) {
     ASSERT_EQ(home.muster({"run", playbook, "--detach", "-q"}).code, 75);
     const std::string run = text_of(home.json({"show", "last"}).get<Map>(), "id");
+    bool is_shown_as_it_is = true;  // a change while the one before was used may have come behind this gate's opening
     for (int item = 1; item <= items; ++item) {
       const std::vector<std::string> approve{"approve", run, "all/each[" + std::to_string(item) + "]/danger", "-q"};
       ++races.tries;
@@ -499,11 +500,12 @@ phases:
       EXPECT_LE(done, 1);
       if (how == 0) {
         EXPECT_EQ(done, 0) << "it was changed before anybody approved";
-      } else if (how == 4) {
+      } else if (how == 4 && is_shown_as_it_is) {
         EXPECT_EQ(done, 1) << "nothing was changed";
       }
       EXPECT_EQ(shared.done(run, item + 1), 0) << "nobody approved the next";
       // What is shown now is what is there now: with that it passes.
+      is_shown_as_it_is = how == 0 || how == 4 || done == 0;
       for (int again = 0; again < 5 && shared.done(run, item) == 0; ++again) (void)home.muster(approve);
       ASSERT_EQ(shared.done(run, item), 1);
     }
