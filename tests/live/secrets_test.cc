@@ -389,9 +389,9 @@ leaky("in_argv", function(args, ctx) ctx.shell{argv = {"echo", args.token}} end)
 leaky("unknown_field", function(args, ctx) ctx.shell{argv = {"true"}, envv = args.token} end)
 leaky("wrong_type", function(args, ctx) ctx.shell{argv = {"true"}, exit_codes = args.token} end)
 leaky("no_action", function(args, ctx) ctx[tostring(args.token)]{} end)
--- By the only way that is meant; what comes back says it again, and the script raises that.
+-- By the only way that is meant; what comes back says it again, and the script raises that. It lives long enough to be seen.
 leaky("hands_on", function(args, ctx)
-  local done = ctx.shell{script = 'printf "%s" "$GIVEN_TOKEN"; printf "%s" "$GIVEN_TOKEN" | base64 -w 0; printf "%s" "$GIVEN_TOKEN" >&2',
+  local done = ctx.shell{script = 'printf "%s" "$GIVEN_TOKEN"; printf "%s" "$GIVEN_TOKEN" | base64 -w 0; printf "%s" "$GIVEN_TOKEN" >&2; sleep 0.3',
                          env = {GIVEN_TOKEN = args.token}}
   error("it said " .. done.stdout .. done.stderr)
 end)
