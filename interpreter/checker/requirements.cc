@@ -21,6 +21,9 @@ void check_requires(const Requires& required, Diagnostics& problems) {
   if (required.muster && !VersionRange::parse(required.muster->text))
     refuse(problems, required.muster->at, "bad-version", quoted(required.muster->text) + " is no range of versions",
            "write `>=1.2`, `^1.4.0` or `>=1.2, <2`");
+  if (required.rehearsed_within && !required.rehearsed_within->known)
+    refuse(problems, required.at, "literal-only", "`rehearsed_within` may not hold `${{ }}`",
+           "no value of a run may decide whether it was rehearsed; write a duration, as in `90d`");
   if (!required.window) return;
   const Window& window = *required.window;
   if (window.days.empty() && !window.from && !window.to)

@@ -17,7 +17,7 @@ struct Carry {
   std::string from = {};
   std::vector<Event> carried = {};
   bool undoes = false;  // it undoes that one, and does nothing else
-  std::string break_glass = {};  // why it begins outside of its window, too
+  std::string break_glass = {};  // why it begins outside of its window, or unrehearsed, too
   bool among_others = false;  // the process goes on with another run after it
 };
 

@@ -14,7 +14,7 @@ const std::vector<CommandRow>& commands() {
          {"--inputs", "FILE", "inputs from a YAML or JSON file", 0},
          {"--detach", "", "at a gate: park the run and exit 75", 0},
          {"--dry-run", "", "the same as `plan`: nothing is changed", 0},
-         {"--break-glass", "", "begin outside of the window that `requires` names; a review stays open", 0},
+         {"--break-glass", "", "begin outside of its window, or unrehearsed, where the configuration lets you; a review stays open", 0},
          {"--reason", "TEXT", "why the glass is broken", 0},
          {"--adopt", "", "the store is a restored copy: give it a key and an identity of its own", 0}}},
        run_command,
@@ -154,6 +154,7 @@ const std::vector<CommandRow>& commands() {
          {"--seed", "NUMBER", "with --sweep=2: which pairs, where there are many", 0},
          {"--junit", "FILE", "write what became of them for a build server", 0},
          {"--html", "FILE", "write a page with coverage in the drawn graph", 0},
+         {"--annotations", "github", "print what is wrong as lines that a forge shows beside a change", 0},
          {"--events", "", "with --output json: every event, too", 0}}},
        rehearse_command},
       {{"runs", "", 0, 0, "the runs, newest first", {{"--open", "", "only those that have not ended", 0}}},
@@ -217,7 +218,13 @@ const std::vector<CommandRow>& commands() {
         "a JSON Schema of playbooks, for editors",
         {{"--with", "FILE", "with the actions of this Lua file", 0}}},
        schema_command},
-      {{"new", "", 0, 0, "a file to start from", {{"--action", "NAME", "a Lua file with an action", 0}}}, new_command},
+      {{"new",
+        "[NAME]",
+        0,
+        1,
+        "a folder to start from, with a playbook, its first scenario and the world of that",
+        {{"--action", "NAME", "a Lua file with an action instead", 0}}},
+       new_command},
   };
   return rows;
 }

@@ -8,9 +8,11 @@
 
 #include "interpreter/checker/checker.h"
 #include "interpreter/cli/given_inputs.h"
+#include "interpreter/cli/playbook_digest.h"
 #include "interpreter/cli/real_world.h"
 #include "interpreter/cli/session.h"
 #include "interpreter/dryrun/dry_run.h"
+#include "interpreter/journal/foreseen.h"
 
 namespace muster {
 namespace {
@@ -69,6 +71,39 @@ class StopsOnSignal {
   std::jthread watcher_;  // ends before what it asks to stop
 };
 
+// What is worth laying beside a run: counts, sizes and single values, no rows.
+Map facts_of(const LedgerStep& step) {
+  constexpr size_t most_bytes = 200;
+  Map facts;
+  for (const Map* from : {&step.facts, step.result ? &*step.result : nullptr}) {
+    if (!from) continue;
+    for (const auto& [name, value] : *from)
+      if (!value.is<List>() && !value.is<Map>() && !value.is<Unknown>() && to_text(value).size() <= most_bytes)
+        facts.emplace(name, value);
+  }
+  return facts;
+}
+
+// For the report of the run that follows. A dry run does not fail because nobody can keep it.
+void keep(const Invocation& invocation, const Loaded& loaded, const Map& inputs, const Ledger& ledger) {
+  ForeseenRun foreseen;
+  foreseen.playbook = ledger.playbook;
+  foreseen.version = ledger.version;
+  foreseen.digest = digest_of_playbook(*loaded.graph, loaded.files);
+  foreseen.inputs = inputs;
+  foreseen.person = invocation.person;
+  foreseen.host = invocation.host;
+  foreseen.muster = muster_version;
+  for (const LedgerStep& step : ledger.steps)
+    foreseen.steps.push_back({step.planned.path, step.planned.what, step.planned.list, std::string(name_of(step.told)),
+                              step.why, step.ending, step.failure, step.before_change, step.lines, facts_of(step)});
+  Result<Configuration> configuration = configuration_of(invocation);
+  Result<std::unique_ptr<Journal>> journal =
+      configuration ? open_journal(store_of(invocation, *configuration), true) : pass(configuration.error());
+  Result<void> kept = journal ? (*journal)->keep(kept_plan, encode_foreseen(foreseen), ledger.at) : pass(journal.error());
+  if (!kept) tell("muster: this dry run is not kept for the report of a run: " + kept.error().message + "\n");
+}
+
 }  // namespace
 
 int plan_command(Invocation& invocation) {
@@ -95,6 +130,7 @@ int plan_command(Invocation& invocation) {
   }
   if (!ledger.problems.empty()) tell(render_all(ledger.problems, loaded->files, invocation.terminal.colour));
   if (signals.token().stop_requested()) return exit_code::cancelled;
+  keep(invocation, *loaded, *inputs, ledger);
   return ledger.failures.empty() ? exit_code::ok : exit_code::failed;
 }
 

@@ -46,6 +46,12 @@ Standing standing_of(const Invocation& invocation, const RehearsalRecord& record
   return {"passed", {}};
 }
 
+// Of two limits: `--within`, and the playbook's own `rehearsed_within`.
+std::optional<Duration> shorter(std::optional<Duration> one, std::optional<Duration> other) {
+  if (!one || !other) return one ? one : other;
+  return Duration{std::min(one->us, other->us)};
+}
+
 Duration longest(const RehearsalRecord& record) {
   Duration out{0};
   for (const RehearsedScenario& scenario : record.scenarios) out.us = std::max(out.us, scenario.took.us);
@@ -124,23 +130,29 @@ int rehearsals_command(Invocation& invocation) {
   }
   Result<Configuration> configuration = configuration_of(invocation);
   if (!configuration) return complain(configuration.error());
-  Result<std::string> path = sqlite_path(store_of(invocation, *configuration));
+  const std::string store = store_of(invocation, *configuration);
+  Result<std::string> path = sqlite_path(store);
   if (!path) return complain(path.error());
-  Result<std::vector<KeptRehearsal>> kept = kept_rehearsals(*path);
-  if (!kept) return complain(kept.error());
+  std::vector<RehearsalRecord> kept;
+  if (std::error_code none; std::filesystem::exists(*path, none)) {
+    Result<std::unique_ptr<Journal>> journal = open_journal(store, false);
+    if (!journal) return complain(journal.error());
+    Result<std::vector<RehearsalRecord>> read = kept_rehearsals(**journal);
+    if (!read) return complain(read.error());
+    kept = std::move(*read);
+  }
   RealClock clock;
   const Timestamp now = clock.now();
   std::set<std::string> seen;
   List rows;
   std::string text;
   bool all_well = true;
-  for (const KeptRehearsal& one : *kept) {
-    std::optional<RehearsalRecord> record = decode_rehearsal(one);
-    if (!record || !seen.insert(record->playbook).second) continue;  // the last of each playbook
-    Standing standing = standing_of(invocation, *record, now, within);
+  for (const RehearsalRecord& record : kept) {
+    if (!seen.insert(record.playbook).second) continue;  // the last of each playbook
+    Standing standing = standing_of(invocation, record, now, shorter(within, record.within));
     all_well = all_well && standing.state == "passed";
-    rows.push_back(value_of(*record, standing));
-    text += lines_of(*record, standing);
+    rows.push_back(value_of(record, standing));
+    text += lines_of(record, standing);
   }
   if (invocation.json()) {
     answer_rows(invocation, rows);

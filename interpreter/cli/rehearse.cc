@@ -9,6 +9,7 @@
 #include "interpreter/base/json.h"
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/base/utf8.h"
+#include "interpreter/cli/annotations.h"
 #include "interpreter/cli/rehearsed.h"
 #include "interpreter/cli/scenarios.h"
 #include "interpreter/report/wording.h"
@@ -179,6 +180,26 @@ std::string junit_of(const std::vector<Outcome>& outcomes, const std::vector<std
   return out + "  </testsuite>\n" + playbooks.junit() + "</testsuites>\n";
 }
 
+// Where an expectation stands in its file, there; else the scenario as a whole.
+std::string annotations_of(const std::vector<Outcome>& outcomes, const std::vector<std::string>& invalid) {
+  std::string out;
+  for (const std::string& path : invalid)
+    out += github_annotation(path, 1, "muster rehearse", "the scenario is not valid: `muster rehearse` says why");
+  for (const Outcome& one : outcomes)
+    for (const std::vector<Judged>* list : {&one.rehearsed.expectations, &one.rehearsed.invariants})
+      for (const Judged& judged : *list) {
+        if (judged.holds) continue;
+        const SourceFiles& files = one.loaded.files;
+        const bool placed = !(judged.at == Span{});
+        std::string text = judged.what + (judged.why.empty() ? "" : ": " + judged.why);
+        for (const std::string& part : judged.parts) text += "\n" + part;
+        out += github_annotation(placed ? files.at(judged.at.file).path : one.path,
+                                 placed ? files.position(judged.at.file, judged.at.begin).line : 1,
+                                 "scenario " + one.rehearsed.scenario, text);
+      }
+  return out;
+}
+
 bool write_file(const std::string& path, const std::string& text) {
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   size_t at = 0;
@@ -254,6 +275,14 @@ int rehearse_command(Invocation& invocation) {
   if (!invocation.json() && !invocation.terminal.quiet) {
     answer(std::to_string(passed) + " of " + std::to_string(paths.size()) +
            (paths.size() == 1 ? " scenario passed\n" : " scenarios passed\n"));
+  }
+  if (!invocation.options.last("--annotations").empty()) {
+    const std::string lines = annotations_of(outcomes, invalid) + playbooks.annotations();
+    if (invocation.json()) {
+      tell(lines);
+    } else {
+      answer(lines);
+    }
   }
   if (std::string file = invocation.options.last("--junit");
       !file.empty() && !write_file(file, junit_of(outcomes, invalid, playbooks)))

@@ -6,6 +6,7 @@
 
 #include "interpreter/base/html.h"
 #include "interpreter/cli/anchors.h"
+#include "interpreter/cli/annotations.h"
 #include "interpreter/cli/graphviz.h"
 #include "interpreter/cli/playbook_digest.h"
 #include "interpreter/report/report.h"
@@ -112,6 +113,32 @@ std::string RehearsedPlaybooks::junit() const {
   return out;
 }
 
+std::string RehearsedPlaybooks::annotations() const {
+  std::string out;
+  for (const One& one : playbooks_)
+    for (const Run& run : one.runs) {
+      if (!run.sweep) continue;
+      for (const SweepRow& row : run.sweep->rows) {
+        std::string text;
+        for (const std::string& finding : row.findings) text += (text.empty() ? "" : "\n") + finding;
+        if (text.empty()) continue;
+        std::string faults;
+        for (const Fault& fault : row.faults)
+          faults += (faults.empty() ? "" : ", and ") + fault.step + " " + words_of(fault);
+        const Fault& first = row.faults.front();
+        const Node* node = node_named(*one.playbook->graph, first.step,
+                                      first.kind == FaultKind::rejected || first.kind == FaultKind::expires);
+        const Span at = node && node->step ? node->step->at : node && node->phase ? node->phase->at : Span{};
+        const bool placed = !(at == Span{});
+        const SourceFiles& files = one.playbook->files;
+        out += github_annotation(placed ? files.at(at.file).path : one.path,
+                                 placed ? files.position(at.file, at.begin).line : 1,
+                                 "sweep of " + run.sweep->scenario + ": " + faults, text);
+      }
+    }
+  return out;
+}
+
 std::string RehearsedPlaybooks::html(const Invocation& invocation) const {
   std::string body = "<h1>Rehearsals</h1>\n";
   for (const One& one : playbooks_) {
@@ -139,6 +166,8 @@ RehearsalRecord RehearsedPlaybooks::record_of(const One& one, const Invocation& 
   record.person = invocation.person;
   record.host = invocation.host;
   record.muster = muster_version;
+  if (playbook.required && playbook.required->rehearsed_within)
+    record.within = playbook.required->rehearsed_within->known;
   std::set<std::string> ran;
   for (const Run& run : one.runs) {
     const Rehearsed& rehearsed = *run.rehearsed;
@@ -160,16 +189,24 @@ Result<void> RehearsedPlaybooks::keep(const Invocation& invocation, Timestamp no
   if (playbooks_.empty()) return {};
   Result<Configuration> configuration = configuration_of(invocation);
   if (!configuration) return pass(configuration.error());
-  Result<std::string> path = sqlite_path(store_of(invocation, *configuration));
+  const bool is_asked_for = std::any_of(playbooks_.begin(), playbooks_.end(), [](const One& one) {
+    const std::optional<Requires>& required = one.playbook->graph->playbook().required;
+    return required && required->rehearsed_within;
+  });
+  const std::string store = store_of(invocation, *configuration);
+  Result<std::string> path = sqlite_path(store);
   if (!path) return pass(path.error());
   std::error_code none;
-  if (!fs::exists(*path, none)) return {};  // a rehearsal makes no store: nobody has run anything here
-  OutsideHeads anchors(invocation, *configuration);
+  // A rehearsal makes no store where nobody has run anything, unless a run will ask for it.
+  if (!is_asked_for && !fs::exists(*path, none)) return {};
+  Result<std::unique_ptr<Journal>> journal = open_journal(store, is_asked_for);
+  if (!journal) return pass(journal.error());
+  OutsideHeads heads(invocation, *configuration);
+  AnchoredJournal anchored(**journal, heads);
   for (const One& one : playbooks_) {
     RehearsalRecord record = record_of(one, invocation);
     record.at = now;
-    Result<void> kept =
-        keep_rehearsal(*path, encode_rehearsal(record), now, [&](const SignedHead& head) { anchors.hand_out(head); });
+    Result<void> kept = (*journal)->keep(kept_rehearsal, encode_rehearsal(record), now);
     if (!kept) return kept;
   }
   return {};

@@ -27,6 +27,8 @@ class RehearsedPlaybooks {
   // What a scenario's row says beside the rest: the coverage of its playbook, its sweep.
   void add_to(Map& row, const Rehearsed& rehearsed) const;
   [[nodiscard]] std::string junit() const;  // `testsuite` elements
+  // What sweeps found, at the steps that it strikes.
+  [[nodiscard]] std::string annotations() const;
   // With a drawing where `dot` is there.
   [[nodiscard]] std::string html(const Invocation& invocation) const;
   // To the store that the command names, where there is one.

@@ -1,6 +1,7 @@
 // `muster report RUN`
 #include "interpreter/report/report.h"
 #include "interpreter/cli/session.h"
+#include "interpreter/journal/foreseen.h"
 
 namespace muster {
 
@@ -10,6 +11,9 @@ int report_command(Invocation& invocation) {
   Result<Opened> opened = open_named(invocation, false);
   if (!opened) return complain(opened.error());
   Timeline timeline = make_timeline(opened->run.record, opened->run.history, opened->run.loaded.graph.get());
+  Result<std::optional<ForeseenRun>> foreseen = foreseen_of(*opened->session.journal, opened->run.record.row);
+  if (!foreseen) return complain(foreseen.error());
+  if (*foreseen) compare_with(timeline, **foreseen);
   if (format == "json") {
     answer_object(invocation, to_value(timeline));
   } else {

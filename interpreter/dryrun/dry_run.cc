@@ -50,6 +50,7 @@ Ledger Walk::go() {
   walk_inside(root, "", -1, "");
   if (parts_.stop.stop_requested())
     ledger_.notes.push_back("it was stopped before its end: what is missing was not looked at");
+  withhold(ledger_);
   redact(ledger_, secrets_.redaction());
   return std::move(ledger_);
 }
@@ -60,6 +61,7 @@ size_t Walk::begin(const Node& node, std::string_view list, int depth) {
   step.planned.what = node.kind == NodeKind::foreach ? "foreach" : what_of(node);
   step.planned.list = list;
   step.planned.depth = depth;
+  step.sensitive = node.step && node.step->sensitive.value_or(false);
   if (node.kind == NodeKind::called) step.planned.title = Value(parts_.graph.playbook_of(node).title.value_or(""));
   if (node.phase && node.phase->title) step.planned.title = shown_text(node, *node.phase->title);
   if (node.step && node.step->title && !node.is_item()) step.planned.title = shown_text(node, *node.step->title);

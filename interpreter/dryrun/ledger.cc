@@ -39,6 +39,19 @@ std::string_view name_of(Told told) {
   return "";
 }
 
+void withhold(Ledger& ledger) {
+  for (LedgerStep& step : ledger.steps) {
+    if (!step.sensitive) continue;
+    if (step.result) step.notes.push_back("it is sensitive: what it gave is not shown");
+    step.result.reset();
+    std::erase_if(step.facts, [](const auto& fact) { return fact.second.template is<List>(); });
+    for (DryCheck& check : step.checks) {
+      check.result.reset();
+      check.lines.clear();
+    }
+  }
+}
+
 void redact(Ledger& ledger, const Redaction& redaction) {
   if (redaction.is_idle()) return;
   clean(ledger.title, redaction);

@@ -38,6 +38,7 @@ struct LedgerStep {
   std::string failure;             // it fails now
   std::vector<std::string> notes;
   std::vector<DryCheck> checks;
+  bool sensitive = false;  // what it gives is neither shown nor kept
 };
 
 struct LedgerFailure {
@@ -57,6 +58,8 @@ struct Ledger {
   Diagnostics problems;                 // of expressions that raise on what was found
 };
 
+// Takes out what steps give that are declared sensitive: values, rows, and the parts of claims.
+void withhold(Ledger& ledger);
 // Takes secrets out of everything that the world answered.
 void redact(Ledger& ledger, const Redaction& redaction);
 

@@ -51,8 +51,9 @@ struct StartRequest {
   bool detached = false;            // started with --detach: whoever carries it on parks at the next gate, too
   std::string from = {};            // the step at which it begins again; empty: at the beginning
   std::vector<Event> carried = {};  // what stays done before that step: see retrying.h
-  // Why it begins outside of its window, too, by somebody whom `gates.break_glass` lets; empty: it does not.
+  // Why it begins outside of its window, or unrehearsed, too, by somebody whom `gates.break_glass` lets; empty: it does not.
   std::string break_glass = {};
+  bool rehearsal = false;  // it is a rehearsal itself, which needs none before it
   bool undoes = false;              // it undoes what `carried` tells, and does nothing else
   std::vector<std::string> changed_by = {};  // who changed the playbook's files last, where that is known
 };

@@ -54,11 +54,12 @@ Result<std::string> Engine::Loop::create(const StartRequest& request) {
   if (!request.break_glass.empty()) {
     const std::vector<std::string> breakers = breakers_of(*parts_.configuration);
     if (std::find(breakers.begin(), breakers.end(), request.person) == breakers.end())
-      return fail(ErrorCode::refused, "`" + request.person + "` may not begin a run outside of its window",
+      return fail(ErrorCode::refused, "`" + request.person + "` may not break the glass",
                   breakers.empty() ? "nobody may: `gates.break_glass` of the configuration says who"
                                    : "`gates.break_glass` of the configuration says who may");
   }
   break_glass_ = request.break_glass;
+  is_rehearsal_ = request.rehearsal;
   muster_version_ = request.version;
   const Playbook& playbook = parts_.graph->playbook();
   NewRun run;
@@ -165,6 +166,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
   if (!inputs || !inputs->is<Map>()) return fail(ErrorCode::corrupt, "the inputs of run " + run + " cannot be read");
   inputs_ = *inputs->find<Map>();
   break_glass_ = text_of(history_.created, "break_glass");
+  is_rehearsal_ = who.rehearsal;
   expansion_.expand_all(history_.in_order());
   for (const OpRecord* op : history_.in_order()) {
     if (op->op.path == review_op) continue;

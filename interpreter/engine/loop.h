@@ -200,7 +200,8 @@ class Engine::Loop {
   std::optional<Status> requirements_of_call(const Node& called);  // nothing: they hold
   std::shared_ptr<WantedRequirements> wanted_by(const Node& top);
   void requirements_were_looked_at(std::vector<std::string> unmet, const std::string& passed_alone);
-  void window_was_passed();  // by somebody alone: a review is left open
+  void glass_was_broken();  // by somebody alone: a review is left open
+  std::string unrehearsed(const Requires& required);
 
   // --- locks.cc: names that are taken before the first step, and given back at the end
   enum class Locking { held, waiting };
@@ -454,6 +455,7 @@ class Engine::Loop {
   bool requirements_settled_ = false;
   bool requirements_asked_ = false;
   std::string break_glass_;  // why the window may be passed; empty: it may not
+  bool is_rehearsal_ = false;
   Zones zones_;
   UnstoredResults unstored_;  // of `sensitive` steps: in this process only
   std::string muster_version_;

@@ -6,6 +6,7 @@
 #include "interpreter/base/version_range.h"
 #include "interpreter/engine/loop.h"
 #include "interpreter/engine/zones.h"
+#include "interpreter/journal/rehearsals.h"
 
 namespace muster {
 
@@ -13,6 +14,7 @@ namespace muster {
 struct WantedRequirements {
   std::vector<std::string> commands, env, files, unmet;
   std::vector<Window> windows;
+  std::vector<std::string> passable;  // what a broken glass lets by
   void add(const WantedRequirements& other) {
     auto append = [](auto& into, const auto& from) { into.insert(into.end(), from.begin(), from.end()); };
     append(commands, other.commands);
@@ -20,6 +22,7 @@ struct WantedRequirements {
     append(files, other.files);
     append(unmet, other.unmet);
     append(windows, other.windows);
+    append(passable, other.passable);
   }
 };
 
@@ -59,7 +62,6 @@ std::string words_for(const Window& window, const std::string& zone) {
 
 // Empty: it is open.
 std::string closed_because(World& world, const Window& window, Timestamp at) {
-  constexpr std::string_view pass_by = "; wait for it, or start with `--break-glass --reason TEXT`";
   const std::string zone = window.zone ? window.zone->text : "UTC";
   Timestamp local = at;
   if (zone != "UTC") {
@@ -76,12 +78,13 @@ std::string closed_because(World& world, const Window& window, Timestamp at) {
   const std::string clock = to_text(local);
   const int64_t weekday = (((local.us / 86'400'000'000 + 3) % 7) + 7) % 7;
   return "it may begin " + words_for(window, zone) + ", and there it is " +
-         std::string(weekday_names()[static_cast<size_t>(weekday)]) + " " + clock.substr(11, 5) + std::string(pass_by);
+         std::string(weekday_names()[static_cast<size_t>(weekday)]) + " " + clock.substr(11, 5) +
+         "; wait for it, or start with `--break-glass --reason TEXT`";
 }
 
 struct Unmet {
   std::vector<std::string> all;
-  std::string passed_alone;  // a window that is closed, and that somebody passes loudly
+  std::string passed_alone;  // a window that is closed, a rehearsal that is not there: what somebody passes loudly
 };
 
 Unmet unmet_of(World& world, Wanted wanted, Timestamp at, bool break_glass) {
@@ -102,12 +105,14 @@ Unmet unmet_of(World& world, Wanted wanted, Timestamp at, bool break_glass) {
       unmet.push_back(quoted(path) + " is not there; put it there");
   }
   for (const Window& window : wanted.windows)
-    if (std::string reason = closed_because(world, window, at); !reason.empty()) {
-      if (break_glass)
-        out.passed_alone = std::move(reason);
-      else
-        unmet.push_back(std::move(reason));
-    }
+    if (std::string reason = closed_because(world, window, at); !reason.empty())
+      wanted.passable.push_back(std::move(reason));
+  for (std::string& reason : wanted.passable) {
+    if (!break_glass)
+      unmet.push_back(std::move(reason));
+    else
+      out.passed_alone += (out.passed_alone.empty() ? "" : "; ") + reason;
+  }
   return out;
 }
 
@@ -132,6 +137,8 @@ std::shared_ptr<Wanted> Engine::Loop::wanted_by(const Node& top) {
   make(required->files, wanted->files);
   for (const Name& name : required->env) wanted->env.push_back(name.text);
   if (required->window) wanted->windows.push_back(*required->window);
+  if (std::string why = unrehearsed(*required); !why.empty())
+    wanted->passable.push_back(why + "; rehearse it with `muster rehearse`, or start with `--break-glass --reason TEXT`");
   if (!required->muster) return wanted;
   std::optional<VersionRange> range = VersionRange::parse(required->muster->text);
   std::optional<Version> ours = Version::parse(muster_version_);
@@ -191,18 +198,29 @@ Map error_of_unmet(const std::vector<std::string>& unmet) {
 
 }  // namespace
 
+// Why what is run here does not count as rehearsed; empty: it does, or need not be. A playbook that is called is
+// rehearsed with its caller.
+std::string Engine::Loop::unrehearsed(const Requires& required) {
+  if (!required.rehearsed_within || is_rehearsal_) return {};
+  Result<std::vector<RehearsalRecord>> kept = kept_rehearsals(*parts_.journal);
+  if (!kept) return kept.error().message;
+  std::vector<std::string> digests;
+  for (const SourceFile& file : parts_.files->all()) digests.push_back(file.digest);
+  return not_rehearsed_because(*kept, parts_.graph->digest(digests), *required.rehearsed_within->known, now());
+}
+
 void Engine::Loop::requirements_were_looked_at(std::vector<std::string> unmet, const std::string& passed_alone) {
   requirements_settled_ = true;
   if (history_.ended) return;
   if (unmet.empty()) {
-    if (!passed_alone.empty()) window_was_passed();
+    if (!passed_alone.empty()) glass_was_broken();
     return;
   }
   (void)go_without_locks(RunState::failed, 7, error_of_unmet(unmet));
 }
 
-void Engine::Loop::window_was_passed() {
-  leave_review(OpId{"requires.window"}, text_of(history_.created, "starter"), break_glass_, Value());
+void Engine::Loop::glass_was_broken() {
+  leave_review(OpId{"requires"}, text_of(history_.created, "starter"), break_glass_, Value());
 }
 
 // Where they do not hold the call has failed before anything began: the next option may have its turn.
@@ -222,7 +240,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::requirements_of_call(const Nod
             --in_flight_;
             nodes_[id.index].in_flight = false;
             const bool goes_on = !broken_ && !stopping_ && !history_.ended;
-            if (goes_on && unmet->all.empty() && !unmet->passed_alone.empty()) window_was_passed();
+            if (goes_on && unmet->all.empty() && !unmet->passed_alone.empty()) glass_was_broken();
             nodes_[id.index].unmet = std::move(unmet->all);
           });
         });

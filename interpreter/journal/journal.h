@@ -172,7 +172,7 @@ struct SignedHead {
   std::string instance, public_key;  // of the store
   int64_t n = 0;
   Timestamp at;
-  std::string kind;  // gate, ended, takeover, pruned, adopted
+  std::string kind;  // gate, ended, takeover, pruned, adopted, rehearsed, planned
   std::string run;
   int64_t run_seq = 0;
   std::string run_head;
@@ -229,6 +229,15 @@ struct WaitingRow {
   int64_t destructive = 0;  // of them
 };
 
+// What is kept beside runs, as it was written: what a rehearsal found (rehearsals.h), what a dry run foresaw (foreseen.h).
+struct Kept {
+  Timestamp at;
+  std::string body;
+};
+// Their kinds, which are those of the ledger's entries.
+inline constexpr std::string_view kept_rehearsal = "rehearsed";
+inline constexpr std::string_view kept_plan = "planned";
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -266,6 +275,10 @@ class Journal {
   [[nodiscard]] virtual Result<std::vector<WaitingRow>> waiting() = 0;
   [[nodiscard]] virtual Result<std::string> file(const std::string& digest) = 0;
   [[nodiscard]] virtual Result<std::vector<OutputRecord>> outputs(const std::string& run) = 0;
+  // A signed entry of the ledger, of that kind, names the digest of `body`.
+  [[nodiscard]] virtual Result<void> keep(std::string_view kind, const std::string& body, Timestamp at) = 0;
+  // Newest first, until `take` answers false. `corrupt` for one that is not what was kept.
+  [[nodiscard]] virtual Result<void> each_kept(std::string_view kind, const std::function<bool(Kept&&)>& take) = 0;
   // Whether anybody has written since the last call (PRAGMA data_version): cheap, for polling.
   [[nodiscard]] virtual Result<bool> changed() = 0;
   // Every chain and the ledger with its signatures; or one run's.

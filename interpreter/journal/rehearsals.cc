@@ -44,6 +44,7 @@ std::string encode_rehearsal(const RehearsalRecord& record) {
                                 {"host", record.host},
                                 {"muster", record.muster},
                                 {"at", record.at},
+                                {"within", record.within ? Value(*record.within) : Value()},
                                 {"scenarios", std::move(scenarios)},
                                 {"missing", List(record.missing.begin(), record.missing.end())},
                                 {"findings", record.findings ? Value(*record.findings) : Value()},
@@ -51,7 +52,7 @@ std::string encode_rehearsal(const RehearsalRecord& record) {
                                 {"points", record.points}}));
 }
 
-std::optional<RehearsalRecord> decode_rehearsal(const KeptRehearsal& kept) {
+std::optional<RehearsalRecord> decode_rehearsal(const Kept& kept) {
   Result<Value> decoded = decode_value(kept.body);
   const Map* body = decoded ? decoded->find<Map>() : nullptr;
   if (!body) return std::nullopt;
@@ -64,6 +65,7 @@ std::optional<RehearsalRecord> decode_rehearsal(const KeptRehearsal& kept) {
   out.host = text_of(*body, "host");
   out.muster = text_of(*body, "muster");
   out.at = kept.at;
+  out.within = in<Duration>(*body, "within");
   out.findings = in<int64_t>(*body, "findings");
   out.covered = in<int64_t>(*body, "covered").value_or(0);
   out.points = in<int64_t>(*body, "points").value_or(0);
@@ -77,6 +79,34 @@ std::optional<RehearsalRecord> decode_rehearsal(const KeptRehearsal& kept) {
                              in<List>(*scenario, "objectives").value_or(List{})});
   }
   return out;
+}
+
+Result<std::vector<RehearsalRecord>> kept_rehearsals(Journal& journal) {
+  std::vector<RehearsalRecord> out;
+  Result<void> read = journal.each_kept(kept_rehearsal, [&](Kept&& one) {
+    if (std::optional<RehearsalRecord> record = decode_rehearsal(one)) out.push_back(std::move(*record));
+    return true;
+  });
+  if (!read) return pass(read.error());
+  return out;
+}
+
+std::string not_rehearsed_because(const std::vector<RehearsalRecord>& kept, const std::string& digest, Duration within,
+                                  Timestamp now) {
+  bool in_part = false;
+  for (const RehearsalRecord& record : kept) {
+    if (record.digest != digest) continue;
+    const std::string when = to_text(Timestamp{record.at.us - record.at.us % 1'000'000});
+    if (std::string problem = record.problem(); !problem.empty())
+      return "its last rehearsal, at " + when + ", did not pass: " + problem;
+    if (!record.missing.empty()) {
+      in_part = true;
+      continue;
+    }
+    if ((now - record.at).us <= within.us) return {};
+    return "it was rehearsed last at " + when + ", which is longer ago than " + to_text(within);
+  }
+  return in_part ? "only some of its scenarios were rehearsed" : "it was never rehearsed as it is now";
 }
 
 }  // namespace muster

@@ -1,11 +1,10 @@
 // What `muster rehearse` found of a playbook, as it is kept: who rehearsed which files, and how each scenario went.
 //
 // Units:  `took` is virtual time. A digest is the one of a run's graph and files.
-// Errors: of a body that cannot be read none: it is no rehearsal.
+// Errors: none: a body that cannot be read is no rehearsal.
 // Source: docs/journal.md, "Rehearsals".
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,12 +13,6 @@
 #include "interpreter/journal/journal.h"
 
 namespace muster {
-
-// As it was written.
-struct KeptRehearsal {
-  Timestamp at;
-  std::string body;
-};
 
 struct RehearsedScenario {
   std::string name;
@@ -35,6 +28,7 @@ struct RehearsalRecord {
   std::string path;  // of its file, absolute
   std::string person, host, muster;
   Timestamp at;
+  std::optional<Duration> within;  // the playbook's `rehearsed_within`
   std::vector<RehearsedScenario> scenarios;
   std::vector<std::string> missing;  // scenarios of the playbook that were left out
   std::optional<int64_t> findings;   // of the sweep, where one was made
@@ -44,12 +38,14 @@ struct RehearsalRecord {
 };
 
 [[nodiscard]] std::string encode_rehearsal(const RehearsalRecord& record);
-[[nodiscard]] std::optional<RehearsalRecord> decode_rehearsal(const KeptRehearsal& kept);
+[[nodiscard]] std::optional<RehearsalRecord> decode_rehearsal(const Kept& kept);
 
-// In the store: a file by its digest, which a signed entry of the ledger, `rehearsed`, names. `path` as sqlite_path()
-// gives it; each call opens the store for itself. Errors: those of Journal; `corrupt` for one that was changed.
-[[nodiscard]] Result<void> keep_rehearsal(const std::string& path, const std::string& body, Timestamp at,
-                                          const std::function<void(const SignedHead&)>& on_head);
-[[nodiscard]] Result<std::vector<KeptRehearsal>> kept_rehearsals(const std::string& path);  // newest first
+// All that the journal keeps, newest first.
+[[nodiscard]] Result<std::vector<RehearsalRecord>> kept_rehearsals(Journal& journal);
+
+// Why files of this digest do not count as rehearsed: all of their scenarios passed, no longer than `within` ago, and
+// nothing failed since. Empty: they do. `kept`: newest first.
+[[nodiscard]] std::string not_rehearsed_because(const std::vector<RehearsalRecord>& kept, const std::string& digest,
+                                                Duration within, Timestamp now);
 
 }  // namespace muster

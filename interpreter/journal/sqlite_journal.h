@@ -41,6 +41,8 @@ class SqliteJournal final : public Journal {
   Result<std::vector<WaitingRow>> waiting() override;
   Result<std::string> file(const std::string& digest) override;
   Result<std::vector<OutputRecord>> outputs(const std::string& run) override;
+  Result<void> keep(std::string_view kind, const std::string& body, Timestamp at) override;
+  Result<void> each_kept(std::string_view kind, const std::function<bool(Kept&&)>& take) override;
   Result<bool> changed() override;
   Result<VerifyReport> verify(const std::string& run) override;
   std::string instance() const override { return store_->instance(); }
@@ -97,6 +99,7 @@ class SqliteJournal final : public Journal {
   Result<void> verify_outputs(const std::string& run, RecordedStreams recorded, VerifyReport& report);
   Result<void> verify_waiting(const std::string& run, const WaitingRows& expected, VerifyReport& report);
   Result<void> verify_files(VerifyReport& report);
+  Result<void> verify_kept(VerifyReport& report);
   Result<void> verify_pages(VerifyReport& report);
 
   std::unique_ptr<SqliteStore> store_;

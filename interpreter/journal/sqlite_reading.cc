@@ -5,7 +5,6 @@
 
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
-#include "interpreter/journal/kept_rehearsals.h"
 #include "interpreter/journal/ledger_entries.h"
 #include "interpreter/journal/sqlite_journal.h"
 
@@ -260,8 +259,8 @@ Result<VerifyReport> SqliteJournal::verify(const std::string& run) {
     if (!run.empty()) return {};
     Result<void> files = verify_files(report);
     if (!files) return files;
-    Result<void> rehearsed = verify_rehearsals(*store_, report);
-    if (!rehearsed) return rehearsed;
+    Result<void> kept = verify_kept(report);
+    if (!kept) return kept;
     return verify_pages(report);
   });
   if (!done) return pass(done.error());

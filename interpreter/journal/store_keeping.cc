@@ -92,7 +92,7 @@ Result<std::optional<SignedHead>> prune_run(SqliteStore& store, const SigningKey
   return head;
 }
 
-// Files that no run is made of any more, and no rehearsal found.
+// Files that no run is made of any more, and that are not kept for themselves.
 Result<void> remove_files(SqliteStore& store) {
   return store.write([&]() -> Result<void> {
     std::set<std::string> used;
@@ -104,9 +104,9 @@ Result<void> remove_files(SqliteStore& store) {
       if (code != SQLITE_DONE) return pass(store.error("reading events"));
     }
     {
-      StoreStatement rehearsed = store.prepare("SELECT run_head FROM ledger WHERE kind = 'rehearsed'");
+      StoreStatement kept = store.prepare("SELECT run_head FROM ledger WHERE kind IN ('rehearsed', 'planned')");
       int code = SQLITE_ROW;
-      while ((code = rehearsed.step()) == SQLITE_ROW) used.insert(rehearsed.text(0));
+      while ((code = kept.step()) == SQLITE_ROW) used.insert(kept.text(0));
       if (code != SQLITE_DONE) return pass(store.error("reading the ledger"));
     }
     std::vector<std::string> unused;

@@ -152,7 +152,8 @@ void describe(Requires& r, V& visit) {
   visit("files", r.files, Need::optional, "files and folders that must be there");
   visit("muster", r.muster, Need::optional, "versions of muster, as in `>=1.2`");
   visit("window", r.window, Need::optional, "the hours in which a run may begin");
-  visit.later({"rehearsed_within"});
+  visit("rehearsed_within", r.rehearsed_within, Need::optional,
+        "how long ago its scenarios may have passed at most, with the very files that are run");
 }
 
 template <class V>

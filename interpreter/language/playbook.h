@@ -344,6 +344,7 @@ struct Requires {
   std::vector<Template> files;     // files or folders that are there
   std::optional<Name> muster;      // a range of versions: `>=1.2`
   std::optional<Window> window;
+  std::optional<DurationText> rehearsed_within;  // its scenarios passed that recently, with these very files
 };
 
 struct Defaults {

@@ -100,6 +100,9 @@ class Writer {
       add("Files and folders that must be there", list_of(words));
       if (required.muster) add("Muster", code(required.muster->text));
       if (required.window) add("Begins only", window(*required.window));
+      if (required.rehearsed_within)
+        add("Rehearsed", "its scenarios must have passed within " + text_of(*required.rehearsed_within) +
+                             ", with the very files that are run");
     }
     for (const ConnectionDeclaration& connection : playbook.connections)
       add("Connection " + code(connection.name.text), connection_text(connection));

@@ -57,6 +57,25 @@ Result<HttpResponse> DamagedHttp::fetch(const HttpRequest& request, std::stop_to
 Result<HttpResponse> DamagedHttp::send(const HttpRequest& request, std::stop_token stop) {
   return damaged(real_.send(request, std::move(stop)));
 }
+Result<SqlResult> DamagedSql::query(const Connection& connection, const SqlText& text, const SqlLimits& limits,
+                                    std::stop_token stop) {
+  Result<SqlResult> result = real_.query(connection, text, limits, std::move(stop));
+  if (!result) return result;
+  for (Map& row : result->rows)
+    for (auto& [column, value] : row) {
+      if (std::string* said = value.find<std::string>(); said && !said->empty()) return damage(*said), result;
+      if (int64_t* number = value.find<int64_t>()) return *number ^= 0x20, result;
+    }
+  return result;
+}
+Result<CheckResult> DamagedSql::check(const Connection& connection, CheckKind kind, const SqlLimits& limits,
+                                      std::stop_token stop) {
+  Result<CheckResult> result = real_.check(connection, kind, limits, std::move(stop));
+  if (!result) return result;
+  result->intact = false;
+  result->problems.insert(result->problems.begin(), "a page is not what it was written as");
+  return result;
+}
 Result<ProcessEnd> DamagedProcesses::observe(const Command& command, std::stop_token stop) {
   return damaged(real_.observe(command, std::move(stop)));
 }

@@ -53,6 +53,27 @@ class DamagedHttp final : public Http {
   Http& real_;
 };
 
+// Rows have a text or a number in them that is another; a database is not intact, and cannot be read as a whole.
+class DamagedSql final : public SqlRead {
+ public:
+  explicit DamagedSql(SqlRead& real) : real_(real) {}
+  Result<SqlResult> query(const Connection& connection, const SqlText& text, const SqlLimits& limits,
+                          std::stop_token stop) override;
+  Result<CheckResult> check(const Connection& connection, CheckKind kind, const SqlLimits& limits,
+                            std::stop_token stop) override;
+  Result<bool> has_marker(const Connection& connection, const SqlMarker& marker, const SqlLimits& limits,
+                          std::stop_token stop) override {
+    return real_.has_marker(connection, marker, limits, std::move(stop));
+  }
+  Result<bool> is_locked(const Connection& connection) override { return real_.is_locked(connection); }
+  Result<std::unique_ptr<SqlSession>> open_to_read(const Connection&, const SqlLimits&, std::stop_token) override {
+    return fail(ErrorCode::corrupt, "the database is damaged", {}, Certainty::no_effect);
+  }
+
+ private:
+  SqlRead& real_;
+};
+
 class DamagedProcesses final : public Processes {
  public:
   explicit DamagedProcesses(Processes& real) : real_(real) {}

@@ -10,7 +10,8 @@ namespace muster {
 namespace {
 
 bool is_for_actions(FaultKind kind) {
-  return kind != FaultKind::verify_fails && kind != FaultKind::rejected && kind != FaultKind::expires;
+  return kind != FaultKind::verify_fails && kind != FaultKind::rejected && kind != FaultKind::expires &&
+         kind != FaultKind::kill_recorded;
 }
 
 tl::unexpected<Error> injected(ErrorCode code, std::string message, Certainty effect) {
@@ -82,6 +83,17 @@ const Fault* FaultInjector::at(const OpId& op, std::initializer_list<FaultKind> 
   return nullptr;
 }
 
+void FaultInjector::was_recorded(const Event& event) {
+  if (event.kind != EventKind::outcome || event.attempt == 0) return;
+  for (Aimed& one : faults_) {
+    if (one.fault.kind != FaultKind::kill_recorded || one.strikes >= one.fault.attempts || !is_meant(one, event.op))
+      continue;
+    ++one.strikes;
+    kill_();
+    return;
+  }
+}
+
 void FaultInjector::strike(const Fault& fault) {
   for (Aimed& one : faults_)
     if (&one.fault == &fault) ++one.strikes;
@@ -141,7 +153,8 @@ std::vector<Action> FaultInjector::around(const std::vector<Action>& actions) {
           DamagedFiles files(world_.files);
           DamagedHttp http(world_.http);
           DamagedProcesses processes(world_.processes);
-          Look damaged{look.clock, files, look.sql, http, processes};
+          DamagedSql sql(look.sql);
+          Look damaged{look.clock, files, sql, http, processes};
           return real(input, damaged);
         };
         return hit(
@@ -155,7 +168,8 @@ std::vector<Action> FaultInjector::around(const std::vector<Action>& actions) {
           DamagedFiles files(touch.files);
           DamagedHttp http(touch.http);
           DamagedProcesses processes(touch.processes);
-          Touch damaged{{touch.look.clock, files, touch.look.sql, http, processes},
+          DamagedSql sql(touch.look.sql);
+          Touch damaged{{touch.look.clock, files, sql, http, processes},
                         files,
                         touch.sql,
                         http,

@@ -26,6 +26,8 @@ class FaultInjector {
   // The fault of these kinds that is meant for a gate or a verify; nullptr: none.
   [[nodiscard]] const Fault* at(const OpId& op, std::initializer_list<FaultKind> kinds);
   void strike(const Fault& fault);
+  // An event of the run that stands in the journal now.
+  void was_recorded(const Event& event);
   // Those that hit something, each once, in the order in which they were declared.
   [[nodiscard]] std::vector<Fault> struck() const;
 

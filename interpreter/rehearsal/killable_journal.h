@@ -4,6 +4,8 @@
 // Errors: `interrupted` for every write behind a kill.
 #pragma once
 
+#include <functional>
+
 #include "interpreter/journal/journal.h"
 
 namespace muster {
@@ -12,6 +14,8 @@ class KillableJournal final : public Journal {
  public:
   // `real` must outlive it.
   explicit KillableJournal(Journal& real) : real_(real) {}
+  // Told of each event that is stored by a commit.
+  std::function<void(const Event&)> on_stored;
   void kill() { killed_ = true; }
   [[nodiscard]] bool is_killed() const { return killed_; }
 
@@ -25,7 +29,10 @@ class KillableJournal final : public Journal {
   }
   Result<CommitAnswer> commit(Lease& lease, const Commit& commit) override {
     if (killed_) return gone();
-    return real_.commit(lease, commit);
+    Result<CommitAnswer> answer = real_.commit(lease, commit);
+    if (answer && *answer == CommitAnswer::stored && on_stored)
+      for (const Event& event : commit.events) on_stored(event);
+    return answer;
   }
   Result<void> say(const std::string& run, const Event& event) override {
     if (killed_) return gone();
@@ -51,6 +58,13 @@ class KillableJournal final : public Journal {
   Result<std::vector<WaitingRow>> waiting() override { return real_.waiting(); }
   Result<std::string> file(const std::string& digest) override { return real_.file(digest); }
   Result<std::vector<OutputRecord>> outputs(const std::string& run) override { return real_.outputs(run); }
+  Result<void> keep(std::string_view kind, const std::string& body, Timestamp at) override {
+    if (killed_) return gone();
+    return real_.keep(kind, body, at);
+  }
+  Result<void> each_kept(std::string_view kind, const std::function<bool(Kept&&)>& take) override {
+    return real_.each_kept(kind, take);
+  }
   Result<bool> changed() override { return real_.changed(); }
   Result<VerifyReport> verify(const std::string& run) override { return real_.verify(run); }
   std::string instance() const override { return "rehearsal"; }

@@ -140,8 +140,10 @@ Result<Rehearsed> rehearse(const Scenario& scenario, const SourceFiles& scenario
   request.person = scenario.starter;
   request.host = "rehearsal";
   request.version = settings.version;
+  request.rehearsal = true;
   while (true) {
     journal = std::make_unique<KillableJournal>(**store);
+    journal->on_stored = [&](const Event& event) { faults.was_recorded(event); };
     const Owner owner = owner_of(out.kills + 1);
     Parts parts{graph,         &playbook.files, &actions,       &ports,
                 journal.get(), &world.baton,    &configuration, playbook.scripts.get()};

@@ -6,7 +6,7 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::pair<FaultKind, std::string_view>, 10> fault_names = {{
+constexpr std::array<std::pair<FaultKind, std::string_view>, 11> fault_names = {{
     {FaultKind::unreachable, "unreachable"},
     {FaultKind::fail_before, "fail_before"},
     {FaultKind::fail_after, "fail_after"},
@@ -14,6 +14,7 @@ constexpr std::array<std::pair<FaultKind, std::string_view>, 10> fault_names = {
     {FaultKind::kill, "kill"},
     {FaultKind::corrupt, "corrupt"},
     {FaultKind::kill_before, "kill_before"},
+    {FaultKind::kill_recorded, "kill_recorded"},
     {FaultKind::verify_fails, "verify_fails"},
     {FaultKind::rejected, "rejected"},
     {FaultKind::expires, "expires"},

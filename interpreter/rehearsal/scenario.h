@@ -30,6 +30,7 @@ enum class FaultKind {
   kill,          // it has its effect; the interpreter is killed before it can record that, and resumed
   corrupt,       // what it reads is damaged: bytes of files, answers of servers, output of programs
   kill_before,   // the interpreter is killed between the step's intent and its effect, and resumed
+  kill_recorded,  // the interpreter is killed once the step's outcome stands in the journal, before anything else begins
   verify_fails,  // the claims of its verify do not hold, however often they are polled
   rejected,      // its gate is rejected, whatever the scenario's people would say
   expires,       // nobody decides at its gate; a gate without `expires` waits for ever then

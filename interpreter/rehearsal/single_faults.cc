@@ -105,6 +105,7 @@ class Enumeration {
     each_way(node, ran, FaultKind::timeout, attempts);
     add(node, ran, FaultKind::kill_before);
     add(node, ran, FaultKind::kill);
+    add(node, ran, FaultKind::kill_recorded);
   }
 
   // As it was in the run; what did not run is judged by its text.
@@ -138,6 +139,8 @@ std::string_view words_of(FaultKind kind) {
       return "reads damaged data";
     case FaultKind::kill_before:
       return "killed before its effect";
+    case FaultKind::kill_recorded:
+      return "killed once it was recorded";
     case FaultKind::verify_fails:
       return "its verify fails";
     case FaultKind::rejected:

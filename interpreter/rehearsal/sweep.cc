@@ -123,15 +123,19 @@ class Judging {
     judge_ending();
     judge_undo();
     judge_gates();
-    // A run in doubt has not come to its ending: a person goes on with it.
+    // A run in doubt has not come to its ending: a person goes on with it. What is broken until then is told, and may
+    // still come right.
     row_.is_open = row_.ending == "in doubt";
     for (const Judged& invariant : run_.invariants) {
-      if (row_.is_open) break;
       ++row_.invariants;
       if (invariant.holds) continue;
       ++row_.broken;
+      if (row_.is_open) continue;
+      std::string values;
+      for (const std::string& part : invariant.parts) values += (values.empty() ? "" : ", ") + part;
       row_.findings.push_back("the invariant " + quoted(invariant.what) +
-                              " is broken: " + (invariant.why.empty() ? "it does not hold" : invariant.why));
+                              " is broken: " + (invariant.why.empty() ? "it does not hold" : invariant.why) +
+                              (values.empty() ? "" : " (" + values + ")"));
     }
     if (!row_.findings.empty()) row_.story = story_of(run_.record, run_.history);
     return std::move(row_);
@@ -183,10 +187,19 @@ class Judging {
         if (!undone || !undone->rolled_back) left.push_back(path);
       }
     }
+    std::erase_if(left, [&](const std::string& op) { return is_kept_from(op); });
     if (!left.empty()) row_.findings.push_back("it leaves undone what it declares to undo: " + joined(left));
     for (const Event& event : run_.record.events)
       if (event.kind == EventKind::rollback_started)
         for (std::string& op : texts_in(body_of(event), "without")) row_.bare.push_back(std::move(op));
+  }
+
+  // An undo that the fault itself prevents, however often it is tried: no playbook can make up for that, and the run says
+  // that its rollback is incomplete. One that is tried only once is a finding.
+  bool is_kept_from(const std::string& op) const {
+    return std::any_of(row_.faults.begin(), row_.faults.end(), [&](const Fault& fault) {
+      return fault.attempts > 1 && fault.step.starts_with(op + "~rollback/");
+    });
   }
 
   // A gate that said no, in this run, must have ended it so.

@@ -42,10 +42,10 @@ std::string named(const SweepRow& row) {
 }
 
 std::string invariants_of(const SweepRow& row) {
-  if (row.is_open) return "open";
   if (row.invariants == 0) return "none";
-  if (row.broken > 0) return std::to_string(row.broken) + " of " + std::to_string(row.invariants) + " broken";
-  return row.invariants == 1 ? "holds" : "hold";
+  const std::string so_far = row.is_open ? " so far" : "";
+  if (row.broken > 0) return std::to_string(row.broken) + " of " + std::to_string(row.invariants) + " broken" + so_far;
+  return (row.invariants == 1 ? "holds" : "hold") + so_far;
 }
 
 // Rounded to a second: nobody recovers in microseconds.
@@ -91,7 +91,10 @@ std::string pairs_in_short(const Sweep& sweep) {
 }
 
 std::string summary(const Sweep& sweep) {
-  std::string out = count_of(sweep.rows.size(), "run", "runs") + " with faults of their own";
+  const auto is_single = [](const SweepRow& row) { return row.faults.size() == 1; };
+  const size_t single = static_cast<size_t>(std::count_if(sweep.rows.begin(), sweep.rows.end(), is_single));
+  std::string out = "the graph allows " + count_of(single + sweep.beyond, "fault", "faults") + "; " +
+                    count_of(sweep.rows.size(), "run", "runs") + " with faults of their own";
   if (sweep.not_struck > 0) out += ", " + std::to_string(sweep.not_struck) + " of which never came to them";
   return out + "; " + count_of(sweep.findings(), "finding", "findings");
 }

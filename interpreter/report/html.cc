@@ -81,6 +81,20 @@ std::string step_row(const TimelineStep& step) {
          (step.took() ? spent(*step.took()) : "") + "</td><td>" + more + "</td></tr>\n";
 }
 
+std::string comparison(const Comparison& with) {
+  std::string out = "<h2>Predicted and actual</h2>\n<p>The dry run at " + second_of(with.at) + " by " +
+                    html_text(with.person) + ": " + with.summary() +
+                    ".</p>\n<table>\n<tr><th>step</th><th>foreseen</th><th>happened</th><th></th></tr>\n";
+  for (const ComparedStep& step : with.steps) {
+    std::string differs;
+    for (const std::string& one : step.differs) differs += (differs.empty() ? "" : "<br>") + html_text(one);
+    out += "<tr><td>" + code(step.op) + "</td><td>" + html_text(short_line(step.predicted, 200)) + "</td><td>" +
+           html_text(short_line(step.actual, 200)) + "</td><td" + (differs.empty() ? "" : " class=\"bad\"") + ">" +
+           differs + "</td></tr>\n";
+  }
+  return out + "</table>\n";
+}
+
 }  // namespace
 
 std::string render_html(const Timeline& t) {
@@ -98,6 +112,7 @@ std::string render_html(const Timeline& t) {
     for (const std::string& op : t.not_undone) body += " " + code(op);
     body += "</p>\n";
   }
+  if (t.comparison) body += comparison(*t.comparison);
   if (!t.moments.empty()) body += "<h2>Beside the steps</h2>\n<ul>\n";
   for (const TimelineMoment& moment : t.moments)
     body += "<li>" + second_of(moment.at) + " " + (moment.op.empty() ? "" : code(moment.op) + ": ") +

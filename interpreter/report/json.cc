@@ -40,6 +40,18 @@ Map phase_value(const TimelineStep& phase) {
              {"error", or_null(phase.error)}};
 }
 
+Value comparison_value(const std::optional<Comparison>& with) {
+  if (!with) return {};
+  List steps;
+  for (const ComparedStep& step : with->steps)
+    steps.push_back(Map{{"op", step.op},
+                        {"predicted", step.predicted},
+                        {"actual", step.actual},
+                        {"verdict", step.verdict},
+                        {"differs", List(step.differs.begin(), step.differs.end())}});
+  return Map{{"at", with->at}, {"by", with->person}, {"summary", with->summary()}, {"steps", std::move(steps)}};
+}
+
 }  // namespace
 
 Map to_value(const TimelineGate& gate) {
@@ -109,7 +121,8 @@ Value to_value(const Timeline& t) {
              {"gates", std::move(gates)},
              {"objectives", std::move(objectives)},
              {"moments", std::move(moments)},
-             {"not_undone", List(t.not_undone.begin(), t.not_undone.end())}};
+             {"not_undone", List(t.not_undone.begin(), t.not_undone.end())},
+             {"foreseen", comparison_value(t.comparison)}};
 }
 
 std::string render_json(const Timeline& timeline, bool pretty) {

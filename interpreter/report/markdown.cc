@@ -133,6 +133,18 @@ std::string details(const TimelineStep& step) {
   return lines.empty() ? "" : "\n### " + plain(step.title) + "\n\n" + lines;
 }
 
+std::string comparison(const Comparison& with) {
+  std::string out = "\n## Predicted and actual\n\nThe dry run at " + second_of(with.at) + " by " + plain(with.person) +
+                    ": " + with.summary() + ".\n\n| step | foreseen | happened | |\n| --- | --- | --- | --- |\n";
+  for (const ComparedStep& step : with.steps) {
+    std::string differs;
+    for (const std::string& one : step.differs) differs += (differs.empty() ? "**differs**: " : "; ") + plain(one);
+    out += "| " + code(step.op, true) + " | " + plain(short_line(step.predicted, 200)) + " | " +
+           plain(short_line(step.actual, 200)) + " | " + differs + " |\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string render_markdown(const Timeline& t) {
@@ -150,6 +162,7 @@ std::string render_markdown(const Timeline& t) {
     for (const std::string& op : t.not_undone) out += " " + code(op);
     out += "\n";
   }
+  if (t.comparison) out += comparison(*t.comparison);
   if (!t.moments.empty()) out += "\n## Beside the steps\n\n";
   for (const TimelineMoment& moment : t.moments)
     out += "- " + second_of(moment.at) + " " + (moment.op.empty() ? "" : code(moment.op) + ": ") + plain(moment.text) +

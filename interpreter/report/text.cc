@@ -56,6 +56,18 @@ std::string gate_lines(const TimelineGate& gate) {
   return out;
 }
 
+std::string comparison_lines(const Comparison& with) {
+  std::string out = "the dry run at " + second_of(with.at) + " by " + safe_line(with.person) + " foresaw: " +
+                    with.summary() + "\n";
+  out += "  " + padded("step", 30) + padded("foreseen", 44) + "happened\n";
+  for (const ComparedStep& step : with.steps) {
+    out += "  " + padded(safe_line(step.op), 30) + padded(short_line(step.predicted, 120), 44) +
+           short_line(step.actual, 120) + "\n";
+    for (const std::string& one : step.differs) out += "      differs: " + safe_line(one) + "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string render_text(const Timeline& t) {
@@ -70,6 +82,7 @@ std::string render_text(const Timeline& t) {
     for (const std::string& op : t.not_undone) out += " " + safe_line(op);
     out += "\n";
   }
+  if (t.comparison) out += comparison_lines(*t.comparison);
   for (const auto& [name, value] : t.outputs) out += "output " + safe_line(name) + " = " + short_value(value) + "\n";
   return out;
 }

@@ -316,4 +316,11 @@ Timeline make_timeline(const RunRecord& record, const RunHistory& history, const
   return out;
 }
 
+void compare_with(Timeline& timeline, const ForeseenRun& foreseen) {
+  std::vector<HappenedStep> happened;
+  for (const TimelineStep& step : timeline.steps)
+    happened.push_back({step.op, step.state, step.result, step.is_group});
+  timeline.comparison = compare(foreseen, happened, timeline.ended_at.has_value());
+}
+
 }  // namespace muster

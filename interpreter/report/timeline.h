@@ -13,6 +13,7 @@
 #include "interpreter/graph/step_graph.h"
 #include "interpreter/journal/journal.h"
 #include "interpreter/journal/run_state.h"
+#include "interpreter/report/comparison.h"
 
 namespace muster {
 
@@ -73,8 +74,11 @@ struct Timeline {
   std::vector<TimelineMoment> moments;
   std::vector<TimelineObjective> objectives;
   std::vector<std::string> not_undone;  // steps with an effect that declare no rollback, in a run that was rolled back
+  std::optional<Comparison> comparison;  // with what a dry run foresaw
 };
 
+// Beside the last dry run of the same files and inputs, where there was one.
+void compare_with(Timeline& timeline, const ForeseenRun& foreseen);
 // `graph` is nullptr for a run whose playbook this version does not read: then ops stand for titles.
 [[nodiscard]] Timeline make_timeline(const RunRecord& record, const RunHistory& history, const StepGraph* graph);
 // A gate that is open now, or was decided, as it was shown.

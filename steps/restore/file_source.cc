@@ -100,6 +100,45 @@ class FileSource final : public BackupSource {
     return fetched;
   }
 
+  Result<LaidOut> lay_out(const FoundBackup& found, Look& look, Files& files, const FetchPlan& plan) override {
+    const std::string path = text_of(found.record, "path");
+    Result<Candidate> candidate = look_at(look.files, path);
+    if (!candidate) return pass(candidate.error());
+    if (Result<void> closed = check_closed(look.files, path); !closed) return pass(closed.error());
+    const uint64_t expected = candidate->beside ? candidate->beside->bytes : candidate->status.size;
+    if (expected > most_tried_bytes) return LaidOut{{}, {}, {}, "it takes more than 256 MiB"};
+    if (Result<void> fits = check_space(files, plan.directory, expected); !fits)
+      return LaidOut{{}, {}, {}, fits.error().message};
+    if (Result<void> made = files.make_directory(plan.work); !made) return pass(made.error());
+    const std::string unpacked = plan.work + "/unpacked";
+    if (Result<void> made = files.make_directory(unpacked); !made) return pass(made.error());
+    Result<uint64_t> space = files.free_bytes(plan.directory);
+    if (!space) return pass(space.error());
+    ReadPlan reading{path, from_.key, unpacked, "payload", *space > mebibyte ? *space - mebibyte : 0};
+    reading.hash_file = candidate->beside.has_value() || from_.kind == FromKind::artifact;
+    Result<ReadBackup> read = read_backup(files, &files, reading, plan.stop, plan.progress);
+    if (!read) return pass(read.error());
+    if (Result<void> same_bytes = check_digests(path, *candidate, *read); !same_bytes) return pass(same_bytes.error());
+    if (Result<void> fits = check_kind(path, *read, "sqlite", "a SQLite database"); !fits) return pass(fits.error());
+    LaidOut out{read->payload, read->sha256, read->meta ? read->meta : candidate->beside, {}};
+    if (read->content == Content::tar) {
+      Result<std::string> entry = entry_of(path, *read);
+      if (!entry) return pass(entry.error());
+      out.path = read->payload + "/" + *entry;
+      out.sha256 = read->digests.at(*entry);
+    }
+    Result<std::unique_ptr<ReadFile>> file = files.open(out.path);
+    if (!file) return pass(file.error());
+    Result<std::string> first = (*file)->read_at(0, 16);
+    if (!first) return pass(first.error());
+    if (*first == std::string_view("SQLite format 3\0", 16)) return out;
+    const bool is_dump = from_.kind == FromKind::dump || path.ends_with(".sql") || out.path.ends_with(".sql") ||
+                         path.find(".sql.") != std::string::npos;
+    if (is_dump) return LaidOut{{}, {}, {}, "it is a dump of SQL, which only the restore loads"};
+    return fail(ErrorCode::corrupt, "`" + path + "` is not a SQLite database" +
+                                        (read->content == Content::tar ? std::string(" within its archive") : ""));
+  }
+
   Result<void> describe(const FoundBackup& found, Look& look, std::stop_token, Preview& preview) override {
     Result<Candidate> candidate = look_at(look.files, found.source);
     if (!candidate) return pass(candidate.error());

@@ -82,6 +82,21 @@ class LitestreamSource final : public BackupSource {
     return FetchedBackup{*size, {}, {}, seen->notes};
   }
 
+  Result<LaidOut> lay_out(const FoundBackup&, Look& look, Files& files, const FetchPlan& plan) override {
+    FilesRead& backup = files_of(look, plan.stop);
+    Result<Survey> seen = survey(backup, *choice_, plan.stop);
+    if (!seen) return pass(seen.error());
+    if (seen->peak_bytes > most_tried_bytes) return LaidOut{{}, {}, {}, "it takes more than 256 MiB"};
+    if (Result<void> fits = check_space(files, plan.directory, seen->peak_bytes); !fits)
+      return LaidOut{{}, {}, {}, fits.error().message};
+    if (Result<void> made = files.make_directory(plan.work); !made) return pass(made.error());
+    Result<std::unique_ptr<WriteFile>> file = files.create(plan.ready);
+    if (!file) return pass(file.error());
+    Result<uint64_t> size = write_database(backup, *choice_, *seen, **file, plan.stop, plan.progress);
+    if (!size) return pass(size.error());
+    return LaidOut{plan.ready, {}, {}, {}};
+  }
+
   Result<void> describe(const FoundBackup&, Look& look, std::stop_token stop, Preview& preview) override {
     // The logs are read, so that a hole in them is known before anything has begun.
     Result<Survey> seen = survey(files_of(look, stop), *choice_, stop);

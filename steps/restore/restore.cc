@@ -1,6 +1,7 @@
 // The action `restore`: a database or a directory back from its backup, or the list of the moments to be had.
 #include "steps/postgres/restoring.h"
 #include "steps/restore/restoring.h"
+#include "steps/restore/trying.h"
 #include "steps/rows/restoring.h"
 #include "steps/steps.h"
 
@@ -58,7 +59,7 @@ void preview_target(const Place& place, Look& look, const RestoreRequest& reques
   preview.facts["moved_aside"] = place.has_old && request.keep_old ? Value(place.outgoing) : Value(Null{});
 }
 
-Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
+Result<Preview> preview_restore(const StepInput& input, Look& look, Trial& trial) {
   Preview preview;
   for (const auto& [name, value] : input.args) {
     if (const Unknown* unknown = find_unknown(value)) {
@@ -81,7 +82,13 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   std::unique_ptr<BackupSource> source = source_of(request->from);
   Result<std::vector<FoundBackup>> found = source->find(look, request->at, input.stop);
   if (!found) return pass(found.error());
-  const FoundBackup& best = found->front();
+  TriedBackup tried;
+  if (is_dry_run(input) && request->target_kind == TargetKind::sqlite) {
+    Result<TriedBackup> passed = try_backups(*source, *found, *request, input, look, trial);
+    if (!passed) return pass(passed.error());
+    tried = std::move(*passed);
+  }
+  const FoundBackup& best = (*found)[tried.chosen];
   Preview deeper;
   if (Result<void> told = source->describe(best, look, input.stop, deeper); !told) return pass(told.error());
   Duration age = look.clock.now() - best.at;
@@ -89,6 +96,7 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   if (std::string distance = distance_words(best.at, request->at); !distance.empty()) line += ", " + distance;
   preview.lines.push_back(line + ")");
   preview.lines.insert(preview.lines.end(), deeper.lines.begin(), deeper.lines.end());
+  preview.lines.insert(preview.lines.end(), tried.lines.begin(), tried.lines.end());
   if (is_files) preview_target(*place, look, *request, preview);
   if (is_rows) {
     if (Result<void> told = preview_rows_restore(*request, input, look, preview); !told) return pass(told.error());
@@ -102,8 +110,8 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   if (!fits) {
     preview.lines.push_back("now " + fits.error().message);
   }
-  if (found->size() > 1)
-    preview.lines.push_back("should it be damaged: the next older one of " + std::to_string(found->size() - 1));
+  if (const size_t older = found->size() - 1 - tried.chosen; older > 0)
+    preview.lines.push_back("should it be damaged: the next older one of " + std::to_string(older));
   // The last note tells again what the lines above say.
   for (size_t i = 0; i + 1 < best.notes.size(); ++i) preview.lines.push_back(best.notes[i]);
   preview.facts["point"] = best.id;
@@ -111,6 +119,7 @@ Result<Preview> preview_restore(const StepInput& input, Look& look, Trial&) {
   preview.facts["age"] = age;
   deeper.facts.erase("peak_bytes");
   preview.facts.merge(deeper.facts);
+  if (!tried.records.empty()) preview.facts["records"] = tried.records;
   // The newest is a moving target: what was shown is what shall run.
   if (!request->at && best.names_its_moment) preview.pinned["at"] = best.at;
   return preview;

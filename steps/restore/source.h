@@ -50,6 +50,16 @@ struct FetchedBackup {
   std::vector<std::string> notes;
 };
 
+// What a trial made of it.
+struct LaidOut {
+  std::string path;     // of the database
+  std::string sha256;   // of it, where it was made on the way
+  std::optional<Manifest> meta;
+  std::string untried;  // why nothing was made; empty: it was
+};
+// A larger database is not tried: the dry run would take as long as the restore.
+inline constexpr uint64_t most_tried_bytes = uint64_t{256} << 20;
+
 class BackupSource {
  public:
   virtual ~BackupSource() = default;
@@ -57,6 +67,9 @@ class BackupSource {
   [[nodiscard]] virtual Result<std::vector<FoundBackup>> find(Look& look, std::optional<Timestamp> at,
                                                               std::stop_token stop) = 0;
   [[nodiscard]] virtual Result<FetchedBackup> fetch(const FoundBackup& found, Touch& touch, const FetchPlan& plan) = 0;
+  // For a trial: the SQLite database that would come back, made beneath `plan.work`. `files` writes nowhere else.
+  [[nodiscard]] virtual Result<LaidOut> lay_out(const FoundBackup& found, Look& look, Files& files,
+                                                const FetchPlan& plan) = 0;
   // Looks deeper than find() does, for a preview: lines and facts about what would be restored.
   [[nodiscard]] virtual Result<void> describe(const FoundBackup& found, Look& look, std::stop_token stop,
                                               Preview& preview) = 0;

@@ -1,7 +1,7 @@
-"""docs/extending.md, done as it stands there: its files are written, its commands are typed, and what they print is what
+"""A page of docs/, done as it stands there: its files are written, its commands are typed, and what they print is what
 the page says. A block whose first lines name a file becomes that file; `...` on the page stands for anything.
 
-usage: extending.py FOLDER_OF_MUSTER
+usage: extending.py FOLDER_OF_MUSTER [PAGE]; docs/extending.md unless said
 """
 import os
 import pathlib
@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "extending.md"
+PAGE = ROOT / "docs" / (sys.argv[2] if len(sys.argv) > 2 else "extending.md")
 
 
 def blocks():
@@ -72,7 +72,7 @@ def main():
                 (work / name).write_text(text)
                 if name.startswith("bin/"):
                     (work / name).chmod(0o755)
-                if name.endswith(".lua"):
+                if name.endswith(".lua") and 'action "' in text:
                     done = subprocess.run(["muster", "actions", "--test", name], cwd=work, env=environment, text=True,
                                           capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
                     if done.returncode != 0:

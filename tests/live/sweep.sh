@@ -98,6 +98,62 @@ expect 'without faults nothing is wrong' 0 '1 of 1 scenario passed' "$muster" re
 "$muster" rehearse switch.muster.yaml --sweep >/dev/null 2>&1
 expect 'a sweep with findings is a rehearsal that failed' 1 'the sweep has' "$muster" rehearsals
 
+# --- pairs of faults, drawn by a seed: the same ones for the same seed
+playbook "$undo" ''
+for n in 1 2; do timeout 120 "$muster" rehearse switch.muster.yaml --sweep=2 --seed 7 > pairs.$n 2>&1; done
+grep -q ' pairs of faults: ' pairs.1 || { echo 'no pairs of faults'; failed=1; }
+# One fault alone never comes to the undo.
+grep -q '`switch/moved~rollback/moved_back`: fails before its effect' pairs.1 || { echo 'no pair reaches the undo'; failed=1; }
+cmp pairs.1 pairs.2 || { echo 'the same seed drew other pairs, or they ended otherwise'; failed=1; }
+
+# --- forty steps: each fault that the graph allows is one run, and all of them take less than ten seconds on two cores
+{
+  printf 'muster: 1\nplaybook: forty\nphases:\n  - id: all\n    steps:\n'
+  for i in $(seq 40); do printf '      - {id: s%s, idempotent: true, shell: {argv: [lb, status]}}\n' "$i"; done
+} > forty.muster.yaml
+sed -e 's/traffic-moves/forty-steps/' -e 's/switch.muster.yaml/forty.muster.yaml/' -e '/^people:/,/alice/d' switch.scenario.yaml > forty.scenario.yaml
+TIMEFORMAT='%U %S'
+spent=$({ time timeout 120 "$muster" rehearse forty.scenario.yaml --sweep > forty.out 2>&1; } 2>&1)
+grep -qF 'the graph allows 280 faults; 280 runs with faults of their own; 0 findings' forty.out || { echo "forty steps: $(cat forty.out)"; failed=1; }
+awk '{exit !($1 + $2 < 20)}' <<<"$spent" || { echo "forty steps took $spent seconds of two cores"; failed=1; }
+
+# --- lines that a forge shows beside a change
+playbook '' ''
+expect 'a finding is shown at its step' 1 '::error file=' "$muster" rehearse switch.muster.yaml --sweep --annotations github
+line=$(grep -n 'id: moved$' switch.muster.yaml | cut -d: -f1)
+expect 'with its line' 1 "switch.muster.yaml,line=$line,title=sweep of traffic-moves%3A switch/moved " \
+  "$muster" rehearse switch.muster.yaml --sweep --annotations github
+expect 'without a finding there is no line' 0 '1 of 1 scenario passed' "$muster" rehearse switch.muster.yaml --annotations github
+if grep -q '::error' <(timeout 60 "$muster" rehearse switch.muster.yaml --annotations github 2>&1); then echo 'a line without a finding'; failed=1; fi
+
+# --- a playbook to start from is right, passes, and sweeps clean
+expect 'a new playbook is made' 0 'mend-it/works.scenario.yaml' "$muster" new mend-it
+expect 'it is right' 0 '1 playbook is valid' "$muster" check --strict mend-it
+expect 'its scenario passes and sweeps clean' 0 '; 0 findings' "$muster" rehearse mend-it --sweep
+expect 'none is made over another' 1 'it may be there already' "$muster" new mend-it
+expect 'a name that fits nothing is told' 2 'cannot be the name of a playbook' "$muster" new 'Mend It'
+
+# --- only what was rehearsed is run; who may break the glass starts it all the same, and leaves a review
+playbook "$undo" 'requires: {rehearsed_within: 90d}'
+sed -i -e 's/argv: \[lb, /argv: [echo, /' -e '/approval:/d' -e 's/trim(result.stdout) == "moved"/trim(result.stdout) == "status"/' switch.muster.yaml
+expect 'unrehearsed it does not begin' 7 'it was never rehearsed as it is now' "$muster" run switch.muster.yaml
+expect 'not everybody breaks the glass' 1 'may not break the glass' \
+  "$muster" run switch.muster.yaml --break-glass --reason 'the site is down'
+mkdir -p muster
+printf 'gates: {break_glass: [user:%s]}\n' "$(id -un)" > muster/config.yaml
+expect 'a reason is asked for' 2 'a glass is broken with a reason' "$muster" run switch.muster.yaml --break-glass
+expect 'with a reason it begins' 0 'somebody else closes the review' \
+  "$muster" run switch.muster.yaml --break-glass --reason 'the site is down'
+expect 'the review is open' 0 'passed `requires` alone: the site is down' "$muster" gates
+
+# --- the playbook of the demo: a scenario for each ending, and no fault that leaves it otherwise than it says
+timeout 200 "$muster" rehearse "$2/playbooks/database-restore/restore-database.muster.yaml" --sweep > demo.out 2>&1 ||
+  { echo "the restore of the demo does not sweep clean:"; grep -E '^FAILED|^   |^[0-9]+\. ' demo.out | head -40; failed=1; }
+for ending in succeeded failed rejected rolled_back; do
+  grep -qE "^ok +[a-z-]+  $ending after" demo.out || { echo "the restore of the demo has no scenario that ends $ending"; failed=1; }
+done
+[ "$(grep -c '^sweep of .*; 0 findings$' demo.out)" -ge 18 ] || { echo 'not every scenario of the demo was swept'; failed=1; }
+
 # Faults reach into the playbooks that a playbook calls, too.
 books=$2/playbooks
 expect 'a sweep goes through a called playbook' 0 'coverage of restart-service 1.0.0: 12 of 12 points' \

@@ -79,6 +79,12 @@ class BreakingJournal final : public Journal {
   Result<std::vector<WaitingRow>> waiting() override { return inner_->waiting(); }
   Result<std::string> file(const std::string& digest) override { return inner_->file(digest); }
   Result<std::vector<OutputRecord>> outputs(const std::string& run) override { return inner_->outputs(run); }
+  Result<void> keep(std::string_view kind, const std::string& body, Timestamp at) override {
+    return write([&] { return inner_->keep(kind, body, at); });
+  }
+  Result<void> each_kept(std::string_view kind, const std::function<bool(Kept&&)>& take) override {
+    return inner_->each_kept(kind, take);
+  }
   Result<bool> changed() override { return inner_->changed(); }
   Result<VerifyReport> verify(const std::string& run = {}) override { return inner_->verify(run); }
   std::string instance() const override { return inner_->instance(); }

@@ -38,6 +38,7 @@ struct MemoryStore {
   std::set<std::string> dead;  // ids of owners that are gone
   std::map<std::string, LockRow> locks;
   std::vector<LedgerEntry> ledger;
+  std::vector<std::pair<std::string, Kept>> kept;  // by kind, newest first
   int64_t version = 0;  // moves with every write
   int commits_left = -1;
 };
@@ -289,6 +290,28 @@ class MemoryJournal final : public Journal {
       return std::tie(a.op, a.attempt, a.stream) < std::tie(b.op, b.attempt, b.stream);
     });
     return out;
+  }
+
+  Result<void> keep(std::string_view kind, const std::string& body, Timestamp at) override {
+    std::lock_guard lock(store_->mutex);
+    if (!may_write()) return broken();
+    store_->kept.insert(store_->kept.begin(), {std::string(kind), Kept{at, body}});
+    Lease none;
+    none.next_seq = 1;
+    none.head = sha256_hex(body);
+    add_to_ledger(kind, none, at);
+    return {};
+  }
+  Result<void> each_kept(std::string_view kind, const std::function<bool(Kept&&)>& take) override {
+    std::vector<Kept> all;
+    {
+      std::lock_guard lock(store_->mutex);
+      for (const auto& [its_kind, one] : store_->kept)
+        if (its_kind == kind) all.push_back(one);
+    }
+    for (Kept& one : all)
+      if (!take(std::move(one))) break;
+    return {};
   }
 
   Result<bool> changed() override {

@@ -1,6 +1,7 @@
 // What must hold before the first step: nothing runs where something is missing, and all of it is named.
 #include <gtest/gtest.h>
 
+#include "interpreter/journal/rehearsals.h"
 #include "tests/unit/engine/simulation.h"
 
 namespace muster {
@@ -73,7 +74,7 @@ TEST(Requires, LetsThoseBeginOutsideOfTheWindowWhomTheConfigurationLetsAndLeaves
   };
   Result<std::string> nobody = begin();
   ASSERT_FALSE(nobody.has_value());
-  EXPECT_EQ(nobody.error().message, "`ann` may not begin a run outside of its window");
+  EXPECT_EQ(nobody.error().message, "`ann` may not break the glass");
   sim.configuration.gates = GateRules{};
   Requirement chief;
   chief.of.push_back({{}, Approver::Kind::user, "ann"});
@@ -87,7 +88,7 @@ TEST(Requires, LetsThoseBeginOutsideOfTheWindowWhomTheConfigurationLetsAndLeaves
   EXPECT_EQ(sim.deeds, std::vector<std::string>{"a"});
   const OpRecord* review = open_review(sim.engine->history());
   ASSERT_TRUE(review);
-  EXPECT_EQ(text_of(review->gate.shown, "message"), "ann passed `requires.window` alone: the house burns");
+  EXPECT_EQ(text_of(review->gate.shown, "message"), "ann passed `requires` alone: the house burns");
   EXPECT_FALSE(may_vote(review->gate, Vote{"ann", "approve", "", review->gate.digest, "command", sim.clock.now()},
                         sim.clock.now()).has_value());
 }
@@ -228,6 +229,92 @@ TEST(Requires, FailAnOptionBeforeItBeginsSoThatTheNextHasItsTurn) {
   EXPECT_EQ(text_of(*called->error, "code"), "not_started");
   EXPECT_EQ(text_of(*called->error, "message"),
             "a requirement is not met: `/srv/missing` is not there; put it there");
+}
+
+constexpr const char* rehearsed_playbook = R"(
+muster: 1
+playbook: practised
+requires: {rehearsed_within: 30d}
+phases:
+  - id: only
+    steps:
+      - {id: a, do: {name: a}}
+)";
+
+void keep(Simulation& sim, Duration age) {
+  RehearsalRecord record;
+  record.playbook = "practised";
+  std::vector<std::string> digests;
+  for (const SourceFile& file : sim.files.all()) digests.push_back(file.digest);
+  record.digest = sim.graph->digest(digests);
+  record.scenarios = {{"good", true, "succeeded", "", Duration{0}, {}}};
+  ASSERT_TRUE(sim.journal->keep(kept_rehearsal, encode_rehearsal(record), sim.clock.now() - age).has_value());
+}
+
+TEST(Requires, ARehearsalOfTheVeryFilesThatAreRun) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(rehearsed_playbook)) << sim.diagnostics;
+  Result<Ending> never = sim.run();
+  ASSERT_TRUE(never.has_value());
+  EXPECT_EQ(never->exit_code, 7);
+  EXPECT_EQ(never->reason,
+            "a requirement is not met: it was never rehearsed as it is now; rehearse it with `muster rehearse`, or "
+            "start with `--break-glass --reason TEXT`");
+  keep(sim, Duration::seconds(31 * 86'400));
+  EXPECT_EQ(sim.run()->exit_code, 7);
+  EXPECT_TRUE(sim.deeds.empty());
+  keep(sim, Duration::seconds(29 * 86'400));
+  EXPECT_EQ(sim.run()->exit_code, 0);
+  EXPECT_EQ(sim.deeds, std::vector<std::string>{"a"});
+  ASSERT_TRUE(sim.load(std::string(rehearsed_playbook) + "# changed\n")) << sim.diagnostics;
+  EXPECT_EQ(sim.run()->exit_code, 7) << "these are other files";
+}
+
+TEST(Requires, NoRehearsalOfARehearsal) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(rehearsed_playbook)) << sim.diagnostics;
+  sim.change_request = [](StartRequest& request) { request.rehearsal = true; };
+  EXPECT_EQ(sim.run()->exit_code, 0);
+}
+
+// The same people as at a gate, and somebody else looks at it afterwards.
+TEST(Requires, AreLetByWhoeverMayBreakTheGlassAndLeaveAReviewOpen) {
+  for (const char* playbook : {rehearsed_playbook, at_night}) {
+    Simulation sim;
+    ASSERT_TRUE(sim.load(playbook)) << sim.diagnostics;
+    sim.change_request = [](StartRequest& request) { request.break_glass = "the site is down"; };
+    Result<Ending> nobody = sim.run();
+    ASSERT_FALSE(nobody.has_value());
+    EXPECT_EQ(nobody.error().message, "`ann` may not break the glass");
+    sim.configuration.gates = GateRules{};
+    Requirement chief;
+    chief.of.push_back({{}, Approver::Kind::user, "ann"});
+    sim.configuration.gates->break_glass.push_back(chief);
+    Result<Ending> ending = sim.run();
+    ASSERT_TRUE(ending.has_value()) << ending.error().message;
+    EXPECT_EQ(ending->exit_code, 0) << ending->reason;
+    EXPECT_EQ(sim.deeds, std::vector<std::string>{"a"});
+    const OpRecord* review = open_review(sim.engine->history());
+    ASSERT_NE(review, nullptr);
+    EXPECT_EQ(text_of(review->gate.shown, "message"), "ann passed `requires` alone: the site is down");
+    Vote own{"ann", std::string(verdict_approve), "", review->gate.digest, "command", sim.clock.now()};
+    EXPECT_FALSE(may_vote(review->gate, own, sim.clock.now()).has_value());
+    own.person = "bob";
+    EXPECT_TRUE(may_vote(review->gate, own, sim.clock.now()).has_value());
+  }
+}
+
+TEST(Requires, LeaveNoReviewWhereNothingWasPassed) {
+  Simulation sim;
+  ASSERT_TRUE(sim.load(rehearsed_playbook)) << sim.diagnostics;
+  keep(sim, Duration{0});
+  sim.configuration.gates = GateRules{};
+  Requirement chief;
+  chief.of.push_back({{}, Approver::Kind::user, "ann"});
+  sim.configuration.gates->break_glass.push_back(chief);
+  sim.change_request = [](StartRequest& request) { request.break_glass = "to be sure"; };
+  EXPECT_EQ(sim.run()->exit_code, 0);
+  EXPECT_EQ(open_review(sim.engine->history()), nullptr);
 }
 
 }  // namespace

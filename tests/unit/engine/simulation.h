@@ -251,6 +251,7 @@ class Simulation final : public Observer {
   StartRequest request() const {
     StartRequest out{inputs, starter, "host", "1.3.0", "", false};
     out.changed_by = changed_by;
+    if (change_request) change_request(out);
     return out;
   }
 
@@ -332,6 +333,7 @@ class Simulation final : public Observer {
   Map inputs;
   std::string starter = "ann";
   std::vector<std::string> changed_by;  // who changed the playbook last
+  std::function<void(StartRequest&)> change_request;
   std::string run_id;
   std::string diagnostics;
 

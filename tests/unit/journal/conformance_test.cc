@@ -552,6 +552,42 @@ TEST_P(EveryJournal, TakesNoLockUnderALeaseThatIsLostOrBehind) {
   EXPECT_TRUE(journal->locks(ann, start)->empty());
 }
 
+TEST_P(EveryJournal, KeepsBodiesByKindAndGivesThemBackNewestFirstToOthersToo) {
+  auto all = [](Journal& one, std::string_view kind) {
+    std::vector<Kept> out;
+    Result<void> read = one.each_kept(kind, [&](Kept&& kept) {
+      out.push_back(std::move(kept));
+      return true;
+    });
+    EXPECT_TRUE(read.has_value()) << message_of(read);
+    return out;
+  };
+  EXPECT_TRUE(all(*journal, kept_rehearsal).empty());
+  const std::string odd = std::string("{\"a\":\"\\u0000\"}") + '\0' + "tail";
+  ASSERT_TRUE(journal->keep(kept_rehearsal, "{\"a\":1}", start).has_value());
+  ASSERT_TRUE(journal->keep(kept_rehearsal, odd, start + Duration::seconds(1)).has_value());
+  ASSERT_TRUE(journal->keep(kept_plan, "another kind", start + Duration::seconds(1)).has_value());
+  ASSERT_TRUE(journal->keep(kept_rehearsal, "{\"a\":1}", start + Duration::seconds(2)).has_value());
+  std::unique_ptr<Journal> other = store.open();
+  for (Journal* one : {journal.get(), other.get()}) {
+    const std::vector<Kept> kept = all(*one, kept_rehearsal);
+    ASSERT_EQ(kept.size(), 3u);
+    EXPECT_EQ(kept[0].body, "{\"a\":1}");
+    EXPECT_EQ(kept[0].at, start + Duration::seconds(2));
+    EXPECT_EQ(kept[1].body, odd);
+    EXPECT_EQ(kept[2].at, start);
+    ASSERT_EQ(all(*one, kept_plan).size(), 1u);
+    int taken = 0;
+    ASSERT_TRUE(one->each_kept(kept_rehearsal, [&](Kept&&) { return ++taken < 2; }).has_value());
+    EXPECT_EQ(taken, 2) << "whoever has found what he looked for reads no further";
+  }
+  EXPECT_TRUE(journal->find({})->empty()) << "nothing of it is a run";
+  Result<VerifyReport> report = journal->verify();
+  ASSERT_TRUE(report.has_value()) << message_of(report);
+  EXPECT_TRUE(report->findings.empty());
+  EXPECT_EQ(report->ledger_entries, 4);
+}
+
 INSTANTIATE_TEST_SUITE_P(Journals, EveryJournal, testing::ValuesIn(journals()),
                          [](const auto& kind) { return kind.param.name; });
 

@@ -76,6 +76,7 @@ act/stopped: times out
 act/stopped: times out, each time
 act/stopped: killed before its effect
 act/stopped: killed after its effect
+act/stopped: killed once it was recorded
 act/stopped: its verify fails
 act/each[1]: nobody answers
 act/each[1]: fails before its effect
@@ -83,12 +84,14 @@ act/each[1]: fails after its effect
 act/each[1]: times out
 act/each[1]: killed before its effect
 act/each[1]: killed after its effect
+act/each[1]: killed once it was recorded
 act/each[3]: nobody answers
 act/each[3]: fails before its effect
 act/each[3]: fails after its effect
 act/each[3]: times out
 act/each[3]: killed before its effect
 act/each[3]: killed after its effect
+act/each[3]: killed once it was recorded
 act/by_hand: nobody decides in time
 )");
   EXPECT_EQ(text_of_faults(faults.beyond), R"(check/never: nobody answers
@@ -97,12 +100,14 @@ check/never: fails after its effect
 check/never: times out
 check/never: killed before its effect
 check/never: killed after its effect
+check/never: killed once it was recorded
 act/stopped~rollback/started: nobody answers
 act/stopped~rollback/started: fails before its effect
 act/stopped~rollback/started: fails after its effect
 act/stopped~rollback/started: times out
 act/stopped~rollback/started: killed before its effect
 act/stopped~rollback/started: killed after its effect
+act/stopped~rollback/started: killed once it was recorded
 )");
 }
 

@@ -89,7 +89,7 @@ struct Swept {
 TEST(Sweep, TellsHowEachRunWithAFaultEndsAndWhatIsWrongWithIt) {
   Swept swept([](std::span<const Fault> faults) { return rehearsed(faults); });
   EXPECT_EQ(sweep_text(swept.sweep),
-            R"(sweep of drained: 12 runs with faults of their own, 4 of which never came to them; 1 finding
+            R"(sweep of drained: the graph allows 21 faults; 14 runs with faults of their own, 6 of which never came to them; 1 finding
 step         fault                    ending       after  invariants
 act/stopped  nobody answers           failed       0s     holds
 act/stopped  fails before its effect  failed       0s     holds
@@ -99,14 +99,14 @@ act/moved    nobody answers           rolled_back  0s     holds
 act/moved    fails before its effect  rolled_back  0s     holds
 act/moved    fails after its effect   rolled_back  0s     1 of 1 broken
 act/moved    times out                rolled_back  0s     holds
-6 faults are out of reach: this scenario comes to no such step unless another thing fails first
+7 faults are out of reach: this scenario comes to no such step unless another thing fails first
 1. `act/moved`: fails after its effect
    the invariant `nothing is half moved` is broken: it is moved, and the run went wrong
      0s  `act/moved` failed: it was made to fail
      0s  the undo of `act/stopped` begins
      0s  the run ends rolled_back: it was made to fail
 )");
-  EXPECT_EQ(swept.coverage->runs(), 12);
+  EXPECT_EQ(swept.coverage->runs(), 14);
   EXPECT_EQ(swept.coverage->count(CoverageKind::rollback).covered, 1);
 }
 
@@ -116,7 +116,7 @@ TEST(Sweep, IsTheSameOnOneThreadAndOnMany) {
   Swept many(run, {2, 30, 3, 8});
   EXPECT_EQ(sweep_text(one.sweep), sweep_text(many.sweep));
   EXPECT_EQ(coverage_text(*one.coverage), coverage_text(*many.coverage));
-  EXPECT_EQ(one.sweep.rows.size(), 12u + 30u);
+  EXPECT_EQ(one.sweep.rows.size(), 14u + 30u);
 }
 
 TEST(Sweep, FindsAnUndoThatWasLeftUndone) {
@@ -137,6 +137,21 @@ TEST(Sweep, FindsAnUndoThatWasLeftUndone) {
                                       "`act/stopped~rollback/started` failed: it was made to fail",
                                       "`act/stopped` could not be undone",
                                       "the run ends failed: it was made to fail; rollback incomplete"}));
+}
+
+// No playbook makes up for an undo that never works: the run says that its rollback is incomplete, and that is its ending.
+TEST(Sweep, HoldsAnUndoThatCannotWorkAgainstNobody) {
+  Fault first, second;
+  first.step = "act/moved";
+  first.kind = FaultKind::fail_before;
+  second.step = "act/stopped~rollback/started";
+  second.kind = FaultKind::fail_before;
+  second.attempts = 3;
+  std::vector<Fault> both{first, second};
+  SweepRow row = judge_swept(both, rehearsed(both));
+  EXPECT_EQ(row.ending, "failed");
+  EXPECT_NE(row.reason.find("rollback incomplete"), std::string::npos) << row.reason;
+  EXPECT_TRUE(row.findings.empty()) << row.findings.front();
 }
 
 TEST(Sweep, FindsARunThatNeverEnds) {
@@ -180,6 +195,8 @@ TEST(Sweep, TakesADoubtForWhatItIs) {
   EXPECT_EQ(row.ending, "in doubt");
   EXPECT_EQ(row.reason, "a person settles `act/moved`");
   EXPECT_TRUE(row.is_open);
+  EXPECT_EQ(row.invariants, 1u) << "they are judged all the same";
+  EXPECT_EQ(row.broken, 1u);
   EXPECT_TRUE(row.findings.empty()) << row.findings.front();
 }
 
