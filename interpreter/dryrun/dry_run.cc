@@ -162,7 +162,9 @@ void Walk::walk_inside(const Node& node, std::string_view list, int depth, const
   for (const std::vector<NodeId>& before : node.before)
     walk_list(before, "before", depth + 1, "it runs only when " + name + " is tried again");
   walk_list(node.rescue, "rescue", depth + 1, "it runs only when " + name + " fails");
+  const std::vector<std::string> changes = changes_;
   walk_list(node.rollback, "rollback", depth + 1, "it runs only when " + name + " is undone");
+  changes_ = changes;  // what comes later in the body never meets what an undo changed
   walk_list(node.always, "always", depth + 1, unsure);
 }
 

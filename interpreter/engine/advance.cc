@@ -1,6 +1,7 @@
 // Groups: what may start, what has ended, and how a group ends (rescue, rollback, always).
 #include <algorithm>
 
+#include "interpreter/engine/incomplete.h"
 #include "interpreter/engine/loop.h"
 
 namespace muster {
@@ -18,6 +19,23 @@ bool counts_as_failed(const OpRecord& record) {
   }
 }
 
+namespace {
+
+std::string incomplete(const std::vector<std::string>& ops) {
+  if (ops.empty()) return {};
+  std::string out = "rollback incomplete, not undone: ";
+  for (size_t i = 0; i < ops.size(); ++i) out += (i == 0 ? "`" : ", `") + ops[i] + "`";
+  return out;
+}
+
+// Behind a reason, where there is one.
+std::string behind(std::string reason, const std::string& what) {
+  if (what.empty()) return reason;
+  return reason.empty() ? what : reason + "; " + what;
+}
+
+}  // namespace
+
 std::pair<RunState, std::string> Engine::Loop::ending_now() {
   const Node& root = parts_.graph->root();
   if (history_.cancel) {
@@ -27,11 +45,16 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
     for (const OpRecord* op : open_doubts(history_)) doubts += (doubts.empty() ? "`" : ", `") + op->op.path + "`";
     if (!doubts.empty()) reason += "; nobody knows what became of " + doubts;
     if (cancel.now) reason += left_undone();
-    return {RunState::cancelled, std::move(reason)};
+    // What was left by `--now` is told already.
+    return {RunState::cancelled,
+            behind(std::move(reason), incomplete(cancel.now ? failed_undos(history_) : not_undone(history_)))};
   }
-  if (rejected_) return {RunState::rejected, rejected_reason_};
+  const std::string left = incomplete(not_undone(history_));
+  if (rejected_) return {RunState::rejected, behind(rejected_reason_, left)};
   const OpRecord& record = this->record(root);
   bool failed = record.timed_out || group_failed(root) || undoes_run();
+  // What was passed over, or made up for, has left something behind all the same.
+  if (!failed && !left.empty()) return {RunState::failed, left};
   if (!failed) return {RunState::succeeded, ""};
   const OpRecord* child = failed_child(root);
   std::string reason = record.timed_out ? "the playbook's time was up" : "";
@@ -39,16 +62,9 @@ std::pair<RunState, std::string> Engine::Loop::ending_now() {
     reason = "what run " + text_of(history_.created, "parent") + " did was to be undone";
   if (reason.empty() && child && child->error) reason = text_of(*child->error, "message");
   if (reason.empty() && child) reason = "`" + child->op.path + "` " + std::string(name_of(child->state));
-  bool undo_ran = false;
-  bool undo_failed = false;
-  for (const OpRecord* op : history_.in_order()) {
-    // Who stopped the run left what was being undone as it was.
-    undo_failed = undo_failed || (history_.ends_by == "stop" && op->to_roll_back);
-    if (!op->rolled_back) continue;
-    undo_ran = undo_ran || *op->rolled_back;
-    undo_failed = undo_failed || !*op->rolled_back;
-  }
-  if (undo_failed) return {RunState::failed, reason + "; rollback incomplete"};
+  if (!left.empty()) return {RunState::failed, behind(std::move(reason), left)};
+  const std::vector<const OpRecord*>& ops = history_.in_order();
+  bool undo_ran = std::any_of(ops.begin(), ops.end(), [](const OpRecord* op) { return op->rolled_back == true; });
   return {undo_ran ? RunState::rolled_back : RunState::failed, reason};
 }
 

@@ -2,6 +2,7 @@
 // the failed one did is undone.
 #include <algorithm>
 
+#include "interpreter/engine/incomplete.h"
 #include "interpreter/engine/loop.h"
 
 namespace muster {
@@ -39,12 +40,7 @@ bool Engine::Loop::may_fall_back(const Node& node, const Node& option, Context c
   if (!node.step->choose->fallback || !counts_as_failed(record(option))) return false;
   if (context.stop || rejected_ || run_timed_out() || record(node).timed_out) return false;
   if (!context.ending && (history_.cancel || !history_.ends_by.empty())) return false;
-  const std::string within = option.op.path + "/";
-  for (const OpRecord* op : history_.in_order()) {
-    bool inside = op->op == option.op || op->op.path.compare(0, within.size(), within) == 0;
-    if (inside && op->rolled_back && !*op->rolled_back) return false;
-  }
-  return true;
+  return failed_undos(history_, &option.op).empty();
 }
 
 bool Engine::Loop::cannot_choose(const Node& node, Map error) {

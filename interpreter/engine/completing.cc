@@ -24,12 +24,13 @@ Result<Map> may_complete(const OpRecord& step, const Manual& declared, const Com
     const std::vector<std::string> people = configuration.people_of(requirement.of);
     may = may || std::find(people.begin(), people.end(), configuration.person_of(said.person)) != people.end();
     for (const Approver& approver : requirement.of)
-      names += (names.empty() ? "" : ", ") +
-               std::string(approver.kind == Approver::Kind::group ? "group:" : "user:") + approver.name;
+      names += (names.empty() ? "" : ", ") + std::string(approver.kind == Approver::Kind::group ? "group:" : "user:") +
+               approver.name;
   }
   if (!may)
-    return fail(ErrorCode::refused, "`" + said.person + "` is none of the assignees of `" + step.op.path + "`: " + names,
-                "groups and their members stand in the configuration file");
+    return fail(
+        ErrorCode::refused, "`" + said.person + "` is none of the assignees of `" + step.op.path + "`: " + names,
+        "groups and their members stand in the configuration file: `--config FILE`, else ~/.config/muster/config.yaml");
   Diagnostics problems;
   std::optional<Map> answers = bind_answers(declared, said.answers, problems);
   if (!answers) {
@@ -44,10 +45,7 @@ Result<Map> may_complete(const OpRecord& step, const Manual& declared, const Com
 }
 
 Map completion_body(const Completion& said) {
-  return Map{{"person", said.person},
-             {"answers", said.answers},
-             {"how", said.how},
-             {"nonce", said.nonce}};
+  return Map{{"person", said.person}, {"answers", said.answers}, {"how", said.how}, {"nonce", said.nonce}};
 }
 
 }  // namespace muster

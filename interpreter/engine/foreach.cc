@@ -7,6 +7,7 @@
 
 #include "interpreter/checker/checker.h"
 #include "interpreter/checker/references.h"
+#include "interpreter/engine/incomplete.h"
 #include "interpreter/engine/loop.h"
 #include "interpreter/language/failure_limit.h"
 
@@ -149,8 +150,11 @@ void Engine::Loop::count_item(const Node& item, LoopRun& at) {
   } else {
     ++at.failed;
     if (counts_as_failed(op)) ++at.failures;
-    at.cut_short = at.cut_short || op.state == StepState::cancelled || op.state == StepState::not_reached ||
-                   (op.rolled_back && !*op.rolled_back);
+    // Where the next item would begin on what this one left behind, a group's own rollback included, none is tried.
+    const bool one_by_one = expansion_.at(item.parent).step->fanout->first_success;
+    const bool left_behind = one_by_one && counts_as_failed(op) && !failed_undos(history_, &item.op).empty();
+    at.cut_short =
+        at.cut_short || op.state == StepState::cancelled || op.state == StepState::not_reached || left_behind;
   }
 }
 

@@ -43,12 +43,9 @@ Map Engine::Loop::rules_of_gate_now(const Node& gate) {
       if (!person.empty()) barred.push_back(person);
   }
   const std::vector<std::string> breakers = breakers_of(configuration);
-  return Map{{"places", places_of(approval.approvers, configuration)},
-             {"barred", std::move(barred)},
-             {"breakers", List(breakers.begin(), breakers.end())},
-             {"self_approval_lifted", lifted},
-             {"signatures", configuration.requires_signatures()},
-             {"require_reason", approval.require_reason}};
+  return Map{{"places", places_of(approval.approvers, configuration)}, {"barred", std::move(barred)},
+             {"breakers", List(breakers.begin(), breakers.end())},     {"self_approval_lifted", lifted},
+             {"signatures", configuration.requires_signatures()},      {"require_reason", approval.require_reason}};
 }
 
 Map Engine::Loop::bound_parts(const Node& gate, const Map& shown, const Map& rules, const Map& evidence,
@@ -72,11 +69,11 @@ Map Engine::Loop::bound_parts(const Node& gate, const Map& shown, const Map& rul
     if (mine && mine->is<Map>())
       for (const auto& [name, value] : mine->get<Map>()) args[name] = value;
     parts["step `" + step.node->op.path + "`"] = hashed(Map{{"args", std::move(args)},
-                                                           {"known_after", step.known_after},
-                                                           {"known_then", step.known_then},
-                                                           {"skipped", step.skipped},
-                                                           {"carried_from", step.carried_from},
-                                                           {"problem", step.problem}});
+                                                            {"known_after", step.known_after},
+                                                            {"known_then", step.known_then},
+                                                            {"skipped", step.skipped},
+                                                            {"carried_from", step.carried_from},
+                                                            {"problem", step.problem}});
   }
   for (const auto& [name, found] : evidence) parts["evidence `" + name + "`"] = hashed(bound_evidence(found));
   return parts;
@@ -169,9 +166,7 @@ std::optional<Engine::Loop::Status> Engine::Loop::advance_gate(const Node& node,
   if (is_passed(decision.state)) return std::nullopt;
   if (decision.state == GateState::voided) return Status::active;
   rejected_ = true;
-  rejected_reason_ = decision.state == GateState::expired ? "gate `" + node.op.path + "` expired"
-                                                          : "gate `" + node.op.path + "` was rejected" +
-                                                                (decision.reason.empty() ? "" : ": " + decision.reason);
+  rejected_reason_ = refusal_of(node.op, decision.state, decision.reason);
   if (node.kind != NodeKind::playbook)
     add(EventKind::skipped, node.op, 0, Map{{"state", "not_reached"}, {"reason", rejected_reason_}});
   return Status::ended;
@@ -188,12 +183,11 @@ void Engine::Loop::close_gate(const OpId& gate, const GateDecision& decision) {
           {"reason", decision.reason},
           {"people", std::move(people)}},
       "gate");
-  if (decision.state == GateState::broken_glass)
-    leave_review(gate, decision.people.front(), decision.reason, guarded);
+  if (decision.state == GateState::broken_glass) leave_review(gate, decision.people.front(), decision.reason, guarded);
 }
 
 void Engine::Loop::leave_review(const OpId& gate, const std::string& person, const std::string& reason,
-                               const Value& guarded) {
+                                const Value& guarded) {
   const OpId review{std::string(review_op)};
   const OpRecord* before = history_.find(review);
   List broken, barred;

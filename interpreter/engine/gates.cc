@@ -112,8 +112,7 @@ Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now) {
   if (rules.signatures && vote.verdict != verdict_reject && vote.signature.empty())
     return fail(ErrorCode::invalid, "this gate asks for a signed decision", "add `--sign KEY`");
   if (vote.verdict == verdict_break_glass) {
-    if (vote.reason.empty())
-      return fail(ErrorCode::invalid, "a glass is broken with a reason", "add `--reason TEXT`");
+    if (vote.reason.empty()) return fail(ErrorCode::invalid, "a glass is broken with a reason", "add `--reason TEXT`");
     if (has(rules.breakers, vote.person)) return {};
     return fail(ErrorCode::refused, "`" + vote.person + "` may not pass this gate alone",
                 rules.breakers.empty() ? "nobody may: `gates.break_glass` of the configuration says who"
@@ -128,8 +127,9 @@ Result<void> may_vote(const GateRecord& gate, const Vote& vote, Timestamp now) {
     labels += (labels.empty() ? "" : ", ") + place.label;
   }
   if (!counts)
-    return fail(ErrorCode::refused, "`" + vote.person + "` is none of the approvers of this gate: " + labels,
-                "groups and their members stand in the configuration file");
+    return fail(
+        ErrorCode::refused, "`" + vote.person + "` is none of the approvers of this gate: " + labels,
+        "groups and their members stand in the configuration file: `--config FILE`, else ~/.config/muster/config.yaml");
   bool barred = has(rules.barred, vote.person);
   // No list of barred people: nobody is, not even who took the run up while the gate was open.
   for (const auto& [person, at] : gate.resumers)
@@ -163,6 +163,12 @@ GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, 
     return {GateState::expired, "nobody decided before " + to_text(*gate.expires_at), {}};
   decision.people = std::move(people);
   return decision;
+}
+
+std::string refusal_of(const OpId& gate, GateState state, const std::string& reason) {
+  const std::string name = "gate `" + gate.path + "`";
+  if (state == GateState::expired) return name + " expired";
+  return name + " was rejected" + (reason.empty() ? "" : ": " + reason);
 }
 
 Map vote_body(const GateRecord& gate, const Vote& vote) {

@@ -48,6 +48,8 @@ struct GateDecision {
 // nothing. `signed_well`: by vote, whether its signature holds; without it that is not judged yet.
 [[nodiscard]] GateDecision decide_gate(const GateRecord& gate, const std::string& digest_now, Timestamp now,
                                        const std::vector<bool>* signed_well = nullptr);
+// Why the run ends, where a gate said no or nobody answered in time.
+[[nodiscard]] std::string refusal_of(const OpId& gate, GateState state, const std::string& reason);
 // What a `vote` event says.
 [[nodiscard]] Map vote_body(const GateRecord& gate, const Vote& vote);
 

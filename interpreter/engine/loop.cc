@@ -33,7 +33,10 @@ Map error_map(const Error& error, const std::string& step, int attempt) {
 }
 
 Engine::Loop::Loop(Parts parts, Observer& observer)
-    : parts_(std::move(parts)), observer_(observer), owner_(parts_.owner ? *parts_.owner : this_owner()), expansion_(*parts_.graph) {
+    : parts_(std::move(parts)),
+      observer_(observer),
+      owner_(parts_.owner ? *parts_.owner : this_owner()),
+      expansion_(*parts_.graph) {
   nodes_.resize(parts_.graph->nodes().size());
 }
 
@@ -172,7 +175,7 @@ Result<void> Engine::Loop::adopt(const std::string& run, const StartRequest& who
     if (op->op.path == review_op) continue;
     if (op->gate.state == GateState::rejected || op->gate.state == GateState::expired) {
       rejected_ = true;
-      rejected_reason_ = op->gate.reason;
+      rejected_reason_ = refusal_of(op->op, op->gate.state, op->gate.reason);
     }
   }
   return {};

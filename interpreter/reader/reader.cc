@@ -197,11 +197,28 @@ Value value_of(const YamlTree& tree, const YamlNode& node) {
 
 }  // namespace
 
+namespace {
+
+// What somebody may have meant who typed the name of a playbook or of a scenario, and not its file.
+std::string file_meant_by(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const size_t name = slash == std::string::npos ? 0 : slash + 1;
+  for (const std::string& file : {path + ".muster.yaml", path + ".scenario.yaml",
+                                  path.substr(0, name) + "scenarios/" + path.substr(name) + ".scenario.yaml"})
+    if (::access(file.c_str(), F_OK) == 0) return "; did you mean `" + file + "`?";
+  return {};
+}
+
+}  // namespace
+
 tl::expected<std::string, std::string> read_source(const std::string& path) {
   constexpr size_t most_bytes = YamlLimits{}.bytes;
   // Without blocking: a named pipe would wait for a writer before we could see what it is.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd) return tl::unexpected(path + ": " + std::strerror(errno));
+  if (!fd) {
+    const int problem = errno;
+    return tl::unexpected(path + ": " + std::strerror(problem) + (problem == ENOENT ? file_meant_by(path) : ""));
+  }
   struct stat about {};
   if (::fstat(fd.get(), &about) != 0) return tl::unexpected(path + ": " + std::strerror(errno));
   if (S_ISDIR(about.st_mode)) return tl::unexpected(path + " is a folder, not a file");

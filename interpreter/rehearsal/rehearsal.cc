@@ -170,11 +170,13 @@ Result<Rehearsed> rehearse(const Scenario& scenario, const SourceFiles& scenario
     people.speak_to(nullptr);
     engine.reset();  // what it had started ends, without an effect
     world.baton.forget_plans();
+    if (killed) {  // the world outlives it, also where what was stored last has ended the run
+      world.place.revive();
+      world.baton.hurry(false);
+    }
     if (!killed || ending) break;
     if (++out.kills > most_kills)
       return fail(ErrorCode::invalid, "the interpreter was killed more than " + std::to_string(most_kills) + " times");
-    world.place.revive();
-    world.baton.hurry(false);
   }
   out.took = world.baton.now();
   if (Result<void> after = world.answers.after(); !after)

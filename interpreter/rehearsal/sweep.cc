@@ -194,11 +194,14 @@ class Judging {
         for (std::string& op : texts_in(body_of(event), "without")) row_.bare.push_back(std::move(op));
   }
 
-  // An undo that the fault itself prevents, however often it is tried: no playbook can make up for that, and the run says
-  // that its rollback is incomplete. One that is tried only once is a finding.
+  // An undo that the fault itself prevents, however often it is tried (claims that are made to fail never hold): no
+  // playbook can make up for that, and the run must say that its rollback is incomplete. One that is tried only once is
+  // a finding.
   bool is_kept_from(const std::string& op) const {
+    if (row_.reason.find("rollback incomplete") == std::string::npos) return false;
     return std::any_of(row_.faults.begin(), row_.faults.end(), [&](const Fault& fault) {
-      return fault.attempts > 1 && fault.step.starts_with(op + "~rollback/");
+      const bool each_time = fault.attempts > 1 || fault.kind == FaultKind::verify_fails;
+      return each_time && fault.step.starts_with(op + "~rollback/");
     });
   }
 

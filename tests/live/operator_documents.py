@@ -78,7 +78,7 @@ def tables_of(text):
     for line in text.splitlines():
         if line.startswith("## "):
             heading = line[3:].split(":")[0]
-        if line.startswith("| ") and not line.startswith(("| ---", "| line", "| figure")):
+        if line.startswith("| ") and not line.startswith(("| ---", "| line", "| figure", "| fault")):
             out.setdefault(heading, []).append([cell.strip() for cell in line.strip("| ").split(" | ")])
     return out
 
@@ -153,6 +153,13 @@ def check_documents(worlds):
             text = (root / f"playbooks/{place}.muster.yaml")
             if text.exists() and (int(line) not in lines_named(text.read_text()) or f"{document}_" not in text.read_text()):
                 complain(f"{source}: {place} has no comment that names this line, for `{figure}`")
+    faults = tables.pop("Faults", [])
+    if len(faults) < 40 or {source.partition(":")[0] for _, source, _ in faults} != {f"00{n}" for n in range(len(documents))}:
+        complain("the faults of some document are not told")
+    for fault, source, cell in faults:
+        file, _, makes = cell.strip("`").partition(": ")
+        if not (root / file).is_file() or not makes or makes not in (root / file).read_text():
+            complain(f"{source}: nothing makes the fault `{fault}`: {file} does not hold `{makes}`")
     for heading in tables:
         complain(f"docs/operator-documents.md has a table under `{heading}` that belongs to no document")
 
@@ -200,6 +207,12 @@ def main():
         if not row["ok"]:
             wrong = [one for one in row["expectations"] + row["invariants"] if not one["holds"]]
             complain(f"{row['file']}: {row['status']} {row['reason']} {json.dumps(wrong)}")
+    for name, world in worlds.items():
+        ends = {}
+        for row in world.scenarios:
+            ends.setdefault(row["coverage"]["playbook"], set()).add(row["status"])
+        for playbook in sorted(one for one, status in ends.items() if "succeeded" not in status):
+            complain(f"{name}/{playbook}: no scenario has a good ending")
     if len(rehearsed) != written or written == 0:
         complain(f"{written} scenarios are written, {len(rehearsed)} were rehearsed")
     check_pages(worlds)

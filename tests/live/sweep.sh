@@ -52,6 +52,7 @@ expect:
   status: succeeded
 invariants:
   - {name: traffic flows, that: world.moved or not world.drained}
+  - {name: the world outlives the interpreter, that: world.moved ~= nil}
 YAML
 cat > world.lua <<'LUA'
 local state = {drained = false, moved = false}

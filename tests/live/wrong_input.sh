@@ -27,6 +27,7 @@ expect "a misspelt command" 2 'did you mean `run`?' "$muster" rum
 expect "a misspelt option" 2 'did you mean `--inputs`?' "$muster" run x --input-s y
 expect "no such playbook" 2 "nowhere.muster.yaml" "$muster" run nowhere.muster.yaml
 playbook '      - {id: a, shel: {argv: [ls]}}'
+expect "a name without its ending" 2 "did you mean \`$folder/p.muster.yaml\`?" "$muster" run "$folder/p"
 expect "a misspelt action" 3 'did you mean `shell`?' "${run[@]}"
 playbook '      - {id: a, shell: {argv: [ls]}, tiemout: 3s}'
 expect "a misspelt key" 3 'did you mean `timeout`?' "${run[@]}"

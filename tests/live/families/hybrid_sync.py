@@ -221,6 +221,29 @@ def tests(family):
         run["outputs"]["was_away"] or fail("nobody noticed")
         cloud.sql("SELECT count(*) FROM customers WHERE name = 'Storm Live'") == "1" or fail("what waited did not arrive")
 
+    def a_killed_sync_is_made_up_for():
+        """the service is killed between the cloud and its queue: what it brings again is refused, until all is brought over anew"""
+        ask("/api/sync/disable", True)
+        for name in ("Kim", "Lou", "Max"):
+            new_customer(name)
+        arrived = "SELECT count(*) FROM customers WHERE name IN ('Kim Live', 'Lou Live', 'Max Live')"
+        with closing(sqlite3.connect(app / "database.sqlite", timeout=20, isolation_level=None)) as holding:
+            holding.execute("BEGIN IMMEDIATE")  # the service cannot take from its queue what the cloud has taken
+            ask("/api/sync/enable", True)
+            eventually(lambda: cloud.sql(arrived) == "3") or fail("nothing was brought over")
+            os.kill(int((app / "server.pid").read_text()), signal.SIGKILL)
+            eventually(nobody_listens) or fail("the service lives on")
+        subprocess.run(["sh", app / "restart.sh"], check=True, timeout=90)
+        eventually(lambda: status()["queue"]["totalFailed"] > 10) or fail("the cloud takes it twice")
+        family.run("monitor-sync", {"api": api, "cloud": cloud_api}, ends=1, says="at most 10 syncs have failed")
+        run = family.run("clear-queue", {"api": api, "backups": str(backups)})
+        run["outputs"]["dropped"] == 3 or fail(str(run["outputs"]))
+        family.run("resync-to-cloud", {"api": api, "database": str(app / "database.sqlite"), "backups": str(backups), **there},
+                   {"spot_check": {"records": 3, "matches": True}})
+        cloud.sql(arrived) == "3" or fail("something is there twice, or not at all")
+        new_customer("Ned")
+        eventually(lambda: cloud.sql("SELECT count(*) FROM customers WHERE name = 'Ned Live'") == "1") or fail("sync does not go on")
+
     def monitoring_tells_what_is_beyond_its_limit():
         """monitoring is quiet on a healthy system, and names queue and failures on a sick one"""
         subprocess.run(["sh", app / "restart.sh"], check=True, timeout=90)
@@ -447,7 +470,7 @@ def tests(family):
 
     return [the_cloud_is_filled_and_kept_up_to_date, a_person_who_sees_differences_keeps_sync_off, sync_goes_off_and_the_queue_holds,
             a_service_that_does_not_listen_is_restarted_without_sync, the_queue_is_emptied_after_it_was_kept,
-            a_wrong_token_empties_nothing, an_outage_is_survived, monitoring_tells_what_is_beyond_its_limit,
+            a_wrong_token_empties_nothing, an_outage_is_survived, a_killed_sync_is_made_up_for, monitoring_tells_what_is_beyond_its_limit,
             a_policy_that_blocks_is_found_and_replaced, an_overflowing_queue_is_emptied_and_tuned, duplicates_go_and_come_no_more,
             a_bad_deployment_is_undone_by_each_way, a_rollback_that_does_not_help_asks_a_person, backups_are_made_kept_and_listed,
             the_quarterly_tests_pass, a_quarterly_test_that_fails_is_named, tiers_are_climbed, the_whole_system_is_restored]

@@ -412,7 +412,7 @@ phases:
   Result<Ending> stopped = sim.resume();
   ASSERT_TRUE(stopped.has_value()) << stopped.error().message;
   EXPECT_EQ(stopped->exit_code, 1);
-  EXPECT_EQ(stopped->reason, "no; rollback incomplete");
+  EXPECT_EQ(stopped->reason, "no; rollback incomplete, not undone: `only/second`, `only/first`");
   EXPECT_EQ(sim.deeds, (std::vector<std::string>{"first", "second", "third", "lost"}));
 }
 

@@ -143,7 +143,7 @@ TEST_F(Endings, AFailureWhoseRollbackFailsIsFailed1AndSaysThatItIsIncomplete) {
   fails("undo main", Certainty::maybe);
   run();
   ends(RunState::failed, 1, {"first", "main", "last", "rescue", "undo main", "undo first", "always, failed"});
-  EXPECT_EQ(ending.reason, "last failed; rollback incomplete");
+  EXPECT_EQ(ending.reason, "last failed; rollback incomplete, not undone: `work/way/one/main`");
   EXPECT_EQ(sim.state("work/first"), "rolled_back");
   EXPECT_EQ(sim.state("work/way/one/main"), "succeeded") << "what was not undone stands";
 }
@@ -182,6 +182,13 @@ TEST_F(Endings, AnExpiredGateRollsBackRunsAlwaysAndIsRejected4) {
   ends(RunState::rejected, 4, {"first", "undo first", "always, rejected"});
 }
 
+TEST_F(Endings, ARejectedGateStaysRejectedWhereTheRollbackFailsAndSaysThatItIsIncomplete) {
+  fails("undo first", Certainty::maybe);
+  run_to_the_gate_and("reject");
+  ends(RunState::rejected, 4, {"first", "undo first", "always, rejected"});
+  EXPECT_NE(ending.reason.find("; rollback incomplete, not undone: `work/first`"), std::string::npos) << ending.reason;
+}
+
 TEST_F(Endings, ARejectedGateStaysRejectedWhereAlwaysFails) {
   fails("always, rejected");
   run_to_the_gate_and("reject");
@@ -200,6 +207,14 @@ TEST_F(Endings, ACancelledRunIsRolledBackWhereThatWasWanted) {
   is_cancelled("main", true, false);
   run();
   ends(RunState::cancelled, 130, {"first", "main", "undo main", "undo first", "always, cancelled"});
+}
+
+TEST_F(Endings, ACancelledRunWhoseRollbackFailsSaysThatItIsIncomplete) {
+  is_cancelled("main", true, false);
+  fails("undo main", Certainty::maybe);
+  run();
+  ends(RunState::cancelled, 130, {"first", "main", "undo main", "undo first", "always, cancelled"});
+  EXPECT_EQ(ending.reason, "cancelled by ann: enough; rollback incomplete, not undone: `work/way/one/main`");
 }
 
 TEST_F(Endings, ARunThatIsCancelledNowDoesNothingMore) {

@@ -219,6 +219,42 @@ TEST(Foreach, StopsTryingWhenAFailedItemCannotBePutBack) {
   EXPECT_NE(ending->reason.find("rollback incomplete"), std::string::npos) << ending->reason;
 }
 
+// What a group leaves behind is as much in the way of the next item as what a step does.
+TEST(Foreach, StopsTryingWhenAStepOfAFailedItemCannotBePutBack) {
+  Simulation sim;
+  sim.script["check a"] = sim.script["undo a"] = [](const StepInput&) { return refuse(); };
+  ASSERT_TRUE(sim.load(playbook(R"(
+      - id: source
+        foreach: [a, b]
+        first_success: true
+        steps:
+          - {id: made, do: {name: "make ${{ item }}"}, rollback: [{do: {name: "undo ${{ item }}"}}]}
+          - {id: checked, do: {name: "check ${{ item }}"}}
+)"))) << sim.diagnostics;
+  Result<Ending> ending = sim.run();
+  EXPECT_EQ(ending->exit_code, 1);
+  EXPECT_EQ(sim.deeds, (Deeds{"make a", "check a", "undo a"}));
+  EXPECT_NE(ending->reason.find("rollback incomplete, not undone: `bulk/source[1]/made`"), std::string::npos)
+      << ending->reason;
+}
+
+TEST(Foreach, AFailureThatIsToleratedHidesNoRollbackThatFailed) {
+  Simulation sim;
+  sim.script["check a"] = sim.script["undo a"] = [](const StepInput&) { return refuse(); };
+  ASSERT_TRUE(sim.load(playbook(R"(
+      - id: hosts
+        foreach: [a, b]
+        max_failures: 1
+        steps:
+          - {id: made, do: {name: "make ${{ item }}"}, rollback: [{do: {name: "undo ${{ item }}"}}]}
+          - {id: checked, do: {name: "check ${{ item }}"}}
+)"))) << sim.diagnostics;
+  Result<Ending> ending = sim.run();
+  EXPECT_EQ(sim.deeds, (Deeds{"make a", "check a", "undo a", "make b", "check b"}));
+  EXPECT_EQ(ending->state, RunState::failed);
+  EXPECT_EQ(ending->reason, "rollback incomplete, not undone: `bulk/hosts[1]/made`");
+}
+
 TEST(Foreach, RetriesRescuesAndEndsEachItemOnItsOwn) {
   Simulation sim;
   int tries = 0;

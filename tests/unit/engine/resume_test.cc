@@ -206,7 +206,10 @@ TEST(Resume, OfACancelledRunDoesNotHideAnUndoThatAKillLeftOpen) {
   Result<Ending> ending = sim.resume();
   ASSERT_TRUE(ending.has_value()) << ending.error().message;
   EXPECT_EQ(ending->exit_code, 130);
-  EXPECT_EQ(ending->reason, "cancelled by bob: enough; nobody knows what became of `only/a~rollback/1`");
+  EXPECT_EQ(
+      ending->reason,
+      "cancelled by bob: enough; nobody knows what became of `only/a~rollback/1`; rollback incomplete, not undone: "
+      "`only/a`");
   EXPECT_EQ(sim.state("only/a~rollback/1"), "in_doubt");
 }
 
@@ -219,7 +222,7 @@ TEST(Resume, CallsARollbackIncompleteWhoseUndoAPersonSkipped) {
   Result<Ending> ending = sim.resume();
   ASSERT_TRUE(ending.has_value()) << ending.error().message;
   EXPECT_EQ(ending->exit_code, 1);
-  EXPECT_EQ(ending->reason, "no; rollback incomplete");
+  EXPECT_EQ(ending->reason, "no; rollback incomplete, not undone: `only/a`");
 }
 
 constexpr const char* two_gates = R"(

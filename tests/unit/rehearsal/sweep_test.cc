@@ -51,6 +51,7 @@ Result<Rehearsed> rehearsed(std::span<const Fault> faults, const std::function<v
     if (fault.kind == FaultKind::unreachable) with(fault, ErrorCode::unreachable, Certainty::no_effect);
     if (fault.kind == FaultKind::fail_before) with(fault, ErrorCode::failed, Certainty::no_effect);
     if (fault.kind == FaultKind::fail_after) with(fault, ErrorCode::failed, Certainty::done);
+    if (fault.kind == FaultKind::verify_fails) with(fault, ErrorCode::verify_failed, Certainty::done);
     if (fault.kind == FaultKind::timeout) with(fault, ErrorCode::timeout, Certainty::maybe);
   }
   if (prepare) prepare(sim);
@@ -88,8 +89,9 @@ struct Swept {
 
 TEST(Sweep, TellsHowEachRunWithAFaultEndsAndWhatIsWrongWithIt) {
   Swept swept([](std::span<const Fault> faults) { return rehearsed(faults); });
-  EXPECT_EQ(sweep_text(swept.sweep),
-            R"(sweep of drained: the graph allows 21 faults; 14 runs with faults of their own, 6 of which never came to them; 1 finding
+  EXPECT_EQ(
+      sweep_text(swept.sweep),
+      R"(sweep of drained: the graph allows 21 faults; 14 runs with faults of their own, 6 of which never came to them; 1 finding
 step         fault                    ending       after  invariants
 act/stopped  nobody answers           failed       0s     holds
 act/stopped  fails before its effect  failed       0s     holds
@@ -133,13 +135,14 @@ TEST(Sweep, FindsAnUndoThatWasLeftUndone) {
   std::vector<std::string> story;
   for (const StoryLine& line : row.story) story.push_back(line.text);
   EXPECT_EQ(story,
-            (std::vector<std::string>{"`act/moved` failed: it was made to fail", "the undo of `act/stopped` begins",
-                                      "`act/stopped~rollback/started` failed: it was made to fail",
-                                      "`act/stopped` could not be undone",
-                                      "the run ends failed: it was made to fail; rollback incomplete"}));
+            (std::vector<std::string>{
+                "`act/moved` failed: it was made to fail", "the undo of `act/stopped` begins",
+                "`act/stopped~rollback/started` failed: it was made to fail", "`act/stopped` could not be undone",
+                "the run ends failed: it was made to fail; rollback incomplete, not undone: `act/stopped`"}));
 }
 
-// No playbook makes up for an undo that never works: the run says that its rollback is incomplete, and that is its ending.
+// No playbook makes up for an undo that never works: the run says that its rollback is incomplete, and that is its
+// ending.
 TEST(Sweep, HoldsAnUndoThatCannotWorkAgainstNobody) {
   Fault first, second;
   first.step = "act/moved";
@@ -152,6 +155,35 @@ TEST(Sweep, HoldsAnUndoThatCannotWorkAgainstNobody) {
   EXPECT_EQ(row.ending, "failed");
   EXPECT_NE(row.reason.find("rollback incomplete"), std::string::npos) << row.reason;
   EXPECT_TRUE(row.findings.empty()) << row.findings.front();
+}
+
+// Claims that are made to fail never hold, however often they are asked.
+TEST(Sweep, HoldsAnUndoWhoseClaimsNeverHoldAgainstNobody) {
+  Fault first, second;
+  first.step = "act/moved";
+  first.kind = FaultKind::fail_before;
+  second.step = "act/stopped~rollback/started";
+  second.kind = FaultKind::verify_fails;
+  std::vector<Fault> both{first, second};
+  SweepRow row = judge_swept(both, rehearsed(both));
+  EXPECT_NE(row.reason.find("rollback incomplete"), std::string::npos) << row.reason;
+  EXPECT_TRUE(row.findings.empty()) << row.findings.front();
+}
+
+// Who keeps quiet about it has hidden it, whatever the fault was.
+TEST(Sweep, FindsAnUndoThatCannotWorkAndIsNotTold) {
+  Fault first, second;
+  first.step = "act/moved";
+  first.kind = FaultKind::fail_before;
+  second.step = "act/stopped~rollback/started";
+  second.kind = FaultKind::fail_before;
+  second.attempts = 3;
+  std::vector<Fault> both{first, second};
+  Result<Rehearsed> quiet = rehearsed(both);
+  ASSERT_TRUE(quiet.has_value());
+  quiet->ending.reason = "it was made to fail";
+  SweepRow row = judge_swept(both, quiet);
+  EXPECT_EQ(row.findings, std::vector<std::string>{"it leaves undone what it declares to undo: `act/stopped`"});
 }
 
 TEST(Sweep, FindsARunThatNeverEnds) {
