@@ -5,6 +5,7 @@
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/engine/loop.h"
+#include "interpreter/engine/pinned_files.h"
 
 namespace muster {
 namespace {
@@ -142,7 +143,8 @@ std::optional<Engine::Loop::Status> Engine::Loop::advance_gate(const Node& node,
              run.looked_at != op.gate.opening) {
     run.looked_at = op.gate.opening;
     decision = decision_on(node, nullptr);
-    if (is_passed(decision.state) && (!approval->evidence.empty() || rules_of(op.gate).signatures)) {
+    const bool reads_again = !approval->evidence.empty() || !pinned_files(member(op.gate.shown, "pinned")).empty();
+    if (is_passed(decision.state) && (reads_again || rules_of(op.gate).signatures)) {
       bool is_proven = run.proof && run.proof->opening == op.gate.opening && run.proof->votes == op.gate.votes.size();
       if (!is_proven) {
         start_proof(node);

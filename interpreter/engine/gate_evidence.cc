@@ -1,8 +1,9 @@
 // What is read for a gate: its evidence, when it opens and again when a decision is used, and the signatures of the
 // decisions. On the pool, never on the loop.
-#include "interpreter/checker/checker.h"
 #include "interpreter/engine/gate_evidence.h"
+#include "interpreter/checker/checker.h"
 #include "interpreter/engine/loop.h"
+#include "interpreter/engine/pinned_files.h"
 #include "interpreter/engine/signatures.h"
 #include "interpreter/engine/silent.h"
 #include "interpreter/engine/step_actions.h"
@@ -72,20 +73,23 @@ void Engine::Loop::start_proof(const Node& gate) {
   const GateRecord& record = this->record(gate).gate;
   auto reads = std::make_shared<std::vector<EvidenceRead>>(evidence_of(gate));
   auto votes = std::make_shared<std::vector<Vote>>(record.votes);
+  auto files = std::make_shared<std::vector<PinnedFile>>(pinned_files(member(record.shown, "pinned")));
   bool signatures = rules_of(record).signatures;
   run.previewing = true;
   run.stop.emplace();
-  after_commit_.push_back([this, reads, votes, signatures, id = gate.id, op = gate.op, opening = record.opening,
+  after_commit_.push_back([this, reads, files, votes, signatures, id = gate.id, op = gate.op, opening = record.opening,
                            stop = run.stop->get_token(), opened = secrets_.all()] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, reads, votes, signatures, id, op, opening, stop, opened] {
+    parts_.executor->start([this, reads, files, votes, signatures, id, op, opening, stop, opened] {
       auto proof = std::make_shared<GateProof>();
       proof->opening = opening;
       proof->votes = votes->size();
       proof->evidence = read_evidence(parts_, *reads, run_, op, opened, stop);
+      Look look = parts_.world->look();
+      for (const PinnedFile& file : *files) proof->evidence[file.name] = read_pinned(look.files, file);
       for (const Vote& vote : *votes)
-        proof->signed_well.push_back(
-            !signatures || check_signature(*parts_.world, *parts_.configuration, vote, stop).has_value());
+        proof->signed_well.push_back(!signatures ||
+                                     check_signature(*parts_.world, *parts_.configuration, vote, stop).has_value());
       parts_.executor->post([this, proof, id] {
         completed_.push_back([this, proof, id] {
           --in_flight_;

@@ -6,6 +6,7 @@
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/engine/loop.h"
+#include "interpreter/engine/pinned_files.h"
 #include "interpreter/engine/silent.h"
 #include "interpreter/engine/step_actions.h"
 
@@ -297,12 +298,12 @@ void Engine::Loop::previewed(const Node& node, int opening, Timestamp at, std::v
   if (std::optional<Duration> expires = duration_of(node, approval.expires)) shown["expires_at"] = now() + *expires;
   Map rules = rules_of_gate_now(node);
   for (const auto& [name, value] : rules) shown[name] = value;
-  shown["evidence"] = std::move(evidence);
-
   Map pinned;
   for (const GuardedPreview& preview : previews)
     if (preview.preview && !preview.preview->pinned.empty()) pinned[preview.op.path] = preview.preview->pinned;
   shown["pinned"] = std::move(pinned);
+  for (const PinnedFile& file : pinned_files(member(shown, "pinned"))) evidence[file.name] = evidence_of_pinned(file);
+  shown["evidence"] = std::move(evidence);
 
   std::vector<Guarded> guarded = guarded_by(node, at, SecretsAs::names);
   List steps;

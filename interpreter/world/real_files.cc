@@ -7,13 +7,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "interpreter/base/handle.h"
 #include "interpreter/base/unique_fd.h"
+#include "interpreter/world/disk_file.h"
 #include "interpreter/world/file_holders.h"
 #include "interpreter/world/system_error.h"
 
@@ -47,7 +50,7 @@ Result<void> check_path(const std::string& path) {
   return {};
 }
 
-class DiskReadFile final : public ReadFile {
+class DiskReadFile final : public ReadFile, public DiskSource {
  public:
   DiskReadFile(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
@@ -71,13 +74,15 @@ class DiskReadFile final : public ReadFile {
     return bytes;
   }
 
+  int descriptor() const override { return fd_.get(); }
+
  private:
   UniqueFd fd_;
   std::string path_;
   uint64_t at_ = 0;
 };
 
-class DiskWriteFile final : public WriteFile {
+class DiskWriteFile final : public WriteFile, public DiskSink {
  public:
   DiskWriteFile(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
@@ -98,6 +103,19 @@ class DiskWriteFile final : public WriteFile {
     if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
       return system_error(errno, "resize", path_, Certainty::maybe);
     return {};
+  }
+
+  uint64_t copy_from(const DiskSource& from, uint64_t offset, uint64_t size) override {
+    uint64_t copied = 0;
+    while (copied < size) {
+      off_t in = static_cast<off_t>(offset + copied), out = in;
+      ssize_t n = ::copy_file_range(from.descriptor(), &in, fd_.get(), &out, static_cast<size_t>(size - copied), 0);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      copied += static_cast<uint64_t>(n);
+    }
+    begin_writing_out(offset, offset + copied);
+    return copied;
   }
 
   // The kernel may drop the pages that it could not write and call the next sync a success: the first error stays.
@@ -137,6 +155,9 @@ Result<void> rename_with(const std::string& from, const std::string& to, unsigne
   int number = errno;
   tl::unexpected<Error> error = system_error(number, "rename `" + from + "` to", to);
   if (number == EXDEV) error.value().hint = "both names must be on one file system";
+  if (number == EBUSY)
+    error.value().hint =
+        "something is mounted on one of these names, as by `mount --bind`: name the file where it really lies";
   if (number == EINVAL && flags != 0) {
     error.value().code = ErrorCode::refused;
     error.value().hint =
@@ -305,6 +326,27 @@ Result<void> RealFiles::sync_directory(const std::string& path) {
     return error;
   }
   return {};
+}
+
+Result<std::vector<std::string>> RealFiles::copy_attributes(const std::string& from, const std::string& to) {
+  for (const std::string& path : {from, to})
+    if (Result<void> valid = check_path(path); !valid) return pass(valid.error());
+  std::vector<std::string> left_out;
+  std::string names(64 << 10, '\0');
+  const ssize_t listed = ::llistxattr(from.c_str(), names.data(), names.size());
+  if (listed < 0 && (errno == ENOTSUP || errno == ENOENT)) return left_out;
+  if (listed < 0) return system_error(errno, "list the attributes of", from);
+  names.resize(static_cast<size_t>(listed));
+  for (size_t at = 0; at < names.size(); at += std::strlen(names.c_str() + at) + 1) {
+    const char* name = names.c_str() + at;
+    std::string value(64 << 10, '\0');
+    const ssize_t size = ::lgetxattr(from.c_str(), name, value.data(), value.size());
+    const bool is_given = size >= 0 && ::lsetxattr(to.c_str(), name, value.data(), static_cast<size_t>(size), 0) == 0;
+    if (is_given || (size < 0 && errno == ENODATA)) continue;
+    if (errno == ENOSPC || errno == EDQUOT || errno == EIO) return system_error(errno, "set attributes of", to);
+    left_out.emplace_back(name);
+  }
+  return left_out;
 }
 
 Result<void> RealFiles::set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid, uint32_t mode) {

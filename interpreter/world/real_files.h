@@ -6,11 +6,11 @@
 // Source: docs/reliability.md D8; renameat2(2) for what replaces and what must not.
 #pragma once
 
-#include "interpreter/world/files.h"
+#include "interpreter/world/disk_file.h"
 
 namespace muster {
 
-class RealFiles final : public Files {
+class RealFiles final : public Files, public DiskAttributes {
  public:
   [[nodiscard]] Result<std::optional<FileStatus>> status(const std::string& path) override;
   [[nodiscard]] Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
@@ -33,8 +33,8 @@ class RealFiles final : public Files {
   [[nodiscard]] Result<void> remove(const std::string& path) override;
   [[nodiscard]] Result<void> remove_tree(const std::string& path) override;
   [[nodiscard]] Result<void> sync_directory(const std::string& path) override;
-  [[nodiscard]] Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid,
-                                                uint32_t mode) override;
+  Result<std::vector<std::string>> copy_attributes(const std::string& from, const std::string& to) override;
+  Result<void> set_owner_and_mode(const std::string& path, uint32_t uid, uint32_t gid, uint32_t mode) override;
   [[nodiscard]] Result<void> set_modified(const std::string& path, Timestamp modified) override;
   [[nodiscard]] Result<void> make_symlink(const std::string& target, const std::string& path) override;
 };

@@ -33,6 +33,14 @@ Result<CheckResult> RealSql::check(const Connection& connection, CheckKind kind,
   return (*database)->check(connection, kind, limits, std::move(stop));
 }
 
+Result<CheckResult> RealSql::check_fresh(const Connection& connection, CheckKind kind, const SqlLimits& limits,
+                                         Arrival* arrival, std::stop_token stop) {
+  Result<Sql*> database = of(connection);
+  if (!database) return pass(database.error());
+  if (*database != &sqlite_) return fail(ErrorCode::invalid, "only a file can be checked while it comes");
+  return sqlite_.check_reading(connection, kind, limits, {true, true, arrival}, std::move(stop));
+}
+
 Result<bool> RealSql::has_marker(const Connection& connection, const SqlMarker& marker, const SqlLimits& limits,
                                  std::stop_token stop) {
   Result<Sql*> database = of(connection);

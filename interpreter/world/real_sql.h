@@ -4,6 +4,7 @@
 // Threads: safe from several threads. A RealSqlTrial shares what it must know about open files with its RealSql.
 #pragma once
 
+#include "interpreter/world/fresh_check.h"
 #include "interpreter/world/postgres.h"
 #include "interpreter/world/scratch.h"
 #include "interpreter/world/sql.h"
@@ -12,7 +13,7 @@
 
 namespace muster {
 
-class RealSql final : public Sql {
+class RealSql final : public Sql, public ChecksFresh {
  public:
   RealSql();
   // Of a simulated world; it must outlive this.
@@ -20,6 +21,8 @@ class RealSql final : public Sql {
 
   [[nodiscard]] Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
   [[nodiscard]] Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
+  [[nodiscard]] Result<CheckResult> check_fresh(const Connection&, CheckKind, const SqlLimits&, Arrival*,
+                                                std::stop_token) override;
   [[nodiscard]] Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&,
                                         std::stop_token) override;
   [[nodiscard]] Result<bool> is_locked(const Connection&) override;

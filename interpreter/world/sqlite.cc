@@ -103,9 +103,15 @@ Result<SqlResult> SqliteSql::query(const Connection& connection, const SqlText& 
 
 Result<CheckResult> SqliteSql::check(const Connection& connection, CheckKind kind, const SqlLimits& limits,
                                      std::stop_token stop) {
+  return check_reading(connection, kind, limits, {true, false, nullptr}, std::move(stop));
+}
+
+Result<CheckResult> SqliteSql::check_reading(const Connection& connection, CheckKind kind, const SqlLimits& limits,
+                                             const SqliteReading& reading, std::stop_token stop) {
   Result<std::string> path = sqlite_path_of(connection);
   if (!path) return pass(path.error());
-  Result<SqliteConnection> open = SqliteConnection::open(*path, SqlFence::query, limits, std::move(stop), uses_, true);
+  Result<SqliteConnection> open =
+      SqliteConnection::open(*path, SqlFence::query, limits, std::move(stop), uses_, reading);
   if (!open) {
     if (open.error().code == ErrorCode::not_found) return CheckResult{false, {"missing"}};
     if (open.error().code == ErrorCode::corrupt) return CheckResult{false, {open.error().cause}};

@@ -20,6 +20,8 @@ class SqliteSql final : public Sql {
 
   [[nodiscard]] Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
   [[nodiscard]] Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
+  [[nodiscard]] Result<CheckResult> check_reading(const Connection&, CheckKind, const SqlLimits&, const SqliteReading&,
+                                                  std::stop_token);
   [[nodiscard]] Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&,
                                         std::stop_token) override;
   // Whether another process has the file locked as SQLite locks it. Asks without taking a lock.

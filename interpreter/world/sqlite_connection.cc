@@ -125,7 +125,7 @@ struct SqliteConnection::State {
   bool is_pragma = false;               // the fence saw a PRAGMA in the statement, and nothing else
   std::atomic<bool> may_interrupt = true;
   int writes = 0;
-  bool reads_ahead = false;
+  SqliteReading reading;
   Use use;
   Db db;
   std::map<std::string, std::unique_ptr<Prepared>> kept;  // by text; gone before the database
@@ -179,12 +179,16 @@ int SqliteConnection::State::open_file(bool is_immutable) {
   sqlite3* raw = nullptr;
   const VirtualSqlite* simulated = use.simulated();
   int rc = sqlite3_open_v2((is_immutable ? immutable_uri(path) : plain_name(path)).c_str(), &raw, flags,
-                           simulated     ? simulated->name().c_str()
-                           : reads_ahead ? sqlite_reading_ahead()
-                                         : nullptr);
+                           simulated       ? simulated->name().c_str()
+                           : reading.ahead ? sqlite_reading_ahead()
+                                           : nullptr);
   db.reset(raw);  // there even when opening fails
   if (rc != SQLITE_OK) return rc;
   if (simulated) simulated->prepare(raw);
+  if (reading.arrival && reading.ahead && !simulated) {
+    rc = sqlite3_file_control(raw, "main", reading_while_arriving, reading.arrival);
+    if (rc != SQLITE_OK) return rc;
+  }
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   // Where we write the schema stays trusted: the application's own triggers may feed full-text tables. What they could
   // misuse is refused by the fence, which stands around triggers too.
@@ -210,7 +214,10 @@ int SqliteConnection::State::first_read() {
   int rc = sqlite3_exec(db.get(), prepare, nullptr, nullptr, nullptr);
   if (rc != SQLITE_OK) return rc;
   // Room for the indexes that are asked for each row of a table.
-  if (reads_ahead) rc = sqlite3_exec(db.get(), "PRAGMA cache_size = -32768", nullptr, nullptr, nullptr);
+  if (reading.ahead) rc = sqlite3_exec(db.get(), "PRAGMA cache_size = -32768", nullptr, nullptr, nullptr);
+  // What lies beyond the most that SQLite maps is read.
+  if (rc == SQLITE_OK && reading.mapped)
+    rc = sqlite3_exec(db.get(), "PRAGMA mmap_size = 1099511627776", nullptr, nullptr, nullptr);
   if (rc != SQLITE_OK) return rc;
   return sqlite3_exec(db.get(), "PRAGMA schema_version", nullptr, nullptr, nullptr);
 }
@@ -360,10 +367,10 @@ SqliteConnection::~SqliteConnection() {
 
 Result<SqliteConnection> SqliteConnection::open(const std::string& path, SqlFence fence, const SqlLimits& limits,
                                                 std::stop_token stop, std::shared_ptr<SqliteUses> uses,
-                                                bool reads_ahead) {
+                                                const SqliteReading& reading) {
   if (Result<void> there = check_file(path); !there) return pass(there.error());
   auto state = std::make_unique<State>(path, fence, std::move(stop), std::move(uses));
-  state->reads_ahead = reads_ahead;
+  state->reading = reading;
   if (limits.timeout.us > 0)
     state->deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(limits.timeout.us);
   int rc = state->open_file(false);

@@ -19,6 +19,7 @@
 
 #include "interpreter/base/result.h"
 #include "interpreter/base/unique_fd.h"
+#include "interpreter/world/arrival.h"
 #include "interpreter/world/sql.h"
 #include "interpreter/world/sql_text.h"
 #include "interpreter/world/virtual_sqlite.h"
@@ -57,13 +58,19 @@ enum class SqlFence {
 // The file of a connection argument. `invalid` where there is none.
 [[nodiscard]] Result<std::string> sqlite_path_of(const Connection& connection);
 
+// For who reads all of a database, mostly in its order.
+struct SqliteReading {
+  bool ahead = false;
+  bool mapped = false;         // see fresh_check.h
+  Arrival* arrival = nullptr;  // see there; outlives the connection
+};
+
 class SqliteConnection {
  public:
   // Opens and reads once, so that a file that is no database is told here. Never creates a file.
-  // `reads_ahead` is for who reads all of it, mostly in its order.
   [[nodiscard]] static Result<SqliteConnection> open(const std::string& path, SqlFence fence, const SqlLimits& limits,
                                                      std::stop_token stop, std::shared_ptr<SqliteUses> uses,
-                                                     bool reads_ahead = false);
+                                                     const SqliteReading& reading = {});
   SqliteConnection(SqliteConnection&&) noexcept;
   ~SqliteConnection();
 

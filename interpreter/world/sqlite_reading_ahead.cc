@@ -8,6 +8,8 @@
 #include <memory>
 #include <new>
 
+#include "interpreter/world/arrival.h"
+
 namespace muster {
 namespace {
 
@@ -22,7 +24,9 @@ struct AheadFile {
   std::unique_ptr<char[]> bytes;
   sqlite3_int64 begin = 0, end = 0;  // what `bytes` holds of the file
   sqlite3_int64 last = 0;            // where the page ended that was read by itself
+  Arrival* arrival = nullptr;        // of a file that is still being written
 
+  bool has_come(sqlite3_int64 until) const { return !arrival || arrival->wait_for(static_cast<uint64_t>(until)); }
   void forget() { begin = end = 0; }
 };
 
@@ -47,6 +51,7 @@ bool follows(sqlite3_int64 at, sqlite3_int64 end) { return at >= end && at - end
 int read(sqlite3_file* file, void* out, int size, sqlite3_int64 at) {
   AheadFile& ahead = ahead_of(file);
   sqlite3_file* inner = inner_of(file);
+  if (!ahead.has_come(at + size)) return SQLITE_IOERR_READ;
   if (at >= ahead.begin && at + size <= ahead.end) {
     std::memcpy(out, ahead.bytes.get() + (at - ahead.begin), static_cast<size_t>(size));
     return SQLITE_OK;
@@ -57,7 +62,7 @@ int read(sqlite3_file* file, void* out, int size, sqlite3_int64 at) {
       if (!ahead.bytes) ahead.bytes.reset(new (std::nothrow) char[static_cast<size_t>(piece)]);
       const sqlite3_int64 wanted = std::min(piece, total - at);
       ahead.forget();
-      if (ahead.bytes && wanted >= size &&
+      if (ahead.bytes && wanted >= size && ahead.has_come(at + wanted) &&
           methods_of(inner).xRead(inner, ahead.bytes.get(), static_cast<int>(wanted), at) == SQLITE_OK) {
         ahead.begin = at;
         ahead.end = ahead.last = at + wanted;
@@ -94,6 +99,10 @@ int check_reserved_lock(sqlite3_file* file, int* out) {
   return methods_of(inner_of(file)).xCheckReservedLock(inner_of(file), out);
 }
 int file_control(sqlite3_file* file, int what, void* argument) {
+  if (what == reading_while_arriving) {
+    ahead_of(file).arrival = static_cast<Arrival*>(argument);
+    return SQLITE_OK;
+  }
   return methods_of(inner_of(file)).xFileControl(inner_of(file), what, argument);
 }
 int sector_size(sqlite3_file* file) { return methods_of(inner_of(file)).xSectorSize(inner_of(file)); }
@@ -112,6 +121,7 @@ int shm_lock(sqlite3_file* file, int offset, int count, int flags) {
 void shm_barrier(sqlite3_file* file) { methods_of(inner_of(file)).xShmBarrier(inner_of(file)); }
 int shm_unmap(sqlite3_file* file, int remove) { return methods_of(inner_of(file)).xShmUnmap(inner_of(file), remove); }
 int fetch(sqlite3_file* file, sqlite3_int64 at, int size, void** out) {
+  if (!ahead_of(file).has_come(at + size)) return SQLITE_IOERR_READ;
   return methods_of(inner_of(file)).xFetch(inner_of(file), at, size, out);
 }
 int unfetch(sqlite3_file* file, sqlite3_int64 at, void* page) {

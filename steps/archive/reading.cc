@@ -311,6 +311,23 @@ Result<ReadBackup> read_backup(FilesRead& files, Files* writing, const ReadPlan&
     if (Result<void> good = check_key(*plan.key); !good) return pass(good.error());
   }
   ReadBackup found;
+  if (writing && !plan.directory.empty() && !plan.key) {
+    Result<std::string> first = (*file)->read_at(0, first_bytes);
+    if (!first) return pass(first.error());
+    if (first->size() == first_bytes && layer_of(*first) == Layer::plain) {
+      found.content = content_of(*first);
+      found.bytes = (*status)->size;
+      found.files = 1;
+      found.payload = plan.directory + "/" + plan.payload_name;
+      if (Result<void> fits = Gauge(plan.most_bytes).check(found.bytes); !fits)
+        return pass(in_file(fits.error(), plan.path));
+      Result<std::string> digest =
+          copy_plain(files, *writing, {plan.path, found.payload, found.bytes, plan.arriving}, stop, progress);
+      if (!digest) return pass(in_file(digest.error(), plan.path));
+      found.sha256 = found.file_sha256 = *digest;
+      return found;
+    }
+  }
   Gauge gauge(plan.most_bytes);
   Output output(plan.directory.empty() ? nullptr : writing, gauge);
   Unpacking unpacking(plan.directory.empty() ? nullptr : writing, plan.directory, output, gauge, found);

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "interpreter/world/files.h"
+#include "steps/archive/copying.h"
 #include "steps/archive/manifest.h"
 #include "steps/archive/sealing.h"
 
@@ -33,6 +34,7 @@ struct ReadPlan {
   std::string payload_name;  // of what is not in a tar archive
   uint64_t most_bytes = 0;   // unpacked
   bool hash_file = false;    // also the file as it lies there
+  Arriving arriving = {};    // a file that is no archive, while it is copied
 };
 
 struct ReadBackup {

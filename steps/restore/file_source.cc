@@ -86,6 +86,7 @@ class FileSource final : public BackupSource {
     if (Result<void> made = files.make_directory(unpacked); !made) return pass(made.error());
     ReadPlan reading{path, from_.key, unpacked, "payload", *space > mebibyte ? *space - mebibyte : 0};
     reading.hash_file = candidate->beside.has_value() || from_.kind == FromKind::artifact;
+    if (plan.target == TargetKind::sqlite) reading.arriving = plan.arriving;
     Result<ReadBackup> read = read_backup(files, &files, reading, plan.stop, plan.progress);
     if (!read) return pass(read.error());
     if (Result<void> same_bytes = check_digests(path, *candidate, *read); !same_bytes) return pass(same_bytes.error());

@@ -1,5 +1,6 @@
 #include "steps/restore/restoring.h"
 
+#include "interpreter/world/disk_file.h"
 #include "steps/archive/writing.h"
 #include "steps/restore/candidates.h"
 #include "steps/restore/database_header.h"
@@ -112,9 +113,20 @@ Result<Value> Restoring::or_refused(Result<Value> done) const {
 
 Result<Value> Restoring::fetch_once() {
   if (Result<void> cleared = touch_.files.remove_tree(place_.work); !cleared) return pass(cleared.error());
-  const FetchPlan plan = fetch_plan(request_, input_, place_.work, ready(), place_.directory);
+  FetchPlan plan = fetch_plan(request_, input_, place_.work, ready(), place_.directory);
+  early_.emplace(touch_.look.sql, request_.expect.integrity, input_.stop);
+  plan.arriving = [this](const std::string& path, uint64_t size, std::string_view first) {
+    return early_->begin(path, size, first);
+  };
   Result<FetchedBackup> fetched = source_->fetch(found(), touch_, plan);
-  if (!fetched) return or_refused(pass(fetched.error()));
+  if (!fetched) {
+    early_.reset();
+    return or_refused(pass(fetched.error()));
+  }
+  Result<Map> made = identity_of(touch_.files, plan.ready, false);
+  if (!made) return pass(made.error());
+  made_ = std::move(*made);
+  is_just_made_ = true;
   Map kept{{"size", fetched->bytes},
            {"sha256", fetched->sha256},
            {"notes", List(fetched->notes.begin(), fetched->notes.end())}};
@@ -151,13 +163,21 @@ Result<Value> Restoring::fold_once() {
                                                      suffix + "` stays behind"));
     }
   }
+  List notes;
   if (place_.has_old) {
     Result<void> owned = files.set_owner_and_mode(copy, place_.uid, place_.gid, place_.mode);
     if (!owned) return pass(owned.error());
+    if (auto* disk = dynamic_cast<DiskAttributes*>(&files)) {
+      Result<std::vector<std::string>> left_out = disk->copy_attributes(place_.target, copy);
+      if (!left_out) return pass(left_out.error());
+      for (const std::string& name : *left_out)
+        notes.emplace_back("the attribute `" + name + "` of the old file could not be given to the new one");
+    }
   }
   if (Result<void> synced = files.sync_directory(place_.work); !synced) return pass(synced.error());
   return Map{{"inode", integer_of(map_of(*left, "main"), "inode")},
-             {"sha256", is_changed ? std::string() : text_of(fetched_, "sha256")}};
+             {"sha256", is_changed ? std::string() : text_of(fetched_, "sha256")},
+             {"notes", std::move(notes)}};
 }
 
 Result<Value> Restoring::inspect_directory() {
@@ -181,7 +201,11 @@ Result<Value> Restoring::validate_once() {
   }
   if (Result<void> young = check_young(found()); !young) return pass(young.error());
   if (is_directory()) return inspect_directory();
-  Result<Validated> good = validate(touch_.look.sql, touch_.look.files, ready(), request_.expect, input_.stop, sha256_);
+  KnownBefore known{sha256_, std::nullopt, is_just_made_};
+  const Value* made = member(made_, "main");
+  if (early_ && made && same(*member(*there, "main"), *made)) known.check = early_->result();
+  early_.reset();
+  Result<Validated> good = validate(touch_.look.sql, touch_.look.files, ready(), request_.expect, input_.stop, known);
   if (!good) return or_refused(pass(good.error()));
   if (request_.expect.counts_of_metadata) {
     const Value* told = member(fetched_, "records");
@@ -222,6 +246,7 @@ Result<void> Restoring::prepare() {
   notes_ = refusals_;
   notes_.insert(notes_.end(), found().notes.begin(), found().notes.end());
   for (const Value& note : list_of(fetched_, "notes")) notes_.push_back(to_text(note));
+  for (const Value& note : list_of(*folded, "notes")) notes_.push_back(to_text(note));
   return {};
 }
 
@@ -234,8 +259,11 @@ Result<void> Restoring::judge(const Swap& swap) {
                   Certainty::done);
     }
     if (is_directory()) return Map{{"intact", true}, {"problems", ""}};
+    const SqlLimits unhurried{Duration::seconds(24 * 3600)};
+    ChecksFresh* fresh = is_just_made_ ? fresh_checks_of(touch_.look.sql) : nullptr;
     Result<CheckResult> check =
-        touch_.look.sql.check(sqlite_at(place_.target), CheckKind::quick, SqlLimits{Duration::seconds(24 * 3600)}, {});
+        fresh ? fresh->check_fresh(sqlite_at(place_.target), CheckKind::quick, unhurried, nullptr, {})
+              : touch_.look.sql.check(sqlite_at(place_.target), CheckKind::quick, unhurried, {});
     if (!check) return pass(check.error());
     std::string problems;
     for (const std::string& problem : check->problems) problems += (problems.empty() ? "" : "; ") + problem;

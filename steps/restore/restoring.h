@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "interpreter/action/action.h"
+#include "steps/restore/early_check.h"
 #include "steps/restore/place.h"
 #include "steps/restore/request.h"
 #include "steps/restore/source.h"
@@ -64,6 +65,10 @@ class Restoring {
   bool refused_ = false;  // the candidate, by a stage whose verdict the journal keeps
   int64_t copy_inode_ = 0;
   Map fetched_;
+  // By this process, and unchanged since: nothing of it where the step was taken up again.
+  bool is_just_made_ = false;
+  std::optional<EarlyCheck> early_;
+  Map made_;  // how the copy looked when all of it had come
   Map records_;
   std::string sha256_;
   std::vector<std::string> notes_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "interpreter/action/action.h"
+#include "steps/archive/copying.h"
 #include "steps/archive/manifest.h"
 #include "steps/restore/request.h"
 
@@ -37,6 +38,7 @@ struct FetchPlan {
   std::optional<Timestamp> at;
   std::stop_token stop;
   std::function<void(uint64_t done, uint64_t total)> progress;
+  Arriving arriving = {};  // told of a file that comes as it stays, where the source brings such a one
 };
 
 // For a request in a step: `work` is an empty directory of ours, `ready` lies within it. Both references must stay.
@@ -52,8 +54,8 @@ struct FetchedBackup {
 
 // What a trial made of it.
 struct LaidOut {
-  std::string path;     // of the database
-  std::string sha256;   // of it, where it was made on the way
+  std::string path;    // of the database
+  std::string sha256;  // of it, where it was made on the way
   std::optional<Manifest> meta;
   std::string untried;  // why nothing was made; empty: it was
 };

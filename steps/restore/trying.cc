@@ -39,7 +39,7 @@ Result<TriedBackup> try_backups(BackupSource& source, const std::vector<FoundBac
     Result<Validated> good = Validated{};
     Result<void> young = check_age(found[i], request.expect.max_age, look.clock.now());
     if (laid && laid->untried.empty()) {
-      good = validate(look.sql, *files, laid->path, request.expect, input.stop, laid->sha256);
+      good = validate(look.sql, *files, laid->path, request.expect, input.stop, {laid->sha256});
       if (good && request.expect.counts_of_metadata && laid->meta)
         if (Result<void> equal = check_counts({}, good->records, &laid->meta->records); !equal)
           good = pass(equal.error());

@@ -2,6 +2,7 @@
 
 #include <future>
 
+#include "interpreter/world/fresh_check.h"
 #include "steps/archive/libcrypto.h"
 #include "steps/restore/database_header.h"
 
@@ -94,15 +95,19 @@ Result<std::string> sha256_of_file(FilesRead& files, const std::string& path, st
 }
 
 Result<Validated> validate(SqlRead& sql, FilesRead& files, const std::string& path, const Expectation& expected,
-                           std::stop_token stop, const std::string& known_sha256) {
+                           std::stop_token stop, const KnownBefore& known) {
   // Hashing and checking both read the whole file: side by side they cost little more than the slower one.
   std::future<Result<std::string>> hash =
-      std::async(known_sha256.empty() ? std::launch::async : std::launch::deferred, [&]() -> Result<std::string> {
-        if (!known_sha256.empty()) return known_sha256;
+      std::async(known.sha256.empty() ? std::launch::async : std::launch::deferred, [&]() -> Result<std::string> {
+        if (!known.sha256.empty()) return known.sha256;
         return sha256_of_file(files, path, stop);
       });
   Validated found;
-  Result<CheckResult> sound = sql.check(database_at(path), expected.integrity, unhurried, stop);
+  ChecksFresh* fresh = known.is_just_made ? fresh_checks_of(sql) : nullptr;
+  Result<CheckResult> sound = known.check ? Result<CheckResult>(*known.check)
+                              : fresh
+                                  ? fresh->check_fresh(database_at(path), expected.integrity, unhurried, nullptr, stop)
+                                  : sql.check(database_at(path), expected.integrity, unhurried, stop);
   Result<Map> records = sound && sound->intact ? count_rows(sql, path, stop) : Result<Map>(Map{});
   Result<std::string> sha256 = hash.get();
   if (!sound) return pass(sound.error());

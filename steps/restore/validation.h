@@ -34,10 +34,16 @@ struct Validated {
   std::string sha256;  // of the file
 };
 
-// `known_sha256`: of these very bytes, where it was made as they were written; empty: it is made here.
+// What is known of these very bytes from when they were written.
+struct KnownBefore {
+  std::string sha256 = {};                          // empty: it is made here
+  std::optional<CheckResult> check = std::nullopt;  // of the kind that is expected; none: it is made here
+  bool is_just_made = false;                        // by this process, so that it may be mapped
+};
+
 [[nodiscard]] Result<Validated> validate(SqlRead& sql, FilesRead& files, const std::string& path,
                                          const Expectation& expected, std::stop_token stop,
-                                         const std::string& known_sha256 = {});
+                                         const KnownBefore& known = {});
 
 // The least rows, and the counts that a manifest gives (nullptr: there is none), against what was found.
 [[nodiscard]] Result<void> check_counts(const Expectation& expected, const Map& records, const Map* of_manifest);

@@ -1,9 +1,9 @@
-"""Times a rebuild of runs of consecutive days as a whole process beside one ordered scan of the same rows, in turns.
+"""Times a rebuild of runs of consecutive days as a whole process, in turns with its two floors, and prints medians.
 
-The floor reads the marks in order through SQLite's own program, in C, and writes the islands by one statement, which is
-what a rebuild comes down to without batches, journal, backup and invariants.
+One floor is a single SQL statement in SQLite's own program; the other, muster-scan, reads the marks in order in C++ and
+inserts what it makes of them. That is what a rebuild comes down to without batches, journal, backup and invariants.
 
-Usage: rebuild.py MUSTER WORK_DIR [PAIRS [USERS [DAYS]]]
+Usage: rebuild.py MUSTER WORK_DIR [PAIRS [USERS [DAYS [SCAN]]]]
 """
 import os
 import shutil
@@ -16,6 +16,7 @@ MUSTER, WORK = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 PAIRS = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 USERS = int(sys.argv[4]) if len(sys.argv) > 4 else 20000
 DAYS = int(sys.argv[5]) if len(sys.argv) > 5 else 365
+SCAN = os.path.abspath(sys.argv[6]) if len(sys.argv) > 6 else ""
 
 HEAD = """muster: 1
 playbook: timed
@@ -62,10 +63,14 @@ def timed(work):
 
 
 def compare(name, ours):
-    pairs = [(timed(ours), timed(lambda: sql(ISLANDS))) for _ in range(PAIRS)]
-    mine, floor = (statistics.median(column) for column in zip(*pairs))
-    ratio = statistics.median(a / b for a, b in pairs)
-    print(f"{name}: muster {mine:.2f} s ({USERS / mine:.0f} users/s), one statement {floor:.2f} s, ratio {ratio:.2f}")
+    floors = {"one statement": lambda: sql(ISLANDS)}
+    if SCAN:
+        floors["an ordered scan"] = lambda: run(SCAN, "app.db")
+    turns = [(timed(ours), *(timed(floor) for floor in floors.values())) for _ in range(PAIRS)]
+    mine = statistics.median(turn[0] for turn in turns)
+    words = [f"{floor} {statistics.median(turn[i] for turn in turns):.2f} s, "
+             f"ratio {statistics.median(turn[0] / turn[i] for turn in turns):.2f}" for i, floor in enumerate(floors, 1)]
+    print(f"{name}: muster {mine:.2f} s ({USERS / mine:.0f} users/s), {', '.join(words)}")
 
 
 ENV = {"PATH": os.environ["PATH"], "HOME": WORK, "MUSTER_STORE": f"sqlite:{WORK}/muster.db"}

@@ -17,7 +17,7 @@ python3 "$root/tests/bench/processes.py" "$root/build/release" "${1:-41}"
 litestream=$root/build/release/replica-tools/node_modules/@flydotio/litestream-linux-x64/litestream  # after ./dev test
 [ -x "$litestream" ] || litestream=
 python3 "$root/tests/bench/restores.py" "$root/build/release/muster" "$root/build/bench-restores" 5 1024 200 "$litestream"
-# 20,000 users of 365 days beside one SQL statement that makes the same rows.
-python3 "$root/tests/bench/rebuild.py" "$root/build/release/muster" "$root/build/bench-rebuild" 3
+# 20,000 users of 365 days beside one SQL statement and one ordered scan that make the same rows.
+python3 "$root/tests/bench/rebuild.py" "$root/build/release/muster" "$root/build/bench-rebuild" 3 20000 365 "$root/build/release/muster-scan"
 # 10,000 runs that wait at a gate, and the list of them: below 50 ms.
 python3 "$root/tests/bench/parked.py" "$root/build/release/muster" "$root/build/bench-parked" 10000

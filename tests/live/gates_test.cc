@@ -377,6 +377,61 @@ phases:
   EXPECT_EQ(home.muster({"gates"}).out.find(last), std::string::npos);
 }
 
+TEST_F(LiveGates, StatementsInAFileThatChangedAfterTheApprovalAreShownAnewAndAskedForAgain) {
+  const std::string database = home.path("app.db");
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(database.c_str(), &db), SQLITE_OK);
+  sqlite3_exec(db, "CREATE TABLE users (id INTEGER PRIMARY KEY); INSERT INTO users VALUES (1), (2), (3)", nullptr,
+               nullptr, nullptr);
+  auto users = [&] {
+    int count = 0;
+    sqlite3_exec(
+        db, "SELECT id FROM users",
+        [](void* seen, int, char**, char**) {
+          ++*static_cast<int*>(seen);
+          return 0;
+        },
+        &count, nullptr);
+    return count;
+  };
+  const std::string statements = home.write("clean.sql", "DELETE FROM users WHERE id = 1;\n");
+  const std::string playbook =
+      home.write("clean.muster.yaml", "muster: 1\nplaybook: clean\nconnections: {app: {sqlite: " + database + R"(}}
+phases:
+  - id: danger
+    approval: {message: Sure, require_reason: false}
+    steps:
+      - id: cleaned
+        sql: {connection: app, execute: {file: )" +
+                                          statements + R"(}}
+)");
+  const std::string run = parked(playbook, {});
+  const std::string shown = text_of(gate_of(run), "digest");
+  // As another hand would: behind the decision, before it is used.
+  Ran said = home.muster({"approve", run, "--no-wait"});
+  ASSERT_EQ(said.code, 0) << said.err;
+  home.write("clean.sql", "DELETE FROM users;\n");
+  said = home.muster({"resume", run, "--detach"});
+  EXPECT_EQ(said.code, 75) << said.err;
+  EXPECT_EQ(users(), 3) << "it ran what nobody had seen";
+  EXPECT_NE(text_of(gate_of(run), "digest"), shown);
+  said = home.muster({"gates", run});
+  for (const char* word : {"DELETE FROM users;", "clean.sql of danger/cleaned", "sha256"})
+    EXPECT_NE((said.out + said.err).find(word), std::string::npos) << word << " in " << said.out << said.err;
+  said = home.muster({"approve", run});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(users(), 0);
+
+  // A file that is gone is a change as well.
+  sqlite3_exec(db, "INSERT INTO users VALUES (1), (2)", nullptr, nullptr, nullptr);
+  const std::string second = parked(playbook, {});
+  ASSERT_EQ(home.muster({"approve", second, "--no-wait"}).code, 0);
+  fs::remove(statements);
+  EXPECT_EQ(home.muster({"resume", second, "--detach"}).code, 75);
+  EXPECT_EQ(users(), 2);
+  sqlite3_close(db);
+}
+
 TEST_F(LiveGates, FilesThatAreChangedOrGoneChangeNothingAboutARun) {
   std::string called = home.write("called.muster.yaml", R"(muster: 1
 playbook: called

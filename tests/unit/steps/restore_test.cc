@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -544,6 +547,47 @@ TEST_F(Restore, RefusesASymbolicLinkAndNamesTheRealFile) {
   Error error = refused(at("c03-insert"));
   EXPECT_EQ(error.code, ErrorCode::refused);
   EXPECT_THAT(error.hint, HasSubstr(home + "/real.db"));
+}
+
+TEST_F(Restore, B62ExtendedAttributesOfTheOldFileAreOnTheNewOne) {
+  execute(target, "CREATE TABLE old (id INTEGER)");
+  // What file systems in memory know of attributes differs by what the user may do.
+  const char* name = ::geteuid() == 0 ? "trusted.owner" : "user.owner";
+  if (::setxattr(target.c_str(), name, "operators", 9, 0) != 0) GTEST_SKIP() << "there are no attributes here";
+  Result<StepOutput> done = stage.restore(at("c03-insert"));
+  ASSERT_TRUE(done.has_value()) << done.error().message;
+  char value[32] = {};
+  ASSERT_EQ(::getxattr(target.c_str(), name, value, sizeof value), 9);
+  EXPECT_STREQ(value, "operators");
+  EXPECT_EQ(count(target, "orders") > 0, true);
+}
+
+TEST_F(Restore, B62AFileThatIsMountedOnTheTargetStaysAndIsNamed) {
+  execute(target, "CREATE TABLE old (id INTEGER)");
+  const std::string other = stage.directory / "other.db";
+  execute(other, "CREATE TABLE mounted (id INTEGER)");
+  const std::string before = bytes_of(other);
+  constexpr int cannot_mount = 77;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {  // in a view of the file systems of its own
+    const bool is_mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                            ::mount(other.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) == 0;
+    if (!is_mounted) ::_exit(cannot_mount);
+    Result<StepOutput> done = stage.restore(at("c03-insert"));
+    const bool is_right = !done && done.error().effect == Certainty::no_effect &&
+                          done.error().hint.find("something is mounted") != std::string::npos &&
+                          bytes_of(target) == before;
+    ::_exit(is_right ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == cannot_mount) GTEST_SKIP() << "this user may not mount anything";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(bytes_of(other), before);
+  EXPECT_THAT(names_in(home), ElementsAre("app.db"));
 }
 
 TEST_F(Restore, RefusesAFileWithAnotherName) {

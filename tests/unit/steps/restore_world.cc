@@ -143,13 +143,30 @@ Result<SqlResult> DiskSql::query(const Connection& connection, const SqlText& sq
   return real_.query(connection, sql, limits, token);
 }
 
+std::optional<CheckResult> DiskSql::asked(const Connection& connection, const std::string& how) {
+  {
+    std::lock_guard lock(mutex_);
+    checks.push_back(how);
+  }
+  if (pretend_damaged.empty() || text_of(connection.settings, "path") != pretend_damaged) return std::nullopt;
+  return CheckResult{false, {"pretended damage"}};
+}
+
 Result<CheckResult> DiskSql::check(const Connection& connection, CheckKind kind, const SqlLimits& limits,
                                    std::stop_token token) {
   MUSTER_ASK_BEFORE("check");
-  if (!pretend_damaged.empty() && text_of(connection.settings, "path") == pretend_damaged) {
-    return CheckResult{false, {"pretended damage"}};
-  }
+  if (std::optional<CheckResult> pretended = asked(connection, kind == CheckKind::quick ? "quick" : "integrity"))
+    return *pretended;
   return real_.check(connection, kind, limits, token);
+}
+
+Result<CheckResult> DiskSql::check_fresh(const Connection& connection, CheckKind kind, const SqlLimits& limits,
+                                         Arrival* arrival, std::stop_token token) {
+  if (!arrival) MUSTER_ASK_BEFORE("check");
+  const std::string how =
+      std::string(kind == CheckKind::quick ? "quick" : "integrity") + (arrival ? ", while it arrives" : ", mapped");
+  if (std::optional<CheckResult> pretended = asked(connection, how)) return *pretended;
+  return real_.check_fresh(connection, kind, limits, arrival, token);
 }
 
 Result<bool> DiskSql::has_marker(const Connection& connection, const SqlMarker& marker, const SqlLimits& limits,

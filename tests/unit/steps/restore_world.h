@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ class TemporaryDirectory {
 };
 
 // The machine's own files, with a say in each call.
-class DiskFiles : public Files {
+class DiskFiles : public Files, public DiskAttributes {
  public:
   Result<std::optional<FileStatus>> status(const std::string& path) override {
     return asked("status", &Files::status, path);
@@ -75,6 +76,10 @@ class DiskFiles : public Files {
     return asked("set_owner_and_mode", &Files::set_owner_and_mode, path, uid, gid, mode);
   }
 
+  Result<std::vector<std::string>> copy_attributes(const std::string& from, const std::string& to) override {
+    return real_.copy_attributes(from, to);
+  }
+
   // Asked before every call by its name; an error is given instead of the call. May also not come back.
   std::function<std::optional<Error>(std::string_view call)> before;
   std::optional<uint64_t> free_bytes_left;
@@ -94,10 +99,11 @@ class DiskFiles : public Files {
 };
 
 // SQLite as it is, with a say in each call.
-class DiskSql : public Sql {
+class DiskSql : public Sql, public ChecksFresh {
  public:
   Result<SqlResult> query(const Connection&, const SqlText&, const SqlLimits&, std::stop_token) override;
   Result<CheckResult> check(const Connection&, CheckKind, const SqlLimits&, std::stop_token) override;
+  Result<CheckResult> check_fresh(const Connection&, CheckKind, const SqlLimits&, Arrival*, std::stop_token) override;
   Result<bool> has_marker(const Connection&, const SqlMarker&, const SqlLimits&, std::stop_token) override;
   Result<bool> is_locked(const Connection&) override;
   Result<SqlResult> execute(const Connection&, const SqlText&, const ExecuteOptions&, std::stop_token) override;
@@ -120,9 +126,12 @@ class DiskSql : public Sql {
   }
 
   std::function<std::optional<Error>(std::string_view call)> before;
-  std::string pretend_damaged;  // the path of a database that no check finds sound
+  std::string pretend_damaged;      // the path of a database that no check finds sound
+  std::vector<std::string> checks;  // that were asked for; read it when none is running
 
  private:
+  std::optional<CheckResult> asked(const Connection& connection, const std::string& how);
+  std::mutex mutex_;  // of `checks`
   RealSql real_;
 };
 
