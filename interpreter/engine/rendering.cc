@@ -4,10 +4,20 @@
 #include "interpreter/engine/loop.h"
 
 namespace muster {
+namespace {
+
+// Who undoes what an earlier run did goes by the names that it gave: what it made may be called after it.
+const std::string& run_that_did(const RunHistory& history, const OpId& op, const std::string& run) {
+  const OpRecord* done = history.find(OpId{op.path.substr(0, op.path.find("~rollback"))});
+  return done && !done->carried_from.empty() ? done->carried_from : run;
+}
+
+}  // namespace
 
 RunEnvironment Engine::Loop::environment(const Node& node, Timestamp at) {
   auto [state, reason] = ending_now();
-  RunFacts facts{run_, std::string(name_of(state)), reason, text_of(history_.created, "starter"), history_.created_at};
+  RunFacts facts{run_that_did(history_, node.op, run_), std::string(name_of(state)), reason,
+                 text_of(history_.created, "starter"), history_.created_at};
   RunEnvironment names(expansion_, node, history_, inputs_, std::move(facts), at);
   names.set_scripts(parts_.scripts);
   names.set_unstored(&unstored_);

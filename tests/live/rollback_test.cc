@@ -65,6 +65,23 @@ TEST_F(Undoing, AnUndoThatFailsIsSaidAndTriedAgainAlone) {
   EXPECT_EQ(read_text(home.path("order")), "two\none\n") << "what was undone is not undone a second time";
 }
 
+TEST_F(Undoing, WhatIsCalledAfterTheRunThatMadeItIsFoundByItsUndo) {
+  const std::string made = home.path("made-${{ run.id }}");
+  const std::string named =
+      home.write("named.muster.yaml",
+                 "muster: 1\nplaybook: named\nphases:\n  - id: only\n    steps:\n      - id: made\n        shell: "
+                 "{argv: [touch, \"" +
+                     made + "\"]}\n        rollback:\n          - shell: {argv: [rm, \"" + made + "\"]}\n");
+  ASSERT_EQ(home.muster({"run", named}).code, 0);
+  Value runs = home.json({"runs"});
+  ASSERT_TRUE(runs.is<List>() && runs.get<List>().size() == 1u) << print_json(runs);
+  const std::string file = "made-" + text_of(runs.get<List>().front().get<Map>(), "id");
+  ASSERT_TRUE(home.has(file));
+  Ran undone = home.muster({"rollback", "last"});
+  EXPECT_EQ(undone.code, 5) << undone.err;
+  EXPECT_FALSE(home.has(file));
+}
+
 TEST_F(Undoing, ARunThatWaitsIsRefusedAndSaysHowToEndIt) {
   std::string waits =
       playbook("      - {id: asked, approval: true, shell: {argv: [touch, " + home.path("asked") + "]}}\n");

@@ -215,8 +215,8 @@ return {
     if has("duplicates") then
       local rows = ctx.sql{database = "cloud", query = "SELECT id || ' ' || created_at AS row FROM customers ORDER BY id, created_at"}.rows
       world.customers = table.concat(list.map(rows, function(row) return row.row end), ", ")
-      local kept = in_cloud(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'duplicates_of_customers'") == 1
-      world.customers_kept = #rows + (kept and in_cloud(ctx, "SELECT count(*) FROM duplicates_of_customers") or 0)
+      local kept = in_cloud(ctx, "SELECT max(name) FROM sqlite_master WHERE name LIKE 'duplicates_of_customers_%'")
+      world.customers_kept = #rows + (kept and in_cloud(ctx, 'SELECT count(*) FROM "' .. kept .. '"') or 0)
       world.once = in_cloud(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'customers_id_once'") == 1
     elseif has("restore") or has("resync") then
       local rows = ctx.sql{database = "cloud", query = "SELECT name FROM customers ORDER BY id"}.rows
