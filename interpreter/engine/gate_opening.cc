@@ -61,22 +61,6 @@ std::string known_only_then(const Read& read, Place place) {
   return read.path[1] == "status" || read.path[1] == "reason" ? "run." + read.path[1] : std::string();
 }
 
-std::string_view name_of(Place place) {
-  switch (place) {
-    case Place::rescue:
-      return "rescue";
-    case Place::rollback:
-      return "rollback";
-    case Place::always:
-      return "always";
-    case Place::before:
-      return "before";
-    case Place::body:
-      break;
-  }
-  return "body";
-}
-
 // Of what may follow, only its text is asked for: nothing is tried against what will have changed by then.
 class NothingTried final : public SqlTrial {
  public:

@@ -24,6 +24,22 @@ NodeKind kind_of(const Step& step) {
 
 }  // namespace
 
+std::string_view name_of(Place place) {
+  switch (place) {
+    case Place::rescue:
+      return "rescue";
+    case Place::rollback:
+      return "rollback";
+    case Place::always:
+      return "always";
+    case Place::before:
+      return "before";
+    case Place::body:
+      break;
+  }
+  return "body";
+}
+
 StepGraph::StepGraph(std::shared_ptr<const Playbook> playbook) : playbook_(std::move(playbook)) {
   scopes_.push_back(Scope{playbook_.get(), NodeId{0}, 0, {}});
   Node root;

@@ -47,6 +47,7 @@ enum class NodeKind {
 
 // Which list of its group a node stands in.
 enum class Place { body, rescue, rollback, always, before };
+[[nodiscard]] std::string_view name_of(Place place);
 
 struct Node {
   NodeId id;

@@ -23,22 +23,6 @@ bool is_further_copy(const Node& node) {
   return false;
 }
 
-std::string_view name_of(Place place) {
-  switch (place) {
-    case Place::rescue:
-      return "rescue";
-    case Place::rollback:
-      return "rollback";
-    case Place::always:
-      return "always";
-    case Place::before:
-      return "before";
-    case Place::body:
-      break;
-  }
-  return "body";
-}
-
 // The first sentence, and the next where it is short; at most the first paragraph, and nothing of a list behind it.
 std::string purpose_of(const std::string& text) {
   constexpr size_t enough = 60;  // characters, below which a sentence says too little: `For a timer.`

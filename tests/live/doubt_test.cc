@@ -3,6 +3,8 @@
 #include <sqlite3.h>
 #include <sys/file.h>
 
+#include <filesystem>
+
 #include "interpreter/base/unique_fd.h"
 #include "tests/live/program.h"
 
@@ -31,6 +33,19 @@ class Application {
   sqlite3* db_ = nullptr;
 };
 
+// Whether the process has the file open for writing.
+bool writes_to(pid_t pid, const std::string& file) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  std::error_code gone;
+  for (const auto& fd : std::filesystem::directory_iterator(process + "/fd", gone)) {
+    if (std::filesystem::read_symlink(fd.path(), gone) != file) continue;
+    std::stringstream lines(read_text(process + "/fdinfo/" + fd.path().filename().string()));
+    for (std::string name, value; lines >> name >> value;)
+      if (name == "flags:" && (std::stoi(value, nullptr, 8) & O_ACCMODE) == O_RDWR) return true;
+  }
+  return false;
+}
+
 class Doubts : public ::testing::Test {
  protected:
   std::string playbook(const std::string& steps, const std::string& more = "") const {
@@ -52,6 +67,8 @@ class Doubts : public ::testing::Test {
     std::unique_ptr<Background> running = home.start({"run", file});
     ASSERT_TRUE(eventually([&] { return has_begun("only/insert"); })) << running->err();
     if (!before) {
+      // Between the intent and the statements the program still needs its store.
+      ASSERT_TRUE(eventually([&] { return writes_to(running->pid(), home.path("app.db")); })) << running->err();
       UniqueFd store(::open(home.path(".local/state/muster/muster.db.lock").c_str(), O_RDWR | O_CLOEXEC));
       ASSERT_TRUE(store);
       ASSERT_EQ(::flock(store.get(), LOCK_EX), 0);  // nothing is recorded from here on
