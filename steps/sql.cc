@@ -321,15 +321,19 @@ Result<void> add_trial(const StepInput& input, const Request& request, Trial& tr
   Result<TrialResult> tried =
       trial.sql.attempt(request.connection, request.sql, sampled_rows, request.options.limits, input.stop);
   if (!tried && tried.error().code == ErrorCode::interrupted) return pass(tried.error());
+  if (!tried && tried.error().code == ErrorCode::failed) {
+    preview.fails = redaction.text(tried.error().message);
+    return {};
+  }
   if (!tried) {
     preview.unknown = "it could not be tried: " + redaction.text(tried.error().message);
     return {};
   }
   int64_t changes = tried->result.changes;
   preview.lines.push_back("would change " + std::to_string(changes) + (changes == 1 ? " row" : " rows"));
-  const ChangeBounds& bounds = request.options.expect_changes;
-  if ((bounds.min && changes < *bounds.min) || (bounds.max && changes > *bounds.max)) {
+  if (std::optional<std::string> why = outside_of(request.options.expect_changes, changes)) {
     preview.lines.push_back("would be rolled back, because `expect_changes` does not hold");
+    preview.fails = *why + "; the transaction is rolled back";
   }
   preview.facts["changes"] = changes;
   if (!tried->sample_before.empty()) preview.facts["before"] = redacted(std::move(tried->sample_before), redaction);

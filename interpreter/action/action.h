@@ -80,6 +80,7 @@ struct Preview {
   Map facts;                       // counts, sizes, the backup chosen
   Map pinned;                      // arguments that were chosen now and bind the run: `at` of a restore of the latest
   std::optional<std::string> unknown;  // why it cannot be told
+  std::optional<std::string> fails;    // how it would fail if it were done now
 };
 
 struct Action {

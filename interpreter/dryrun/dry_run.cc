@@ -50,8 +50,9 @@ Ledger Walk::go() {
   walk_inside(root, "", -1, "");
   if (parts_.stop.stop_requested())
     ledger_.notes.push_back("it was stopped before its end: what is missing was not looked at");
-  withhold(ledger_);
-  redact(ledger_, secrets_.redaction());
+  Redaction redaction = secrets_.redaction();
+  withhold(ledger_, redaction);
+  redact(ledger_, redaction);
   return std::move(ledger_);
 }
 

@@ -203,7 +203,14 @@ void Walk::preview(const Node& node, const Action& action, const Map& args, Ledg
   if (seen->unknown) {
     step.told = Told::unknown;
     step.why = *seen->unknown;
+    return;
   }
+  if (!seen->fails || step.told != Told::predicted) return;
+  if (step.before_change.empty())
+    return failed(node, static_cast<size_t>(&step - ledger_.steps.data()), *seen->fails,
+                  fail(ErrorCode::failed, *seen->fails).value());
+  step.told = Told::unknown;  // what an earlier step has still to bring about may let it succeed
+  step.why = "it would fail as things are now: " + *seen->fails;
 }
 
 void Walk::foresee_action(const Node& node, size_t entry, const Unsure& unsure) {

@@ -39,9 +39,29 @@ std::string_view name_of(Told told) {
   return "";
 }
 
-void withhold(Ledger& ledger) {
+namespace {
+
+// Shorter ones are words that stand elsewhere, too: `ok`, `none`.
+constexpr size_t shortest_sensitive = 6;
+
+void know_texts(const Value& value, Redaction& redaction) {
+  if (const auto* text = value.find<std::string>()) {
+    std::string_view line = *text;
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+    if (line.size() >= shortest_sensitive) redaction.know(line);
+  } else if (const List* list = value.find<List>()) {
+    for (const Value& item : *list) know_texts(item, redaction);
+  } else if (const Map* map = value.find<Map>()) {
+    for (const auto& [name, inner] : *map) know_texts(inner, redaction);
+  }
+}
+
+}  // namespace
+
+void withhold(Ledger& ledger, Redaction& redaction) {
   for (LedgerStep& step : ledger.steps) {
     if (!step.sensitive) continue;
+    if (step.result) know_texts(*step.result, redaction);
     if (step.result) step.notes.push_back("it is sensitive: what it gave is not shown");
     step.result.reset();
     std::erase_if(step.facts, [](const auto& fact) { return fact.second.template is<List>(); });

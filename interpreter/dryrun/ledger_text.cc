@@ -68,9 +68,9 @@ std::string step_text(const LedgerStep& step, const std::string& inner) {
     } else if (step.ending == "already_done") {
       out += "done already: its `done_when` holds";
     } else {
-      out +=
-          std::string(name_of(step.told)) + (step.why.empty() ? "" : ": " + cut(escape_for_terminal(step.why, false)));
+      out += std::string(name_of(step.told));
       if (!step.before_change.empty()) out += ", before the change of `" + step.before_change + "`";
+      if (!step.why.empty()) out += ": " + cut(escape_for_terminal(step.why, false));
     }
     out += "\n";
   }

@@ -246,7 +246,7 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
         Result<Preview> preview =
             step.action->preview ? step.action->preview(input, look, step.may_follow ? untried : trial)
                                  : Result<Preview>(Preview{
-                                       {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt});
+                                       {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt, std::nullopt});
         previews->push_back({step.op, std::move(preview)});
       }
       auto evidence = std::make_shared<Map>(read_evidence(parts_, *reads, run_, gate, opened, stop));

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "interpreter/base/json.h"
+#include "interpreter/base/withheld.h"
 
 namespace muster {
 namespace {
@@ -15,28 +16,6 @@ bool is_path(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.';
   });
-}
-
-// Keys whose values are nobody's to read.
-bool hides(std::string_view key) {
-  std::string lower;
-  for (char c : key) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  constexpr std::array<std::string_view, 7> words = {"password", "passphrase", "passwd",       "secret",
-                                                     "token",    "bearer",     "authorization"};
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return lower.find(word) != lower.npos; });
-}
-
-// `scheme://user:password@host` without its password.
-std::string without_password(std::string text) {
-  for (size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at)) {
-    at += 3;
-    const size_t end = std::min(text.find_first_of("/?# \n\"'", at), text.size());
-    const size_t host = text.rfind('@', end == 0 ? 0 : end - 1);
-    const size_t colon = text.find(':', at);
-    if (host == std::string::npos || host < at || colon == std::string::npos || colon > host) continue;
-    text.replace(colon + 1, host - colon - 1, "***");
-  }
-  return text;
 }
 
 bool is_plain_value(std::string_view text) {

@@ -176,39 +176,4 @@ Result<SqlResult> PostgresSql::execute(const Connection& connection, const SqlTe
 
 Result<void> PostgresSql::fold(const Connection&, std::stop_token) { return {}; }
 
-Result<TrialResult> PostgresTrial::attempt(const Connection& connection, const SqlText& sql, int cap,
-                                           const SqlLimits& limits, std::stop_token stop) {
-  Result<std::vector<NumberedStatement>> statements = numbered_statements(sql);
-  if (!statements) return pass(statements.error());
-  Result<PostgresConnection> open = PostgresConnection::open(connection, PostgresFence::trial, limits, std::move(stop));
-  if (!open) return pass(open.error());
-  Result<SqlResult> role =
-      open->run_own("SELECT rolsuper AS super, rolname AS name FROM pg_roles WHERE rolname = current_user");
-  if (!role) return pass(role.error());
-  if (role->rows.empty() || same(role->rows.front().at("super"), true)) {
-    return fail(ErrorCode::refused, "the connection's user is a superuser, whose statements reach beyond a transaction",
-                "connect as a user with the rights on these tables only");
-  }
-  std::string called;
-  for (const NumberedStatement& statement : *statements)
-    for (const std::string& name : called_in(statement.tokens, sql.text)) called += (called.empty() ? "" : "\n") + name;
-  Result<SqlResult> reaching = open->run_own(
-      "SELECT p.proname::text AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
-      "WHERE p.provolatile = 'v' AND n.nspname <> 'pg_catalog' AND p.proname = ANY (string_to_array($1, E'\\n')) LIMIT "
-      "1",
-      {called});
-  if (!reaching) return pass(reaching.error());
-  if (!reaching->rows.empty()) {
-    return fail(ErrorCode::refused, "what `" + text_of(reaching->rows.front(), "name") +
-                                        "()` does cannot be known: it is not declared STABLE");
-  }
-  if (Result<void> begun = begin(*open, "BEGIN TRANSACTION READ WRITE"); !begun) return pass(begun.error());
-  SqlLimits capped = limits;
-  (void)cap;  // rows that change are counted; which they are is not shown
-  Result<SqlResult> done = open->run(*statements, sql, capped);
-  open->roll_back();
-  if (!done) return pass(done.error());
-  return TrialResult{std::move(*done), {}, {}};
-}
-
 }  // namespace muster

@@ -34,12 +34,4 @@ class PostgresSql final : public Sql {
   [[nodiscard]] Result<std::vector<std::pair<std::string, Value>>> client_environment(const Connection&) override;
 };
 
-// Statements tried in a transaction that is taken back, one message each. `refused`: a superuser, whose functions reach
-// beyond the transaction, and functions of the database's own that are not declared STABLE.
-class PostgresTrial final : public SqlTrial {
- public:
-  [[nodiscard]] Result<TrialResult> attempt(const Connection&, const SqlText&, int cap, const SqlLimits&,
-                                            std::stop_token) override;
-};
-
 }  // namespace muster

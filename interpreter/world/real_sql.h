@@ -6,6 +6,7 @@
 
 #include "interpreter/world/fresh_check.h"
 #include "interpreter/world/postgres.h"
+#include "interpreter/world/postgres_trial.h"
 #include "interpreter/world/scratch.h"
 #include "interpreter/world/sql.h"
 #include "interpreter/world/sqlite.h"

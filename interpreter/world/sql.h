@@ -67,6 +67,8 @@ struct ChangeBounds {
   std::optional<int64_t> min;
   std::optional<int64_t> max;
 };
+// Why a number of changes is outside the bounds; nothing when it is inside.
+[[nodiscard]] std::optional<std::string> outside_of(const ChangeBounds& bounds, int64_t changes);
 
 // One attempt of one step. Its row in the target's table `muster_marker` is written by the statements' own transaction,
 // so that it is there exactly when they took effect.

@@ -43,7 +43,4 @@ class SqliteSql final : public Sql {
   std::shared_ptr<SqliteUses> uses_;
 };
 
-// Why a number of changes is outside the bounds; nothing when it is inside.
-[[nodiscard]] std::optional<std::string> outside_of(const ChangeBounds& bounds, int64_t changes);
-
 }  // namespace muster

@@ -21,3 +21,5 @@ python3 "$root/tests/bench/restores.py" "$root/build/release/muster" "$root/buil
 python3 "$root/tests/bench/rebuild.py" "$root/build/release/muster" "$root/build/bench-rebuild" 3 20000 365 "$root/build/release/muster-scan"
 # 10,000 runs that wait at a gate, and the list of them: below 50 ms.
 python3 "$root/tests/bench/parked.py" "$root/build/release/muster" "$root/build/bench-parked" 10000
+# Every fault of a playbook of forty steps: below 10 s on two cores.
+bash "$root/tests/bench/sweep.sh" "$root/build/release/muster"

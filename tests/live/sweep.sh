@@ -107,16 +107,14 @@ grep -q ' pairs of faults: ' pairs.1 || { echo 'no pairs of faults'; failed=1; }
 grep -q '`switch/moved~rollback/moved_back`: fails before its effect' pairs.1 || { echo 'no pair reaches the undo'; failed=1; }
 cmp pairs.1 pairs.2 || { echo 'the same seed drew other pairs, or they ended otherwise'; failed=1; }
 
-# --- forty steps: each fault that the graph allows is one run, and all of them take less than ten seconds on two cores
+# --- forty steps: each fault that the graph allows is one run (tests/bench/sweep.sh: how long all of them take)
 {
   printf 'muster: 1\nplaybook: forty\nphases:\n  - id: all\n    steps:\n'
   for i in $(seq 40); do printf '      - {id: s%s, idempotent: true, shell: {argv: [lb, status]}}\n' "$i"; done
 } > forty.muster.yaml
 sed -e 's/traffic-moves/forty-steps/' -e 's/switch.muster.yaml/forty.muster.yaml/' -e '/^people:/,/alice/d' switch.scenario.yaml > forty.scenario.yaml
-TIMEFORMAT='%U %S'
-spent=$({ time timeout 120 "$muster" rehearse forty.scenario.yaml --sweep > forty.out 2>&1; } 2>&1)
+timeout 120 "$muster" rehearse forty.scenario.yaml --sweep > forty.out 2>&1
 grep -qF 'the graph allows 280 faults; 280 runs with faults of their own; 0 findings' forty.out || { echo "forty steps: $(cat forty.out)"; failed=1; }
-awk '{exit !($1 + $2 < 20)}' <<<"$spent" || { echo "forty steps took $spent seconds of two cores"; failed=1; }
 
 # --- lines that a forge shows beside a change
 playbook '' ''

@@ -38,6 +38,39 @@ TEST_F(DryRunTest, KnowsWhatWasReadAndNotWhatAPredictedWriteGives) {
   EXPECT_EQ(told("c"), "unknown: known after b");
 }
 
+TEST_F(DryRunTest, ShowsNothingOfASensitiveResultWhereALaterStepReadsIt) {
+  sim.script["a"] = [](const StepInput&) -> Result<StepOutput> {
+    return StepOutput{Map{{"name", "a"}, {"value", List{Map{{"word", "hush-hush\n"}}}}}, {}};
+  };
+  plan_steps(
+      "- {id: a, sensitive: true, look: {name: a}}\n- {id: b, do: {name: \"is ${{ steps.a.value[1].word }}\"}}\n"
+      "- {id: c, set: {x: \"${{ trim(steps.a.value[1].word) }}!\"}}");
+  EXPECT_THAT(step("all/b").lines, ElementsAre("do is ***\n"));
+  EXPECT_THAT(text_of(ledger), testing::Not(HasSubstr("hush")));
+  EXPECT_THAT(print_json(value_of(ledger)), testing::Not(HasSubstr("hush")));
+}
+
+// An action whose preview finds that it would fail.
+TEST_F(DryRunTest, AWriteWhoseTrialFailsFailsNowUnlessAnEarlierChangeMayLetItSucceed) {
+  for (Action& action : sim.actions)
+    action.preview = [](const StepInput& input, Look&, Trial&) -> Result<Preview> {
+      Preview preview;
+      if (text_of(input.args, "name") == "bad") preview.fails = "a row is missing";
+      return preview;
+    };
+  plan_steps("- {id: a, do: {name: bad}}");
+  EXPECT_EQ(told("a"), "predicted");
+  EXPECT_EQ(step("all/a").failure, "a row is missing");
+  ASSERT_EQ(ledger.failures.size(), 1u);
+  EXPECT_EQ(ledger.failures[0].path, "all/a");
+  plan_steps("- {id: a, on_failure: continue, do: {name: bad}}\n- {id: b, when: steps.a.state == \"failed\", do: {name: b}}");
+  EXPECT_THAT(ledger.failures, IsEmpty());
+  EXPECT_EQ(told("b"), "predicted");
+  plan_steps("- {id: a, do: {name: a}}\n- {id: b, do: {name: bad}}");
+  EXPECT_EQ(told("b"), "unknown: it would fail as things are now: a row is missing");
+  EXPECT_THAT(ledger.failures, IsEmpty());
+}
+
 TEST_F(DryRunTest, ShowsAReadBehindAPredictedWriteAsItIsBeforeTheChange) {
   sim.script["c"] = [](const StepInput&) -> Result<StepOutput> {
     return StepOutput{Map{{"name", "c"}, {"value", 1}}, {}};

@@ -153,18 +153,15 @@ phases:
   EXPECT_EQ(ending->exit_code, 75) << ending->reason;
 }
 
+// A playbook that others call.
+std::string part_that_needs(const std::string& file, const std::string& inputs = {}) {
+  return "muster: 1\nplaybook: part\n" + inputs + "requires: {files: [\"" + file +
+         "\"]}\nphases: [{id: only, steps: [{do: {name: part}}]}]\n";
+}
+
 TEST(Requires, CountForCalledPlaybooksBeforeTheFirstStep) {
   Simulation sim;
-  sim.called["part.muster.yaml"] = R"(
-muster: 1
-playbook: part
-inputs: {name: {type: string, required: true}}
-requires: {files: ["/srv/${{ inputs.name }}"]}
-phases:
-  - id: only
-    steps:
-      - {do: {name: b}}
-)";
+  sim.called["part.muster.yaml"] = part_that_needs("/srv/${{ inputs.name }}", "inputs: {name: {type: string, required: true}}\n");
   ASSERT_TRUE(sim.load(R"(
 muster: 1
 playbook: whole
@@ -183,15 +180,7 @@ phases:
 
 // An option is only one of several ways: what it calls must not keep the run from the others.
 void load_with_options(Simulation& sim, const std::string& when) {
-  sim.called["part.muster.yaml"] = R"(
-muster: 1
-playbook: part
-requires: {files: [/srv/missing]}
-phases:
-  - id: only
-    steps:
-      - {do: {name: part}}
-)";
+  sim.called["part.muster.yaml"] = part_that_needs("/srv/missing");
   ASSERT_TRUE(sim.load(R"(
 muster: 1
 playbook: whole

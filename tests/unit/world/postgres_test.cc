@@ -453,6 +453,60 @@ TEST_F(Postgres, ATrialCountsAndLeavesNothing) {
   EXPECT_EQ(count(), "2");
 }
 
+TEST_F(Postgres, ATrialShowsRowsAsTheyAreAndAsTheyWouldBe) {
+  auto attempt = [&](const std::string& text, Map bind = {}, Map names = {}) {
+    return trial_.attempt(connection_, {text, std::move(bind), std::move(names)}, 1, {}, {});
+  };
+  auto shown = [](const std::vector<Map>& rows) { return print_json(List(rows.begin(), rows.end())); };
+  Result<TrialResult> updated =
+      attempt("UPDATE ONLY t AS \"T\" SET name = upper(\"T\".name) WHERE id >= :id -- all of them", {{"id", 1}});
+  ASSERT_TRUE(updated) << updated.error().message;
+  EXPECT_EQ(updated->result.changes, 2);
+  EXPECT_EQ(shown(updated->sample_before), R"([{"at":"2026-01-15T10:00:00+00:00","id":1,"name":"ada"}])");
+  EXPECT_EQ(shown(updated->sample_after), R"([{"at":"2026-01-15T10:00:00+00:00","id":1,"name":"ADA"}])");
+  Result<TrialResult> removed = attempt("DELETE FROM :\"t\" x USING t y WHERE x.id = y.id AND x.id = 2", {}, {{"t", "t"}});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(removed->result.changes, 1);
+  EXPECT_EQ(shown(removed->sample_before), R"([{"at":null,"id":2,"name":"bob"}])");
+  EXPECT_EQ(shown(removed->sample_after), "[]");
+  // Both statements are tried one behind the other, and one that returns rows of its own is counted.
+  Result<TrialResult> several =
+      attempt("INSERT INTO t (id, name) VALUES (3, 'cid'); UPDATE t SET name = 'x' WHERE id > 1; "
+              "WITH old AS (SELECT 1 AS id) DELETE FROM t USING old WHERE t.id = old.id RETURNING t.id");
+  ASSERT_TRUE(several) << several.error().message;
+  EXPECT_EQ(several->result.changes, 4);
+  EXPECT_EQ(shown(several->sample_after), R"([{"at":null,"id":3,"name":"cid"}])");
+  Result<TrialResult> none = attempt("UPDATE t SET name = 'x' WHERE id = 77");
+  ASSERT_TRUE(none) << none.error().message;
+  EXPECT_EQ(none->result.changes, 0);
+  Result<TrialResult> wrong = attempt("UPDATE t SET name = 'x';\n  UPDATE t SET id = 1");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::failed);
+  EXPECT_NE(wrong.error().message.find("line 2, column 3: "), std::string::npos) << wrong.error().message;
+  EXPECT_NE(wrong.error().message.find("t_pkey"), std::string::npos) << wrong.error().message;
+  EXPECT_EQ(psql("SELECT string_agg(name, ',' ORDER BY id) FROM t"), "ada,bob");
+}
+
+TEST_F(Postgres, ATrialDrawsNoNumberFromASequence) {
+  ASSERT_TRUE(
+      execute("CREATE TABLE serial (id serial PRIMARY KEY, v int); CREATE TABLE own (id int GENERATED ALWAYS AS "
+              "IDENTITY, v int); CREATE SEQUENCE s; INSERT INTO serial (v) VALUES (1); INSERT INTO own (v) VALUES (1); "
+              "SELECT nextval('s')"));
+  for (const char* text : {"INSERT INTO serial (v) VALUES (:v)", "INSERT INTO own (v) SELECT :v::int FROM t",
+                           "UPDATE t SET id = nextval('s') WHERE id > :v", "SELECT nextval('s'), :v::int"}) {
+    Result<TrialResult> tried = trial_.attempt(connection_, {text, {{"v", 7}}, {}}, 5, {}, {});
+    ASSERT_FALSE(tried) << text;
+    EXPECT_EQ(tried.error().code, ErrorCode::refused) << text;
+    EXPECT_NE(tried.error().message.find("it draws numbers from the sequence"), std::string::npos)
+        << tried.error().message;
+  }
+  Result<TrialResult> given = trial_.attempt(connection_, {"INSERT INTO serial (id, v) VALUES (9, 9)", {}, {}}, 5, {}, {});
+  EXPECT_TRUE(given) << given.error().message;
+  EXPECT_EQ(psql("SELECT last_value FROM serial_id_seq UNION ALL SELECT last_value FROM own_id_seq UNION ALL SELECT "
+                 "last_value FROM s"),
+            "1\n1\n1");
+}
+
 TEST_F(Postgres, ASessionCopiesRowsInAndReadsThemBack) {
   Result<std::unique_ptr<SqlSession>> open = sql_.open_to_write(connection_, {}, {});
   ASSERT_TRUE(open) << open.error().message;
