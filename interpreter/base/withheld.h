@@ -1,4 +1,5 @@
-// What somebody wrote down in plain words and nobody needs to read: passwords in URLs, and values under keys like `token`.
+// What somebody wrote down in plain words and nobody needs to read: passwords in URLs, and values under keys like
+// `token`.
 //
 // Only for texts that people are shown: declared secrets are withheld by Redaction, wherever they turn up.
 // Errors: none; what does not look like a URL is left as it is.

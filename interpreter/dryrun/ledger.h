@@ -58,8 +58,8 @@ struct Ledger {
   Diagnostics problems;                 // of expressions that raise on what was found
 };
 
-// Takes out what steps give that are declared sensitive: values, rows, and the parts of claims; and teaches `redaction` their
-// texts, which later steps may read.
+// Takes out what steps give that are declared sensitive: values, rows, and the parts of claims; and teaches `redaction`
+// their texts, which later steps may read.
 void withhold(Ledger& ledger, Redaction& redaction);
 // Takes secrets out of everything that the world answered.
 void redact(Ledger& ledger, const Redaction& redaction);

@@ -204,7 +204,7 @@ std::vector<Engine::Loop::Guarded> Engine::Loop::guarded_by(const Node& gate, Ti
 
 void Engine::Loop::open_gate(const Node& node, int opening) {
   record_lists_beneath(node, node);  // what is shown is what runs
-  const Timestamp at = now();  // where `now()` stands still for all that is shown, and for what will run
+  const Timestamp at = now();        // where `now()` stands still for all that is shown, and for what will run
   std::vector<Guarded> guarded = guarded_by(node, at, SecretsAs::values);
   struct Asked {
     OpId op;
@@ -222,8 +222,8 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
   NodeRun& run = run_of(node);
   run.previewing = true;
   run.stop.emplace();
-  after_commit_.push_back([this, asked, reads, id = node.id, gate = node.op, opening, at,
-                           stop = run.stop->get_token(), opened = secrets_.all()] {
+  after_commit_.push_back([this, asked, reads, id = node.id, gate = node.op, opening, at, stop = run.stop->get_token(),
+                           opened = secrets_.all()] {
     ++in_flight_;  // only what was really started is waited for
     parts_.executor->start([this, asked, reads, id, gate, opening, at, stop, opened] {
       auto previews = std::make_shared<std::vector<GuardedPreview>>();
@@ -244,9 +244,10 @@ void Engine::Loop::open_gate(const Node& node, int opening) {
         NothingTried nothing_tried;
         Trial untried{nothing_tried, trial.scratch};
         Result<Preview> preview =
-            step.action->preview ? step.action->preview(input, look, step.may_follow ? untried : trial)
-                                 : Result<Preview>(Preview{
-                                       {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt, std::nullopt});
+            step.action->preview
+                ? step.action->preview(input, look, step.may_follow ? untried : trial)
+                : Result<Preview>(Preview{
+                      {step.action->name + " " + print_json(Value(step.args))}, {}, {}, std::nullopt, std::nullopt});
         previews->push_back({step.op, std::move(preview)});
       }
       auto evidence = std::make_shared<Map>(read_evidence(parts_, *reads, run_, gate, opened, stop));
@@ -268,7 +269,10 @@ void Engine::Loop::previewed(const Node& node, int opening, Timestamp at, std::v
                              Map evidence) {
   const Approval& approval = *approval_of(*parts_.graph, node);
   RunEnvironment names = environment(node, at);
-  Map shown{{"opening", opening}, {"opened_at", at}, {"nonce", to_hex(parts_.world->entropy.bytes(16))}, {"title", label_of(node)}};
+  Map shown{{"opening", opening},
+            {"opened_at", at},
+            {"nonce", to_hex(parts_.world->entropy.bytes(16))},
+            {"title", label_of(node)}};
   if (approval.message) {
     tl::expected<Value, Map> message = value_of(*approval.message, names);
     if (!message) {

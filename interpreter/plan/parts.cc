@@ -128,8 +128,7 @@ std::vector<PlannedKey> keys_beside(const Playbook& playbook, const ArgumentValu
   for (const ConnectionDeclaration& connection : playbook.connections) {
     Map settings;
     for (const Entry& entry : connection.settings)
-      settings[entry.key.text] =
-          without_passwords(rendered(type_any(entry.value, values), problems), entry.key.text);
+      settings[entry.key.text] = without_passwords(rendered(type_any(entry.value, values), problems), entry.key.text);
     out.push_back({"connection " + connection.name.text, std::move(settings)});
   }
   for (const Lock& lock : playbook.locks.names)

@@ -28,7 +28,8 @@ bool is_sign(const Tokens& tokens, size_t at, std::string_view text, char sign) 
   return at < tokens.size() && tokens[at].kind == Kind::sign && text[tokens[at].begin] == sign;
 }
 
-// Nothing: a statement of another kind, one that returns rows of its own, or a way of writing it that is not known here.
+// Nothing: a statement of another kind, one that returns rows of its own, or a way of writing it that is not known
+// here.
 std::optional<Target> target_of(const Tokens& tokens, std::string_view text) {
   size_t at = 0;
   Target target;
@@ -56,8 +57,9 @@ std::optional<Target> target_of(const Tokens& tokens, std::string_view text) {
   if (is_said) ++at;
   constexpr std::array<std::string_view, 8> next = {"set",     "using",      "where",  "values",
                                                     "default", "overriding", "select", "with"};
-  const bool is_alias = is_name(at) && (tokens[at].kind == Kind::identifier || is_said ||
-                                        (target.verb != "insert" && std::ranges::find(next, tokens[at].name) == next.end()));
+  const bool is_alias =
+      is_name(at) && (tokens[at].kind == Kind::identifier || is_said ||
+                      (target.verb != "insert" && std::ranges::find(next, tokens[at].name) == next.end()));
   if (is_alias) target.rows = text.substr(tokens[at].begin, tokens[at].end - tokens[at].begin);
   return target;
 }
@@ -77,8 +79,8 @@ NumberedStatement in_other_words(const NumberedStatement& statement, std::string
 Result<void> check_sequences(PostgresConnection& open, const NumberedStatement& statement, const SqlText& sql) {
   if (statement.tokens.empty() || is_word(statement.tokens, 0, "create")) return {};
   if (Result<SqlResult> begun = begin_part(open); !begun) return pass(begun.error());
-  Result<SqlResult> plan = open.run(
-      {in_other_words(statement, "EXPLAIN (VERBOSE, COSTS OFF) " + statement.text)}, sql, SqlLimits{});
+  Result<SqlResult> plan =
+      open.run({in_other_words(statement, "EXPLAIN (VERBOSE, COSTS OFF) " + statement.text)}, sql, SqlLimits{});
   if (Result<SqlResult> back = take_back(open); !back) return pass(back.error());
   if (!plan) return {};  // what is wrong with it is told by the trial
   for (const Map& row : plan->rows) {
@@ -87,8 +89,7 @@ Result<void> check_sequences(PostgresConnection& open, const NumberedStatement& 
     if (at == std::string::npos) continue;
     std::string name = line->substr(at + 9);
     name.resize(std::min(name.find('\''), name.size()));
-    return fail(ErrorCode::refused,
-                "it draws numbers from the sequence `" + name + "`, which no rollback gives back");
+    return fail(ErrorCode::refused, "it draws numbers from the sequence `" + name + "`, which no rollback gives back");
   }
   return {};
 }

@@ -27,8 +27,8 @@ namespace muster {
 
 // A resolved connection: what the playbook's `connections:` says, with its values filled in.
 struct Connection {
-  std::string name;        // as the playbook calls it
-  std::string kind;        // sqlite, postgres, http, s3, ssh
+  std::string name;  // as the playbook calls it
+  std::string kind;  // sqlite, postgres, http, s3, ssh
   // sqlite: {path}; postgres: {url}, and {database} for another one of the same server; http: {url, headers, ...}
   Map settings;
   std::string label = {};  // who asks, `run/step`: what a server shows of us (application_name)

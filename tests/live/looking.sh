@@ -52,7 +52,7 @@ expect "a plan shows its gate" 0 "guards: all/said, all/kept" "$muster" plan --o
 expect "a plan for programs" 0 '"known_after":' "$muster" plan --offline "$one" --output json
 expect "a wrong input" 2 'did you mean `word`?' "$muster" plan --offline "$one" -i wrod=x
 expect "a dry run" 0 '=> predicted' env MUSTER_STORE="$folder/kept.db" "$muster" plan "$one"
-expect "a dry run by the other name" 0 '=> unknown: its `when` is known after said' env MUSTER_STORE="$folder/kept.db" "$muster" run --dry-run "$one"
+expect "a dry run by the other name" 0 '=> unknown, before the change of `said`: its `when` is known after said' env MUSTER_STORE="$folder/kept.db" "$muster" run --dry-run "$one"
 # Only stdout was written: every call that makes, changes or connects something is counted, and there is none.
 if command -v strace >/dev/null; then
   strace -f -o "$folder/calls" -e trace=openat,open,creat,connect,mkdir,unlink,rename,renameat2,fork,vfork,execve \

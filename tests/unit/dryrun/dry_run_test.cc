@@ -12,9 +12,7 @@ using testing::IsEmpty;
 
 struct DryRunTest : testing::Test, DryStage {
   void plan_steps(const std::string& steps, const std::string& top = {}) { plan(with_steps(steps, top)); }
-  ~DryRunTest() override {
-    EXPECT_THAT(touched, IsEmpty());
-  }
+  ~DryRunTest() override { EXPECT_THAT(touched, IsEmpty()); }
 };
 
 TEST_F(DryRunTest, MakesReadsAndOnlyPreviewsWrites) {
@@ -63,7 +61,8 @@ TEST_F(DryRunTest, AWriteWhoseTrialFailsFailsNowUnlessAnEarlierChangeMayLetItSuc
   EXPECT_EQ(step("all/a").failure, "a row is missing");
   ASSERT_EQ(ledger.failures.size(), 1u);
   EXPECT_EQ(ledger.failures[0].path, "all/a");
-  plan_steps("- {id: a, on_failure: continue, do: {name: bad}}\n- {id: b, when: steps.a.state == \"failed\", do: {name: b}}");
+  plan_steps(
+      "- {id: a, on_failure: continue, do: {name: bad}}\n- {id: b, when: steps.a.state == \"failed\", do: {name: b}}");
   EXPECT_THAT(ledger.failures, IsEmpty());
   EXPECT_EQ(told("b"), "predicted");
   plan_steps("- {id: a, do: {name: a}}\n- {id: b, do: {name: bad}}");

@@ -90,7 +90,8 @@ TEST(Requires, LetsThoseBeginOutsideOfTheWindowWhomTheConfigurationLetsAndLeaves
   ASSERT_TRUE(review);
   EXPECT_EQ(text_of(review->gate.shown, "message"), "ann passed `requires` alone: the house burns");
   EXPECT_FALSE(may_vote(review->gate, Vote{"ann", "approve", "", review->gate.digest, "command", sim.clock.now()},
-                        sim.clock.now()).has_value());
+                        sim.clock.now())
+                   .has_value());
 }
 
 TEST(Requires, BreaksNoGlassWhereTheWindowIsOpenAndPassesNothingElse) {
@@ -161,7 +162,8 @@ std::string part_that_needs(const std::string& file, const std::string& inputs =
 
 TEST(Requires, CountForCalledPlaybooksBeforeTheFirstStep) {
   Simulation sim;
-  sim.called["part.muster.yaml"] = part_that_needs("/srv/${{ inputs.name }}", "inputs: {name: {type: string, required: true}}\n");
+  sim.called["part.muster.yaml"] =
+      part_that_needs("/srv/${{ inputs.name }}", "inputs: {name: {type: string, required: true}}\n");
   ASSERT_TRUE(sim.load(R"(
 muster: 1
 playbook: whole
@@ -192,7 +194,8 @@ phases:
         choose:
           fallback: true
           options:
-            - {id: called, when: )" + when + R"(, steps: [{id: it, call: {playbook: part.muster.yaml}}]}
+            - {id: called, when: )" +
+                       when + R"(, steps: [{id: it, call: {playbook: part.muster.yaml}}]}
             - {id: other, steps: [{do: {name: other}}]}
 )")) << sim.diagnostics;
 }
@@ -216,8 +219,7 @@ TEST(Requires, FailAnOptionBeforeItBeginsSoThatTheNextHasItsTurn) {
   const OpRecord* called = sim.op("only/way/called/it/playbook");
   ASSERT_TRUE(called && called->error);
   EXPECT_EQ(text_of(*called->error, "code"), "not_started");
-  EXPECT_EQ(text_of(*called->error, "message"),
-            "a requirement is not met: `/srv/missing` is not there; put it there");
+  EXPECT_EQ(text_of(*called->error, "message"), "a requirement is not met: `/srv/missing` is not there; put it there");
 }
 
 constexpr const char* rehearsed_playbook = R"(

@@ -464,15 +464,16 @@ TEST_F(Postgres, ATrialShowsRowsAsTheyAreAndAsTheyWouldBe) {
   EXPECT_EQ(updated->result.changes, 2);
   EXPECT_EQ(shown(updated->sample_before), R"([{"at":"2026-01-15T10:00:00+00:00","id":1,"name":"ada"}])");
   EXPECT_EQ(shown(updated->sample_after), R"([{"at":"2026-01-15T10:00:00+00:00","id":1,"name":"ADA"}])");
-  Result<TrialResult> removed = attempt("DELETE FROM :\"t\" x USING t y WHERE x.id = y.id AND x.id = 2", {}, {{"t", "t"}});
+  Result<TrialResult> removed =
+      attempt("DELETE FROM :\"t\" x USING t y WHERE x.id = y.id AND x.id = 2", {}, {{"t", "t"}});
   ASSERT_TRUE(removed) << removed.error().message;
   EXPECT_EQ(removed->result.changes, 1);
   EXPECT_EQ(shown(removed->sample_before), R"([{"at":null,"id":2,"name":"bob"}])");
   EXPECT_EQ(shown(removed->sample_after), "[]");
   // Both statements are tried one behind the other, and one that returns rows of its own is counted.
-  Result<TrialResult> several =
-      attempt("INSERT INTO t (id, name) VALUES (3, 'cid'); UPDATE t SET name = 'x' WHERE id > 1; "
-              "WITH old AS (SELECT 1 AS id) DELETE FROM t USING old WHERE t.id = old.id RETURNING t.id");
+  Result<TrialResult> several = attempt(
+      "INSERT INTO t (id, name) VALUES (3, 'cid'); UPDATE t SET name = 'x' WHERE id > 1; "
+      "WITH old AS (SELECT 1 AS id) DELETE FROM t USING old WHERE t.id = old.id RETURNING t.id");
   ASSERT_TRUE(several) << several.error().message;
   EXPECT_EQ(several->result.changes, 4);
   EXPECT_EQ(shown(several->sample_after), R"([{"at":null,"id":3,"name":"cid"}])");
@@ -500,7 +501,8 @@ TEST_F(Postgres, ATrialDrawsNoNumberFromASequence) {
     EXPECT_NE(tried.error().message.find("it draws numbers from the sequence"), std::string::npos)
         << tried.error().message;
   }
-  Result<TrialResult> given = trial_.attempt(connection_, {"INSERT INTO serial (id, v) VALUES (9, 9)", {}, {}}, 5, {}, {});
+  Result<TrialResult> given =
+      trial_.attempt(connection_, {"INSERT INTO serial (id, v) VALUES (9, 9)", {}, {}}, 5, {}, {});
   EXPECT_TRUE(given) << given.error().message;
   EXPECT_EQ(psql("SELECT last_value FROM serial_id_seq UNION ALL SELECT last_value FROM own_id_seq UNION ALL SELECT "
                  "last_value FROM s"),
