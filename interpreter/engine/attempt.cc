@@ -14,9 +14,9 @@
 namespace muster {
 
 std::optional<Retry> Engine::Loop::retry_of(const Node& node) const {
-  if (node.step->retry) return node.step->retry;
+  if (node.step->retry) return *node.step->retry;
   const std::optional<Defaults>& defaults = parts_.graph->playbook_of(node).defaults;
-  if (defaults) return defaults->retry;
+  if (defaults && defaults->retry) return *defaults->retry;
   return std::nullopt;
 }
 
@@ -233,10 +233,12 @@ void Engine::Loop::launch(const Node& node, const Action& action, Map args, Effe
   run.stop = job->stop;
   run.deadline.reset();
   if (job->timeout.us > 0) run.deadline = Duration{boot().us + job->timeout.us};
-  after_commit_.push_back([this, job, &action, id = node.id, automatic_undo] {
+  // What a script's calls find is what it finds. The marks of our own actions tell where they stand, and hold no data.
+  const bool withheld = is_sensitive(node) && !action.origin.empty();
+  after_commit_.push_back([this, job, &action, id = node.id, automatic_undo, withheld] {
     ++in_flight_;  // only what was really started is waited for
-    parts_.executor->start([this, job, &action, id, automatic_undo] {
-      LoopMarks marks(*this, job->op, job->attempt);
+    parts_.executor->start([this, job, &action, id, automatic_undo, withheld] {
+      LoopMarks marks(*this, job->op, job->attempt, withheld);
       StepActions others(parts_, job->effect);
       KeptStreams streams(job->op, job->attempt);
       PostedProgress progress(*parts_.executor, observer_, job->op);

@@ -70,6 +70,7 @@ Result<Value> LoopMarks::once(std::string_view name_view, Effect effect, const s
     if (!done) return done;
     value = std::move(*done);
   }
+  if (withheld_ && !value.is<bool>()) return value;  // a yes or no of the action itself tells nothing of what it found
   Result<void> stored = store(EventKind::mark, name, Map{{"value", value}});
   if (!stored) return pass(stored.error());
   return value;

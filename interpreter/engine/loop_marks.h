@@ -10,7 +10,10 @@ namespace muster {
 
 class LoopMarks final : public Marks {
  public:
-  LoopMarks(Engine::Loop& loop, OpId op, int attempt) : loop_(loop), op_(std::move(op)), attempt_(attempt) {}
+  // `withheld`: what is found is kept nowhere. An intent then stays open until its step has ended: after a crash its
+  // outcome is as lost as if it had never come, and is settled as such.
+  LoopMarks(Engine::Loop& loop, OpId op, int attempt, bool withheld)
+      : loop_(loop), op_(std::move(op)), attempt_(attempt), withheld_(withheld) {}
   Result<Value> once(std::string_view name, Effect effect, const std::function<Result<Value>()>& body,
                      const std::function<Result<Settled>()>& settle) override;
 
@@ -22,6 +25,7 @@ class LoopMarks final : public Marks {
   Engine::Loop& loop_;
   OpId op_;
   int attempt_;
+  bool withheld_;
 };
 
 }  // namespace muster

@@ -67,6 +67,25 @@ TEST_F(LuaActions, JournalWhatTheyCallUnderTheirStep) {
                                              "mark_intent one/a#3", "mark one/a#3"}));
 }
 
+TEST_F(LuaActions, ThatAreSensitiveJournalNothingOfWhatTheirCallsFind) {
+  ASSERT_TRUE(load(restart,
+                   "      - {id: a, restart: {service: srv-1}, sensitive: true}\n"
+                   "      - {id: b, set: {same: \"${{ steps.a.first == 'pin 271828' }}\"}}\n"));
+  s.script["state"] = [](const StepInput&) -> Result<StepOutput> {
+    StepOutput found;
+    found.fields = Map{{"name", "pin 271828"}};
+    return found;
+  };
+  ASSERT_TRUE(s.run().has_value());
+  EXPECT_TRUE(s.op("one/b")->result->at("same").get<bool>()) << "the script and the steps behind it read it";
+  Result<RunRecord> record = s.journal->read(s.run_id);
+  ASSERT_TRUE(record.has_value());
+  for (const Event& event : record->events) {
+    EXPECT_EQ(event.body.find("271828"), std::string::npos) << event.op.path;
+    EXPECT_NE(event.kind, EventKind::mark) << event.op.path;
+  }
+}
+
 TEST_F(LuaActions, AreUndoneInTheOrderOfTheRun) {
   ASSERT_TRUE(load(restart,
                    "      - {id: a, restart: {service: srv-1}, rollback: auto}\n"

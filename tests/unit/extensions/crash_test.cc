@@ -113,6 +113,22 @@ TEST_F(LuaCrashes, BetweenInnerCallsRepeatNothingAndLoseNothing) {
   }
 }
 
+// What the first call found is stored nowhere, so that a resume cannot go on from there, and must not call it again.
+TEST_F(LuaCrashes, OfASensitiveActionBehindACallAreInDoubt) {
+  One one(move, "      - {id: a, move: {to: h2}, sensitive: true}\n");
+  one.s.script["start"] = [&](const StepInput&) -> Result<StepOutput> {
+    one.s.journal->fail_after(0);
+    return StepOutput{};
+  };
+  ASSERT_FALSE(one.s.run().has_value());
+  one.s.journal->fail_after(-1);
+  Result<Ending> ending = one.s.resume();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->exit_code, 6);
+  EXPECT_EQ(one.count("stop"), 1);
+  EXPECT_EQ(one.count("start"), 1);
+}
+
 TEST_F(LuaCrashes, OfAScriptThatDoesAnotherThingAfterwardsAreInDoubt) {
   One one(R"(action "sly" {summary = "s", effect = "write", run = function(args, ctx)
     ctx["do"]{name = ctx.look{name = "a", with = 1} and tostring(ctx.now())}
