@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 namespace muster {
 namespace {
@@ -37,6 +38,14 @@ bool is_deceptive(uint32_t c) {
 std::optional<size_t> first_invalid_utf8(std::string_view bytes) {
   uint32_t c = 0;
   for (size_t i = 0; i < bytes.size();) {
+    uint64_t eight = 0;
+    if (i + sizeof eight <= bytes.size()) {
+      std::memcpy(&eight, bytes.data() + i, sizeof eight);
+      if ((eight & 0x8080808080808080u) == 0) {
+        i += sizeof eight;
+        continue;
+      }
+    }
     size_t length = decode(bytes, i, c);
     if (length == 0) return i;
     i += length;

@@ -105,8 +105,8 @@ class Typing {
   std::optional<Value> made(const Value& value, const Field& field, bool open) {
     if (value.is_null()) return std::nullopt;
     open = open || field.opens_secrets;
-    if (!open && field.type != FieldType::connection && field.type != FieldType::object &&
-        field.items.empty() && holds_secret(value)) {
+    if (!open && field.type != FieldType::connection && field.type != FieldType::object && field.items.empty() &&
+        holds_secret(value)) {
       refuse({}, "secret-use", "a secret cannot stand in " + quoted(field.name), "");
       return std::nullopt;
     }
@@ -149,8 +149,8 @@ class Typing {
       case FieldType::map:
         if (const Map* map = value.find<Map>()) {
           Map out;
+          Field inner = item_of(field);
           for (const auto& [name, item] : *map) {
-            Field inner = item_of(field);
             inner.name = name;
             if (auto typed = made(item, inner, open)) out.emplace(name, std::move(*typed));
           }
@@ -161,9 +161,10 @@ class Typing {
       case FieldType::list:
       case FieldType::scalar_or_list:
         if (list) {
+          const ItemRow row(field);
           List out;
           for (const Value& item : *list)
-            if (auto typed = made(item, item_of(field), open)) out.push_back(std::move(*typed));
+            if (auto typed = made(item, *row, open)) out.push_back(std::move(*typed));
           return Value(std::move(out));
         }
         if (field.type == FieldType::scalar_or_list) return made(value, item_of(field), open);
@@ -267,6 +268,11 @@ class Typing {
                                {{first->key.at, quoted(first->key.text) + " is given here"}}});
         } else if (entry) {
           first = entry;
+          const Field* row = find(fields, choice);
+          const auto* items = std::get_if<std::vector<Argument>>(&entry->value.value);
+          if (row && row->type == FieldType::list && items && items->empty())
+            refuse(entry->value.at, "missing-field",
+                   quoted(choice) + " of " + quoted(name) + " is empty: it needs at least one item", "");
         }
       }
       if (!first) refuse(at, "missing-field", quoted(name) + " needs " + either(group), "");
@@ -301,18 +307,20 @@ class Typing {
       case FieldType::list:
       case FieldType::scalar_or_list:
         if (const List* items = value.find<List>()) {
+          const ItemRow row(field);
           List list;
           for (const Value& item : *items)
-            if (auto typed = coerce(item, item_of(field), at, false)) list.push_back(std::move(*typed));
+            if (auto typed = coerce(item, *row, at, false)) list.push_back(std::move(*typed));
           return Value(std::move(list));
         }
         if (field.type == FieldType::scalar_or_list) return coerce(std::move(value), item_of(field), at, written);
         break;
       case FieldType::map:
         if (const Map* entries = value.find<Map>()) {
+          const ItemRow row(field);
           Map map;
           for (const auto& [name, item] : *entries)
-            if (auto typed = coerce(item, item_of(field), at, false)) map.emplace(name, std::move(*typed));
+            if (auto typed = coerce(item, *row, at, false)) map.emplace(name, std::move(*typed));
           return Value(std::move(map));
         }
         break;
@@ -347,12 +355,29 @@ class Typing {
     return false;
   }
 
-  static Field item_of(const Field& field) {
-    Field item;
-    if (!field.items.empty()) item = field.items.front();
-    if (item.name.empty()) item.name = field.name;
-    return item;
-  }
+  // What is asked of an item: the row of `items`, under the list's own name where it has none. Rows are large, and
+  // copied only where they must be.
+  class ItemRow {
+   public:
+    explicit ItemRow(const Field& field) {
+      if (!field.items.empty() && !field.items.front().name.empty()) {
+        row_ = &field.items.front();
+        return;
+      }
+      Field& made = made_.emplace();
+      if (!field.items.empty()) made = field.items.front();
+      made.name = field.name;
+      row_ = &made;
+    }
+    ItemRow(const ItemRow&) = delete;
+    ItemRow& operator=(const ItemRow&) = delete;
+    [[nodiscard]] const Field& operator*() const { return *row_; }
+
+   private:
+    std::optional<Field> made_;
+    const Field* row_;
+  };
+  static Field item_of(const Field& field) { return *ItemRow(field); }
 
   std::optional<Value> scalar(const Argument& argument, const Field& field) {
     bool written = false;
@@ -378,8 +403,10 @@ class Typing {
              "write it as `[a, b]`, or each item in its own line behind `- `");
       return std::nullopt;
     }
-    Field item = item_of(field);
+    const ItemRow row(field);
+    const Field& item = *row;
     List list;
+    list.reserve(items->size());
     for (const Argument& argument_of_item : *items) {
       const auto* part = std::get_if<Argument::Scalar>(&argument_of_item.value);
       if (part && part->text.whole() && item.type != FieldType::any) {

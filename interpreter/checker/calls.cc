@@ -36,6 +36,19 @@ void refuse_injection(const Argument& argument, const Field& field, std::string_
                         {}});
 }
 
+bool may_hold_code(const Field& field) {
+  switch (field.type) {
+    case FieldType::script:
+    case FieldType::object:
+    case FieldType::list:
+    case FieldType::map:
+    case FieldType::scalar_or_list:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void check_field(const Argument& argument, const Field& field, std::string_view action, Diagnostics& problems) {
   switch (field.type) {
     case FieldType::script:
@@ -51,7 +64,7 @@ void check_field(const Argument& argument, const Field& field, std::string_view 
     case FieldType::list:
     case FieldType::map:
     case FieldType::scalar_or_list: {
-      if (field.items.empty()) return;
+      if (field.items.empty() || !may_hold_code(field.items.front())) return;
       Field item = field.items.front();
       if (item.name.empty()) item.name = field.name;
       if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
@@ -102,11 +115,14 @@ void check_injection(const Argument& argument, const std::vector<Field>& fields,
       if (field.name == entry.key.text) check_field(entry.value, field, action, problems);
 }
 
-void check_call(const ActionCall& call, const Action& action, const ArgumentValues& values, Diagnostics& problems) {
+std::optional<Map> check_call(const ActionCall& call, const Action& action, const ArgumentValues& values,
+                              Diagnostics& problems) {
   auto typed = type_arguments(call.args, action, values);
   if (!typed)
     for (Diagnostic& d : typed.error()) problems.push_back(std::move(d));
   check_injection(call.args, action.fields, action.name, problems);
+  if (!typed) return std::nullopt;
+  return std::move(*typed);
 }
 
 const Action* find_action(const std::vector<Action>& actions, std::string_view name) {
@@ -115,11 +131,19 @@ const Action* find_action(const std::vector<Action>& actions, std::string_view n
   return nullptr;
 }
 
+Effect effect_of(const ActionCall& call, const Action& action) {
+  if (!action.effect) return Effect::write;
+  // What is wrong with the arguments is told elsewhere; without them the action is asked with nothing known.
+  auto typed = type_arguments(call.args, action, literal_values());
+  return action.effect(typed ? *typed : Map{});
+}
+
 Effect effect_of(const ActionCall& call, const Action& action, const std::optional<Name>& declared,
                  bool stands_as_read) {
-  auto typed = type_arguments(call.args, action, literal_values());
-  // What is wrong with the arguments is told elsewhere; without them the action is asked with nothing known.
-  Effect derived = action.effect ? action.effect(typed ? *typed : Map{}) : Effect::write;
+  return effect_of(effect_of(call, action), action, declared, stands_as_read);
+}
+
+Effect effect_of(Effect derived, const Action& action, const std::optional<Name>& declared, bool stands_as_read) {
   // A shell in a verify is there to look; a request that is not a read needs its `effect: read` even there.
   if (stands_as_read && action.effect_may_be_declared && action.name == "shell") return Effect::read;
   if (!declared) return derived;

@@ -13,8 +13,9 @@ namespace muster {
 // The same without a playbook: any connection exists.
 [[nodiscard]] ArgumentValues literal_values();
 
-// Fields, types and choices, and no `${{ }}` in scripts.
-void check_call(const ActionCall& call, const Action& action, const ArgumentValues& values, Diagnostics& problems);
+// Fields, types and choices, and no `${{ }}` in scripts. Gives what is known of the arguments, where they are right.
+std::optional<Map> check_call(const ActionCall& call, const Action& action, const ArgumentValues& values,
+                              Diagnostics& problems);
 
 // `${{ }}` in a field of type script, anywhere within.
 void check_injection(const Argument& argument, const std::vector<Field>& fields, std::string_view action,

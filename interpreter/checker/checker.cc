@@ -16,6 +16,7 @@
 #include "interpreter/checker/secrets.h"
 #include "interpreter/checker/step_keys.h"
 #include "interpreter/checker/types.h"
+#include "interpreter/expression/tree.h"
 #include "interpreter/language/enough.h"
 #include "interpreter/language/fields.h"
 
@@ -96,7 +97,10 @@ class Check {
       merge(all, check_phase(phase, gated || playbook_.approval.has_value()));
     }
     (void)check_steps(playbook_.rescue, in_recovery(), true);
-    if (playbook_.rollback) check_rollback(*playbook_.rollback, {}, true);
+    if (playbook_.rollback) {
+      refuse_automatic(*playbook_.rollback, "a playbook");
+      check_rollback(*playbook_.rollback, {}, true);
+    }
     (void)check_steps(playbook_.always, in_recovery(), true);
     if (playbook_.approval) check_gate(*playbook_.approval, top, all, "the playbook");
     ReadScope end;
@@ -295,7 +299,10 @@ class Check {
     } else if (!effects.any_step) {
       warn(place_of(phase), "no-steps", "this phase has no steps", "");
     }
-    if (phase.rollback) check_rollback(*phase.rollback, {}, gated || phase.approval);
+    if (phase.rollback) {
+      refuse_automatic(*phase.rollback, "a phase");
+      check_rollback(*phase.rollback, {}, gated || phase.approval);
+    }
     scope.own_result = true;
     check_outputs(phase.group.outputs, scope);
     return effects;
@@ -315,6 +322,9 @@ class Check {
                     "leave it out: nothing waits here without an `approval`");
     references_.check(approval.message, scope);
     references_.check(approval.expires, scope);
+    if (approval.expires && approval.expires->known && approval.expires->known->us <= 0)
+      refuse(approval.expires->text.at, "out-of-range", "`expires` must be longer than nothing",
+             "leave it out for a gate that waits for ever");
     for (const Evidence& evidence : approval.evidence) {
       check_name(evidence.name, "the name of a piece of evidence", problems_);
       if (evidence.probes.empty())
@@ -328,6 +338,12 @@ class Check {
       warn(approval.at, "gate-guards-nothing", "this gate guards nothing: " + what + " only reads",
            "put it in front of what changes something");
     }
+  }
+
+  void refuse_automatic(const Rollback& rollback, const std::string& what) {
+    if (rollback.automatic)
+      refuse(rollback.at, "no-rollback", "`auto` takes an action that can undo itself, and " + what + " has none",
+             "list the steps that undo it");
   }
 
   void check_rollback(const Rollback& rollback, Within within, bool gated) {
@@ -372,6 +388,8 @@ class Check {
       Effects inside = check_group(*step.group, node, within, gated || own_gate);
       effects.writes = inside.writes;
       effects.any_step = inside.any_step;
+      if (step.group->steps.empty() && !step.call && !step.choose)
+        warn(place_of(step), "no-steps", "this group has no steps", "give it some, or remove it");
     }
     if (step.call) merge(effects, check_called(*step.call, before, gated || own_gate));
     if (step.choose) merge(effects, check_choose(*step.choose, before, within, gated || own_gate));
@@ -383,12 +401,13 @@ class Check {
         check_unknown_action(call, step);
         continue;
       }
-      check_call(call, *action, values_, problems_);
+      const std::optional<Map> known = check_call(call, *action, values_, problems_);
       check_arguments(call, *action, before);
-      Effect effect = effect_of(call, *action, step.effect, false);
+      const Effect derived = known && action->effect ? action->effect(*known) : effect_of(call, *action);
+      const Effect effect = effect_of(derived, *action, step.effect, false);
       effects.writes = effects.writes || effect != Effect::read;
       automatic_is_offered = automatic_is_offered || static_cast<bool>(action->rollback);
-      check_effect(call, *action, step);
+      check_effect(derived, *action, step);
       if (effect == Effect::destructive) check_destructive(call, step, node, gated || own_gate);
       destroys = destroys || effect == Effect::destructive;
     }
@@ -419,8 +438,9 @@ class Check {
     const bool behind_own = gated && !called_behind_gate_;
     if (step.ungated && (behind_own || !destroys))
       refuse(*step.ungated, "gate-not-waived",
-             behind_own ? "`approval: false` takes no step out from behind the gate of its group"
-                   : "`approval: false` says that a destructive step runs without a gate, and this one destroys nothing",
+             behind_own
+                 ? "`approval: false` takes no step out from behind the gate of its group"
+                 : "`approval: false` says that a destructive step runs without a gate, and this one destroys nothing",
              behind_own ? "move the step out of the group, or leave this out" : "leave it out");
     if (step.done_when) check_done_when(*step.done_when, step, before);
     if (step.verify) check_verify(*step.verify, before, shape);
@@ -469,6 +489,7 @@ class Check {
   Effects check_choose(const Choose& choose, const ReadScope& before, Within within, bool gated) {
     references_.check(choose.by, before);
     if (choose.options.empty()) refuse(choose.at, "no-steps", "there is nothing to choose from", "list `options`");
+    if (choose.by) check_named_option(*choose.by, choose.options);
     Effects effects;
     bool always_taken = false;
     for (size_t i = 0; i < choose.options.size(); ++i) {
@@ -489,6 +510,20 @@ class Check {
     return effects;
   }
 
+  // A `by` that is one text, and so always names the same option.
+  void check_named_option(const Expression& by, const std::vector<Option>& options) {
+    const bool is_constant = by.tree.root && by.tree.root->kind == ExpressionNode::Kind::constant;
+    const std::string* named = is_constant ? by.tree.root->constant.find<std::string>() : nullptr;
+    if (!named) return;
+    std::vector<std::string_view> ids;
+    for (const Option& option : options)
+      if (option.step.id) ids.push_back(option.step.id->text);
+    if (std::find(ids.begin(), ids.end(), *named) != ids.end()) return;
+    std::string_view near = nearest(*named, ids);
+    refuse(by.at, "bad-choice", "`by` names the option " + quoted(*named) + ", and there is none",
+           near.empty() ? "write the `id` of an option" : "did you mean " + quoted(near) + "?");
+  }
+
   // `asking`: how its `when` is read; `within`: its steps.
   Effects check_option(const Step& option, Within asking, Within within, bool gated) {
     const uint32_t node = outline_.node_of(option);
@@ -502,9 +537,7 @@ class Check {
     const bool own_gate = option.approval.has_value();
     Effects effects = check_group(*option.group, node, within, gated || own_gate);
     if (own_gate) check_gate(*option.approval, scope, effects, "the option");
-    if (option.rollback && option.rollback->automatic)
-      refuse(option.rollback->at, "no-rollback", "`auto` takes an action that can undo itself, and an option has none",
-             "list the steps that undo it");
+    if (option.rollback) refuse_automatic(*option.rollback, "an option");
     if (option.rollback) check_rollback(*option.rollback, within, gated || own_gate);
     scope.own_result = true;
     check_outputs(option.outputs, scope);
@@ -554,6 +587,10 @@ class Check {
   }
 
   void check_body_count(const Step& step) {
+    const bool one_action = step.actions.size() == 1 && find_action(actions_, step.actions[0].action.text);
+    if (one_action && !step.call && !step.choose && !step.group && !step.set && !step.fail && !step.wait &&
+        !step.audit && !step.manual)
+      return;
     std::vector<std::pair<std::string, Span>> bodies;
     for (const ActionCall& call : step.actions)
       if (find_action(actions_, call.action.text)) bodies.emplace_back(call.action.text, call.action.at);
@@ -580,7 +617,8 @@ class Check {
 
   void check_unknown_action(const ActionCall& call, const Step& step) {
     const std::string& name = call.action.text;
-    bool has_other = step.call || step.choose || step.group || step.set || step.fail || step.wait || step.audit || step.manual;
+    bool has_other =
+        step.call || step.choose || step.group || step.set || step.fail || step.wait || step.audit || step.manual;
     for (const ActionCall& other : step.actions) has_other = has_other || find_action(actions_, other.action.text);
     std::vector<std::string_view> all = action_names_;
     all.insert(all.end(), step_keys_.begin(), step_keys_.end());
@@ -597,11 +635,10 @@ class Check {
     refuse(call.action.at, "unknown-action", "no action is called " + quoted(name), help);
   }
 
-  void check_effect(const ActionCall& call, const Action& action, const Step& step) {
+  void check_effect(Effect derived, const Action& action, const Step& step) {
     if (!step.effect) return;
     std::optional<Effect> said = effect_of(step.effect->text);
     if (!said) return;
-    Effect derived = effect_of(call, action, std::nullopt, false);
     bool believed = action.effect_may_be_declared && *said == Effect::read;
     if (static_cast<int>(*said) < static_cast<int>(derived) && !believed)
       refuse(step.effect->at, "weaker-effect",
@@ -699,7 +736,7 @@ class Check {
         asked.known = false;
         continue;
       }
-      check_call(call, *action, values_, problems_);
+      (void)check_call(call, *action, values_, problems_);
       check_arguments(call, *action, scope);
       if (effect_of(call, *action, std::nullopt, true) != Effect::read)
         refuse(call.action.at, "verify-writes",

@@ -35,6 +35,9 @@ class CheckedPlaybook {
 [[nodiscard]] const Action* find_action(const std::vector<Action>& actions, std::string_view name);
 
 // The effect of one call: derived by the action from what is known of its arguments, strengthened by `effect:`.
+[[nodiscard]] Effect effect_of(const ActionCall& call, const Action& action);
+[[nodiscard]] Effect effect_of(Effect derived, const Action& action, const std::optional<Name>& declared,
+                               bool stands_as_read);
 [[nodiscard]] Effect effect_of(const ActionCall& call, const Action& action, const std::optional<Name>& declared,
                                bool stands_as_read);
 

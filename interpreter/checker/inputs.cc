@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "interpreter/base/json.h"
+#include "interpreter/base/regex.h"
 #include "interpreter/base/utf8.h"
 #include "interpreter/checker/checker.h"
 #include "interpreter/checker/typing.h"
-#include "interpreter/base/regex.h"
 #include "interpreter/language/fields.h"
 
 namespace muster {
@@ -267,6 +267,13 @@ void check_input(const Input& input, Diagnostics& problems) {
                  ? "the limit of a " + type + " must be " + std::string(example_of(type))
                  : "this limit must be a whole number");
   }
+  if (auto min = limit_of(input.min, input), max = limit_of(input.max, input); min && max && *min > *max)
+    problems.push_back({Severity::error,
+                        "bad-constraint",
+                        input.max->at,
+                        "no value of " + quoted(input.name.text) + " is allowed: `max` is below `min`",
+                        "swap them, or leave one out",
+                        {{input.min->at, "`min` stands here"}}});
   if (input.required && input.fallback)
     refuse(problems, input.fallback->at, "bad-constraint", "an input that is required never takes its default",
            "leave out `required` or `default`");

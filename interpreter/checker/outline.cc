@@ -158,6 +158,12 @@ bool Outline::ends_before(uint32_t earlier, uint32_t later) const {
 // end waits for its own start and for the ends of the body.
 std::vector<uint32_t> Outline::cycle() const {
   const uint32_t count = static_cast<uint32_t>(nodes_.size());
+  // Who only waits for what stands above waits in no circle, and that is how nearly all playbooks are written.
+  bool looks_ahead = false;
+  for (uint32_t i = 0; i < count && !looks_ahead; ++i)
+    looks_ahead = std::any_of(nodes_[i].needs.begin(), nodes_[i].needs.end(),
+                              [&](uint32_t need) { return need >= i || is_inside(i, need); });
+  if (!looks_ahead) return {};
   enum : uint8_t { fresh, open, done };
   std::vector<uint8_t> state(count * 2, fresh);
   struct Frame {

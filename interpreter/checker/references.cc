@@ -125,12 +125,12 @@ void References::check(const Template& text, const ReadScope& scope) {
 void References::check(const Argument& argument, const ReadScope& scope) {
   if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
     check(scalar->text, scope);
-    if (!scalar->quoted && scalar->text.is_constant() && looks_like_a_value(scalar->raw.text))
+    if (std::string_view text = scalar->text.plain(); !scalar->quoted && looks_like_a_value(text))
       problems_.push_back({Severity::warning,
                            "text-not-value",
                            argument.at,
-                           "this is the text " + quoted(scalar->raw.text) + ", not a value",
-                           "write `${{ " + scalar->raw.text + " }}`, or quote it if the text is meant",
+                           "this is the text " + quoted(text) + ", not a value",
+                           "write `${{ " + std::string(text) + " }}`, or quote it if the text is meant",
                            {}});
   } else if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
     for (const Argument& item : *items) {
@@ -162,7 +162,7 @@ void References::check_field(const Read& read, const std::vector<std::string_vie
 void References::check(const Read& read, const ReadScope& scope) {
   const std::string& root = read.path[0];
   const std::vector<std::string_view>& helpers = helper_names();
-  if (contains(helpers, root) && read.path.size() == 1) {
+  if (read.path.size() == 1 && std::binary_search(helpers.begin(), helpers.end(), std::string_view(root))) {
     if (!read.called) refuse(read.at, "not-called", quoted(root) + " is a function", "call it: `" + root + "(...)`");
     return;
   }
@@ -182,9 +182,10 @@ void References::check(const Read& read, const ReadScope& scope) {
     check_secret(read);
   } else if (root == "result") {
     if (!scope.result) {
-      refuse(read.at, "name-not-here",
-             "`result` can be read in `verify`, `watch`, `outputs`, `retry.when` and in a `done_when` with an action only",
-             "name the step: `steps.ID.field`");
+      refuse(
+          read.at, "name-not-here",
+          "`result` can be read in `verify`, `watch`, `outputs`, `retry.when` and in a `done_when` with an action only",
+          "name the step: `steps.ID.field`");
     } else if (scope.result->known && read.path.size() > 1 && !contains(scope.result->fields, read.path[1])) {
       std::string help = did_you_mean(read.path[1], scope.result->fields);
       std::string list;

@@ -1,6 +1,7 @@
 #include "interpreter/checker/types.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <unordered_map>
 
@@ -138,10 +139,13 @@ class Types {
 
   // Looks at all beneath, and tells what it yields.
   Type type_of(const ExpressionNode& node) {
-    std::vector<Type> types;
+    std::array<Type, 2> types{Type::unknown, Type::unknown};  // of the first two children
     for (const NodePtr& key : node.keys)
       if (key) (void)type_of(*key);
-    for (const NodePtr& child : node.children) types.push_back(type_of(*child));
+    for (size_t i = 0; i < node.children.size(); ++i) {
+      const Type type = type_of(*node.children[i]);
+      if (i < types.size()) types[i] = type;
+    }
     switch (node.kind) {
       case ExpressionNode::Kind::constant:
         return of_constant(node.constant);

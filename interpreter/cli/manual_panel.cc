@@ -56,12 +56,15 @@ std::string manual_panel(const std::string& run, const OpRecord& op, PanelStyle 
     const Map* place = item.find<Map>();
     if (!place) continue;
     std::string people;
-    for (const Value& person : list_in(*place, "people")) people += (people.empty() ? "" : ", ") + safe_line(to_text(person));
-    who += (who.empty() ? "" : ", ") + safe_line(text_of(*place, "label")) + (people.empty() ? " (nobody)" : " (" + people + ")");
+    for (const Value& person : list_in(*place, "people"))
+      people += (people.empty() ? "" : ", ") + safe_line(to_text(person));
+    who += (who.empty() ? "" : ", ") + safe_line(text_of(*place, "label")) +
+           (people.empty() ? " (nobody)" : " (" + people + ")");
   }
   out += "  assignees: " + (who.empty() ? "anybody" : who) + "\n";
   if (op.due_at)
-    out += "  expires:   " + second_of(*op.due_at) + (style.local_time ? " (" + local_clock(*op.due_at) + ")" : "") + "\n";
+    out +=
+        "  expires:   " + second_of(*op.due_at) + (style.local_time ? " (" + local_clock(*op.due_at) + ")" : "") + "\n";
   return out;
 }
 
@@ -94,15 +97,16 @@ std::string form_question(const Input& field) {
     what = "one of ";
     for (size_t i = 0; i < field.values.size(); ++i)
       if (const auto* scalar = std::get_if<Argument::Scalar>(&field.values[i].value))
-        what += (i > 0 ? ", " : "") + safe_line(scalar->raw.text);
+        what += (i > 0 ? ", " : "") + safe_line(scalar->text.written());
   }
   if (field.fallback) {
     if (const auto* scalar = std::get_if<Argument::Scalar>(&field.fallback->value))
-      what += ", " + safe_line(scalar->raw.text) + " unless said";
+      what += ", " + safe_line(scalar->text.written()) + " unless said";
   } else if (!field.required) {
     what += ", may be left out";
   }
-  return safe_line(field.name.text) + (field.description ? ": " + safe_line(*field.description) : "") + " (" + what + "): ";
+  return safe_line(field.name.text) + (field.description ? ": " + safe_line(*field.description) : "") + " (" + what +
+         "): ";
 }
 
 std::vector<std::string> problems_with_answer(const Input& field, const std::string& line) {

@@ -117,7 +117,7 @@ GateDecision Engine::Loop::decision_on(const Node& gate, const GateProof* proof)
 }
 
 std::optional<Engine::Loop::Status> Engine::Loop::advance_gate(const Node& node, Context context) {
-  const std::optional<Approval>& approval = approval_of(*parts_.graph, node);
+  const Boxed<Approval>& approval = approval_of(*parts_.graph, node);
   if (!approval) return std::nullopt;
   NodeRun& run = run_of(node);
   OpRecord& op = record(node);

@@ -8,7 +8,7 @@ namespace muster {
 namespace {
 
 Value written(const Argument& argument) {
-  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) return scalar->raw.text;
+  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) return scalar->text.written();
   List list;
   if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value))
     for (const Argument& item : *items) list.push_back(written(item));
@@ -17,9 +17,7 @@ Value written(const Argument& argument) {
 
 // A field of the form, as who answers must see it.
 Map shown_field(const Input& field) {
-  Map out{{"name", field.name.text},
-          {"type", field.type ? field.type->text : "string"},
-          {"required", field.required}};
+  Map out{{"name", field.name.text}, {"type", field.type ? field.type->text : "string"}, {"required", field.required}};
   if (field.description) out["description"] = *field.description;
   if (field.fallback) out["default"] = written(*field.fallback);
   if (!field.values.empty()) {

@@ -71,6 +71,10 @@ class SecretReads {
     if (maybe) of(*maybe);
   }
   template <class T>
+  void of(Boxed<T>& maybe) {
+    if (maybe) of(*maybe);
+  }
+  template <class T>
   void of(std::vector<T>& all) {
     for (T& one : all) of(one);
   }
@@ -114,7 +118,7 @@ class SecretReads {
     const auto* scalar = std::get_if<Argument::Scalar>(&argument.value);
     if (!scalar || field.type != FieldType::connection) return;
     for (const ConnectionDeclaration& declared : playbook_.connections)
-      if (declared.name.text == scalar->raw.text) of(std::as_const(declared));
+      if (declared.name.text == scalar->text.written()) of(std::as_const(declared));
   }
 
   const Playbook& playbook_;

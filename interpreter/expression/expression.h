@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,13 +25,14 @@ struct Tree {
   std::shared_ptr<const ExpressionNode> root;
 };
 
-// A free name with the constant fields behind it: `steps.points.latest.at`, `inputs.database`, `now`.
+// A free name with the constant fields behind it: `steps.points.latest.at`, `inputs.database`, `now`. What it views
+// belongs to the tree that it was read from.
 struct Read {
-  std::vector<std::string> path;
-  Span at;                   // the whole dotted name
-  std::vector<Span> pieces;  // each name of the path
-  bool called = false;       // it stands in front of a call: `contains(...)`
-  bool is_whole = true;      // false: a computed index follows (`steps[name]`, `inputs.list[1]`)
+  std::span<const std::string> path;
+  Span at;                       // the whole dotted name
+  std::span<const Span> pieces;  // each name of the path
+  bool called = false;           // it stands in front of a call: `contains(...)`
+  bool is_whole = true;          // false: a computed index follows (`steps[name]`, `inputs.list[1]`)
 };
 
 struct Expression {

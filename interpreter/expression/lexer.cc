@@ -84,6 +84,7 @@ class Lexer {
       : text_(text), tokens_(tokens), problem_(problem) {}
 
   bool run() {
+    tokens_.reserve(8);
     while (at_ < text_.size()) {
       if (is_space(text_[at_])) {
         ++at_;
@@ -103,9 +104,8 @@ class Lexer {
     return false;
   }
   bool starts(std::string_view word) const { return text_.substr(at_, word.size()) == word; }
-  void push(Token::Kind kind, size_t begin, std::string word, Value value = {}) {
-    tokens_.push_back(
-        {kind, static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), std::move(word), std::move(value)});
+  void push(Token::Kind kind, size_t begin, std::string_view word, Value value = {}) {
+    tokens_.push_back({kind, static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), word, std::move(value)});
   }
 
   bool one() {
@@ -113,10 +113,10 @@ class Lexer {
     char c = text_[at_];
     if (is_name_start(c)) {
       while (at_ < text_.size() && is_name(text_[at_])) ++at_;
-      std::string word(text_.substr(begin, at_ - begin));
+      std::string_view word = text_.substr(begin, at_ - begin);
       if (word == "null") return refuse(begin, at_, "`null` is no word of expressions", "write `nil`");
       bool keyword = std::find(keywords.begin(), keywords.end(), word) != keywords.end();
-      push(keyword ? Token::Kind::keyword : Token::Kind::name, begin, std::move(word));
+      push(keyword ? Token::Kind::keyword : Token::Kind::name, begin, word);
       return true;
     }
     if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) return number();
@@ -137,7 +137,7 @@ class Lexer {
     for (std::string_view symbol : symbols) {
       if (!starts(symbol)) continue;
       at_ += symbol.size();
-      push(Token::Kind::symbol, begin, std::string(symbol));
+      push(Token::Kind::symbol, begin, symbol);
       return true;
     }
     return strange();

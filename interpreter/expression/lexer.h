@@ -15,7 +15,7 @@ struct Token {
   enum class Kind { end, name, keyword, number, text, symbol };
   Kind kind = Kind::end;
   uint32_t begin = 0, end = 0;  // bytes of the text
-  std::string word;             // a name, keyword or symbol
+  std::string_view word;        // a name, keyword or symbol, in the text
   Value value;                  // of a number or text
 };
 

@@ -81,9 +81,8 @@ class Parser {
 
  private:
   const Token& now() const { return tokens_[at_]; }
-  bool is(std::string_view word) const {
-    return now().word == word && (now().kind == Token::Kind::symbol || now().kind == Token::Kind::keyword);
-  }
+  bool is(std::string_view word) const { return is_sign() && now().word == word; }
+  bool is_sign() const { return now().kind == Token::Kind::symbol || now().kind == Token::Kind::keyword; }
   bool take(std::string_view word) {
     if (!is(word)) return false;
     ++at_;
@@ -161,6 +160,7 @@ class Parser {
                          "split it over several steps with `set`");
     NodePtr left = unary();
     while (left) {
+      if (!is_sign()) break;
       auto rule =
           std::find_if(binary_rules.begin(), binary_rules.end(), [&](const BinaryRule& r) { return is(r.word); });
       if (rule == binary_rules.end() || rule->left <= limit) break;
@@ -208,7 +208,7 @@ class Parser {
     while (node && indexable) {
       if (take(".")) {
         if (now().kind != Token::Kind::name) return unexpected("a field's name behind `.`");
-        node = field(node, now().word, now().begin, now().end, now().end);
+        node = field(node, std::string(now().word), now().begin, now().end, now().end);
         ++at_;
       } else if (is("[")) {
         node = index(node);
@@ -300,7 +300,7 @@ class Parser {
   }
 
   std::shared_ptr<ExpressionNode> primary() {
-    const Token token = now();
+    const Token& token = now();  // stays: all of them have been read
     switch (token.kind) {
       case Token::Kind::number:
       case Token::Kind::text: {
@@ -314,10 +314,12 @@ class Parser {
         bool bound = std::find(bound_.begin(), bound_.end(), token.word) != bound_.end();
         auto node = make(bound ? ExpressionNode::Kind::parameter : ExpressionNode::Kind::name, token.begin, token.end);
         if (bound) {
-          node->text = token.word;
+          node->text = std::string(token.word);
         } else {
-          node->path = {token.word};
-          node->pieces = {node->at};
+          node->path.reserve(3);  // `steps.x.y`
+          node->pieces.reserve(3);
+          node->path.emplace_back(token.word);
+          node->pieces.push_back(node->at);
         }
         return node;
       }
@@ -331,7 +333,7 @@ class Parser {
         if (token.word == "function")
           return refuse_here("a function can only be handed to a helper",
                              "as in `map(list, function(x) return x end)`");
-        return refuse_here("`" + token.word + "` cannot begin a value: only expressions can stand here");
+        return refuse_here("`" + std::string(token.word) + "` cannot begin a value: only expressions can stand here");
       case Token::Kind::symbol:
         if (token.word == "(") {
           ++at_;
@@ -362,7 +364,7 @@ class Parser {
     std::vector<std::string> parameters;
     while (!is(")") || !parameters.empty()) {
       if (now().kind != Token::Kind::name) return unexpected("a parameter's name");
-      parameters.push_back(now().word);
+      parameters.emplace_back(now().word);
       ++at_;
       if (!take(",")) break;
     }
@@ -392,7 +394,7 @@ class Parser {
       if (now().kind == Token::Kind::name && tokens_[at_ + 1].word == "=" &&
           tokens_[at_ + 1].kind == Token::Kind::symbol) {
         auto name = make(ExpressionNode::Kind::constant, now().begin, now().end);
-        name->constant = Value(now().word);
+        name->constant = Value(std::string(now().word));
         key = name;
         at_ += 2;
       } else if (take("[")) {

@@ -1,5 +1,7 @@
 #include "interpreter/expression/template.h"
 
+#include <algorithm>
+
 namespace muster {
 namespace {
 
@@ -61,9 +63,36 @@ std::string Template::constant_text() const {
   return out;
 }
 
+std::string_view Template::plain() const {
+  const std::string* text = pieces.size() == 1 ? std::get_if<std::string>(&pieces.front()) : nullptr;
+  return text ? std::string_view(*text) : std::string_view();
+}
+
+std::string Template::written() const {
+  std::string out;
+  for (const auto& piece : pieces) {
+    if (const Expression* expression = std::get_if<Expression>(&piece)) {
+      out += "${{ " + expression->text + " }}";
+      continue;
+    }
+    std::string_view text = std::get<std::string>(piece);
+    for (size_t from = 0; from < text.size();) {
+      const size_t braces = std::min(text.find("${{", from), text.size());
+      out += text.substr(from, braces - from);
+      if (braces < text.size()) out += "$${{";
+      from = braces < text.size() ? braces + 3 : braces;
+    }
+  }
+  return out;
+}
+
 std::optional<Template> parse_template(const LocatedText& text, Diagnostics& problems) {
   Template out;
   out.at = text.at;
+  if (text.text.find("${{") == std::string::npos) {
+    if (!text.text.empty()) out.pieces.emplace_back(text.text);
+    return out;
+  }
   std::string plain;
   std::string_view all = text.text;
   bool whole = true;
@@ -96,9 +125,7 @@ std::optional<Template> parse_template(const LocatedText& text, Diagnostics& pro
     LocatedText inner;
     inner.text = std::string(all.substr(begin, stop - begin));
     inner.at = begin < stop ? text.span(begin, stop) : text.span(at, end + 2);
-    if (text.segments.empty()) {
-      inner.segments = {{0, text.at.begin + static_cast<uint32_t>(begin)}};
-    } else {
+    if (!text.segments.empty() || begin >= stop) {
       inner.segments.push_back({0, text.span(begin, begin + 1).begin});
       for (const LocatedText::Segment& segment : text.segments)
         if (segment.text_at > begin && segment.text_at < stop)

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct Template {
   // No `${{ }}` at all: the text is known.
   [[nodiscard]] bool is_constant() const;
   [[nodiscard]] std::string constant_text() const;  // of a constant one
+  [[nodiscard]] std::string_view plain() const;     // the same without a copy
+  // As its author wrote it, but for blanks inside the braces.
+  [[nodiscard]] std::string written() const;
 };
 
 [[nodiscard]] std::optional<Template> parse_template(const LocatedText& text, Diagnostics& problems);

@@ -267,7 +267,7 @@ std::string StepGraph::digest(const std::vector<std::string>& file_digests) cons
 namespace {
 
 // Keys of a step with `foreach` that are not about the node that is asked.
-const std::optional<Approval> no_gate;
+const Boxed<Approval> no_gate;
 const std::optional<Expression> no_condition;
 const std::optional<DurationText> no_limit;
 const std::vector<Output> no_outputs;
@@ -280,7 +280,7 @@ bool names_item(const Step& step, const Expression& expression) {
   });
 }
 
-const std::optional<Approval>& approval_of(const StepGraph& graph, const Node& node) {
+const Boxed<Approval>& approval_of(const StepGraph& graph, const Node& node) {
   if (node.is_item()) return no_gate;
   if (node.step) return node.step->approval;
   return node.phase ? node.phase->approval : graph.playbook_of(node).approval;

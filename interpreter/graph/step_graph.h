@@ -138,7 +138,7 @@ class StepGraph {
 
 // The parts of a node that every group and step has, wherever they stand in the language's structs.
 // Of a step with `foreach`, node and item share it: each key belongs to one of them.
-[[nodiscard]] const std::optional<Approval>& approval_of(const StepGraph& graph, const Node& node);
+[[nodiscard]] const Boxed<Approval>& approval_of(const StepGraph& graph, const Node& node);
 // Whether the expression reads the step's `foreach` item, or its index.
 [[nodiscard]] bool names_item(const Step& step, const Expression& expression);
 [[nodiscard]] const std::optional<Expression>* when_of(const Node& node);  // nullptr: the playbook has none

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "interpreter/base/boxed.h"
 #include "interpreter/base/source_file.h"
 #include "interpreter/base/time.h"
 #include "interpreter/base/value.h"
@@ -39,7 +40,6 @@ struct IntegerText {
 // An argument of an action: a scalar, a list or a map of such. It is typed by the action's fields, later.
 struct Entry;
 struct ScalarArgument {
-  LocatedText raw;  // as decoded, before templates
   Template text;
   bool quoted = false;  // quoted or block scalars are text, whatever they look like
 };
@@ -243,7 +243,7 @@ struct Manual {
   Span at;
   std::optional<Template> instructions;
   std::vector<Template> checklist;
-  std::vector<Input> form;  // what is asked for
+  std::vector<Input> form;             // what is asked for
   std::vector<Requirement> assignees;  // who may say so; none: anybody
   std::optional<DurationText> expires;
 };
@@ -257,29 +257,29 @@ struct Step {
   std::optional<std::string> description;
   std::optional<Expression> when;
   std::optional<std::vector<Name>> needs;  // absent: the step before it; [] : the group's start
-  std::optional<Approval> approval;
+  Boxed<Approval> approval;
   std::optional<Span> ungated;  // `approval: false`: its author wants no gate in front of what it destroys
   std::optional<DurationText> timeout;
-  std::optional<Retry> retry;
-  std::optional<DoneWhen> done_when;
-  std::optional<Verify> verify;
-  std::optional<Watch> watch;
+  Boxed<Retry> retry;
+  Boxed<DoneWhen> done_when;
+  Boxed<Verify> verify;
+  Boxed<Watch> watch;
   std::optional<OnFailure> on_failure;
   std::vector<Step> rescue;  // of a step with a body of its own; a group has one in `group`
-  std::optional<Rollback> rollback;
+  Boxed<Rollback> rollback;
   std::optional<bool> idempotent;
   std::optional<Name> effect;
   std::optional<bool> sensitive;
   std::vector<Output> outputs;
   // Exactly one when the step is right. Keys that are no fields of a step land in `actions`, by name.
   std::vector<ActionCall> actions;
-  std::optional<SetValues> set;
-  std::optional<Fail> fail;
-  std::optional<Wait> wait;
-  std::optional<Audit> audit;
-  std::optional<Call> call;
-  std::optional<Choose> choose;
-  std::optional<Manual> manual;
+  Boxed<SetValues> set;
+  Boxed<Fail> fail;
+  Boxed<Wait> wait;
+  Boxed<Audit> audit;
+  Boxed<Call> call;
+  Boxed<Choose> choose;
+  Boxed<Manual> manual;
   std::shared_ptr<Group> group;    // `steps:`, with rescue, always, parallel beside it; of a call what stands beside it
   std::shared_ptr<Fanout> fanout;  // `foreach:`, with what belongs to it
 };
@@ -295,9 +295,9 @@ struct Phase {
   std::optional<Template> title;
   std::optional<std::string> description;
   std::optional<Expression> when;
-  std::optional<Approval> approval;
+  Boxed<Approval> approval;
   std::optional<DurationText> timeout;
-  std::optional<Rollback> rollback;
+  Boxed<Rollback> rollback;
   Group group;
 };
 
@@ -350,7 +350,7 @@ struct Requires {
 struct Defaults {
   Span at;
   std::optional<DurationText> timeout;
-  std::optional<Retry> retry;
+  Boxed<Retry> retry;
   std::optional<OnFailure> on_failure;
 };
 
@@ -373,8 +373,8 @@ struct Playbook {
   std::optional<Defaults> defaults;
   std::optional<DurationText> timeout;
   std::optional<Objectives> objectives;
-  std::optional<Approval> approval;
-  std::optional<Rollback> rollback;
+  Boxed<Approval> approval;
+  Boxed<Rollback> rollback;
   bool parallel = false;  // phases wait for nothing
   std::optional<IntegerText> max_parallel;
   std::vector<Step> rescue;

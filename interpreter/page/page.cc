@@ -51,7 +51,7 @@ PageStep step_of(const StepGraph& graph, const Node& node, const std::vector<Act
   out.is_group = node.kind == NodeKind::foreach ? graph.at(node.body.front()).is_group() : node.is_group();
   if (node.phase && node.phase->title) out.title = prose(*node.phase->title);
   if (node.step && node.step->title) out.title = prose(*node.step->title);
-  if (const std::optional<Approval>& approval = approval_of(graph, node)) out.gate = gate_of(*approval);
+  if (const Boxed<Approval>& approval = approval_of(graph, node)) out.gate = gate_of(*approval);
   if (!node.step) return out;
   const Step& step = *node.step;
   out.by_person = step.manual.has_value();
@@ -99,7 +99,7 @@ Page make_page(const StepGraph& graph, const std::vector<Action>& actions) {
   for (const Node& node : graph.nodes()) {
     if (is_further_copy(node)) continue;
     if (does_something(node)) ++(node.kind == NodeKind::manual ? page.share.person : page.share.machine);
-    if (const std::optional<Approval>& approval = approval_of(graph, node)) {
+    if (const Boxed<Approval>& approval = approval_of(graph, node)) {
       ++page.share.gates;
       add_decider(*approval, page.deciders);
     }

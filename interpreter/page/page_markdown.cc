@@ -440,7 +440,7 @@ class Writer {
     } else {
       conditions(node);
     }
-    if (const std::optional<Approval>& approval = approval_of(*graph_, node)) gate(*approval);
+    if (const Boxed<Approval>& approval = approval_of(*graph_, node)) gate(*approval);
     if (node.step) doing(node);
     if (body.kind != NodeKind::call) {
       int place = 0;

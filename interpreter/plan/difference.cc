@@ -52,7 +52,7 @@ class Side {
     if (!action) return std::nullopt;
     return effect_of(call, *action, node.step->effect, false);
   }
-  const std::optional<Approval>& gate_of(const Node& node) const { return approval_of(graph(), node); }
+  const Boxed<Approval>& gate_of(const Node& node) const { return approval_of(graph(), node); }
   // The nearest gate that it stands behind, itself included.
   const Node* gate_above(const Node& node) const {
     for (const Node* at = &node;; at = &graph().at(at->parent)) {
@@ -146,8 +146,8 @@ class Comparison {
   }
 
   void compare_gates(const Node& from, const Node& to) {
-    const std::optional<Approval>& old_gate = before_.gate_of(from);
-    const std::optional<Approval>& new_gate = after_.gate_of(to);
+    const Boxed<Approval>& old_gate = before_.gate_of(from);
+    const Boxed<Approval>& new_gate = after_.gate_of(to);
     if (old_gate && !new_gate) {
       tell(ChangeKind::gate_removed, to, "nobody is asked here any more", "approvers: " + approvers(*old_gate));
     } else if (!old_gate && new_gate) {
@@ -220,7 +220,7 @@ class Comparison {
   }
 
   void compare_verifies(const Node& from, const Node& to) {
-    const std::optional<Verify>&old_verify = from.step->verify, &new_verify = to.step->verify;
+    const Boxed<Verify>&old_verify = from.step->verify, &new_verify = to.step->verify;
     if (!old_verify && !new_verify) return;
     if (!new_verify) return tell(ChangeKind::verify_removed, to, "its result is not checked any more");
     if (!old_verify) return tell(ChangeKind::verify_added, to, "its result is checked");

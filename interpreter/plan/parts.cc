@@ -1,6 +1,7 @@
 #include "interpreter/plan/parts.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <unordered_map>
 
@@ -42,7 +43,7 @@ Value rendered(tl::expected<Value, Diagnostic> value, Diagnostics& problems) {
 }
 
 std::string verify_text(const Step& step, const SourceFiles& files) {
-  for (PrintedKey& key : printed_keys(step, files))
+  for (PrintedKey& key : printed_keys(step, files, [](std::string_view key) { return key != "verify"; }))
     if (key.key == "verify") return std::move(key.text);
   return "";
 }
@@ -67,6 +68,12 @@ std::string what_of(const Node& node) {
 }
 
 std::vector<NodeId> in_order(const std::vector<NodeId>& list, const std::function<const Node&(NodeId)>& at) {
+  bool in_file_order = true;
+  for (size_t i = 0; i < list.size() && in_file_order; ++i) {
+    in_file_order = i == 0 || list[i - 1].index < list[i].index;
+    for (NodeId need : at(list[i]).needs) in_file_order = in_file_order && need.index < list[i].index;
+  }
+  if (in_file_order) return list;
   std::unordered_map<uint32_t, size_t> places;
   for (size_t i = 0; i < list.size(); ++i) places.emplace(list[i].index, i);
   std::vector<size_t> waits(list.size());
@@ -105,14 +112,17 @@ std::vector<std::string> rules_of(const Approval& approval, const SourceFiles& f
 }
 
 std::vector<PlannedKey> keys_beside(const Node& node, std::string_view what, const SourceFiles& files) {
-  static const std::set<std::string_view> elsewhere = {"id",  "title", "description", "approval", "effect",
-                                                       "set", "fail",  "wait",        "audit",    "manual"};
+  static constexpr std::array<std::string_view, 10> elsewhere = {"id",  "title", "description", "approval", "effect",
+                                                                 "set", "fail",  "wait",        "audit",    "manual"};
+  const Unwanted unwanted = [what](std::string_view key) {
+    return key == what || std::find(elsewhere.begin(), elsewhere.end(), key) != elsewhere.end();
+  };
   std::vector<PrintedKey> keys;
-  if (node.phase) keys = printed_keys(*node.phase, files);
-  if (node.step) keys = printed_keys(*node.step, files);
+  if (node.phase) keys = printed_keys(*node.phase, files, unwanted);
+  if (node.step) keys = printed_keys(*node.step, files, unwanted);
   std::vector<PlannedKey> out;
-  for (PrintedKey& key : keys)
-    if (!elsewhere.contains(key.key) && key.key != what) out.push_back({std::string(key.key), std::move(key.text)});
+  out.reserve(keys.size());
+  for (PrintedKey& key : keys) out.push_back({std::string(key.key), std::move(key.text)});
   if (node.step && what == "verify") out.push_back({"verify", Value(verify_text(*node.step, files))});
   return out;
 }

@@ -31,6 +31,7 @@ class Planner {
     }
     plan_.keys = keys_beside(playbook, outlook().argument_values(), files_, plan_.problems);
     find_effects();
+    plan_.steps.reserve(graph_.nodes().size());
     if (playbook.approval) plan_.gate = gate_of(graph_.root());
     const Node& root = graph_.root();
     plan_list(root.body, "", 0, false);

@@ -38,6 +38,10 @@ class Printer {
     if constexpr (std::is_same_v<M, bool>) {
       return member ? "true" : "";
     } else if constexpr (std::is_arithmetic_v<M>) {
+      constexpr double most = 1e15;
+      if (static_cast<double>(member) > -most && static_cast<double>(member) < most)
+        if (const auto whole = static_cast<int64_t>(member); static_cast<M>(whole) == member)
+          return std::to_string(whole);
       return to_text(Value(member));
     } else if constexpr (std::is_same_v<M, std::string>) {
       return member;
@@ -88,8 +92,9 @@ class Printer {
   }
 
   template <class T>
-  std::vector<PrintedKey> keys(const T& construct, bool is_top = false) {
-    Rows rows{*this, {}, is_top};
+  std::vector<PrintedKey> keys(const T& construct, bool is_top = false, const Unwanted& unwanted = {}) {
+    Rows rows{*this, {}, is_top, unwanted};
+    rows.keys.reserve(8);
     // Visitors of fields.h fill constructs, too; this one only reads.
     describe(const_cast<T&>(construct), rows);
     // What stands in a construct in which nothing was written says nothing.
@@ -107,7 +112,7 @@ class Printer {
   static std::vector<PrintedKey> keys_of_empty() {
     T empty{};
     Printer printer(nullptr);
-    Rows rows{printer, {}, true};
+    Rows rows{printer, {}, true, {}};
     describe(empty, rows);
     return std::move(rows.keys);
   }
@@ -116,13 +121,18 @@ class Printer {
     Printer& printer;
     std::vector<PrintedKey> keys;
     bool is_top;  // its lists of steps are parts of the graph, and shown there
+    const Unwanted& unwanted;
 
     template <class M>
     void operator()(std::string_view key, const M& member, Need, std::string_view) {
+      if constexpr (IsMaybe<M>) {
+        if (!member) return;
+      }
+      if (unwanted && unwanted(key)) return;
       if constexpr (std::is_same_v<M, std::vector<Step>> || std::is_same_v<M, std::vector<Phase>>) {
         if (is_top) return;
       }
-      if constexpr (std::is_same_v<M, std::optional<Rollback>>) {
+      if constexpr (std::is_same_v<M, Boxed<Rollback>>) {
         if (is_top) {
           if (member) keys.push_back({key, member->automatic ? "auto" : "steps of its own"});
           return;
@@ -131,7 +141,8 @@ class Printer {
       if (std::string text = printer.text(member); !text.empty()) keys.push_back({key, std::move(text)});
     }
     void calls(const std::vector<ActionCall>& calls, std::string_view) {
-      for (const ActionCall& call : calls) keys.push_back({call.action.text, printed(call.args)});
+      for (const ActionCall& call : calls)
+        if (!unwanted || !unwanted(call.action.text)) keys.push_back({call.action.text, printed(call.args)});
     }
     void entries(const std::vector<Entry>& entries, std::string_view) {
       for (const Entry& entry : entries) keys.push_back({entry.key.text, printed(entry.value)});
@@ -186,8 +197,8 @@ class Printer {
 };
 
 template <class T>
-std::vector<PrintedKey> own_keys(const T& construct, const SourceFiles& files) {
-  return Printer(&files).keys(construct, true);
+std::vector<PrintedKey> own_keys(const T& construct, const SourceFiles& files, const Unwanted& unwanted = {}) {
+  return Printer(&files).keys(construct, true, unwanted);
 }
 
 }  // namespace
@@ -238,8 +249,12 @@ std::string printed(const std::vector<Requirement>& approvers) {
   return out;
 }
 
-std::vector<PrintedKey> printed_keys(const Step& step, const SourceFiles& files) { return own_keys(step, files); }
-std::vector<PrintedKey> printed_keys(const Phase& phase, const SourceFiles& files) { return own_keys(phase, files); }
+std::vector<PrintedKey> printed_keys(const Step& step, const SourceFiles& files, const Unwanted& unwanted) {
+  return own_keys(step, files, unwanted);
+}
+std::vector<PrintedKey> printed_keys(const Phase& phase, const SourceFiles& files, const Unwanted& unwanted) {
+  return own_keys(phase, files, unwanted);
+}
 std::vector<PrintedKey> printed_keys(const Playbook& playbook, const SourceFiles& files) {
   return own_keys(playbook, files);
 }

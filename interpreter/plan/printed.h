@@ -5,6 +5,7 @@
 // the way of quoting are not part of it: two texts are equal where the values are.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,14 +15,19 @@
 
 namespace muster {
 
+// Keys that somebody does not want printed.
+using Unwanted = std::function<bool(std::string_view key)>;
+
 struct PrintedKey {
   std::string_view key;  // actions by their names
   std::string text;
 };
 
 // Those that are there, in the order of the rows; the parts of a group (`steps`, `rescue`, `always`) are left out.
-[[nodiscard]] std::vector<PrintedKey> printed_keys(const Step& step, const SourceFiles& files);
-[[nodiscard]] std::vector<PrintedKey> printed_keys(const Phase& phase, const SourceFiles& files);
+[[nodiscard]] std::vector<PrintedKey> printed_keys(const Step& step, const SourceFiles& files,
+                                                   const Unwanted& unwanted = {});
+[[nodiscard]] std::vector<PrintedKey> printed_keys(const Phase& phase, const SourceFiles& files,
+                                                   const Unwanted& unwanted = {});
 [[nodiscard]] std::vector<PrintedKey> printed_keys(const Playbook& playbook, const SourceFiles& files);
 [[nodiscard]] std::vector<PrintedKey> printed_keys(const Approval& approval, const SourceFiles& files);
 

@@ -191,6 +191,12 @@ bool ConstructReader::read(const YamlNode& node, Template& out, std::string_view
                          "`#` begins a comment: this is not part of " + quoted(key),
                          "quote the whole value, or put a space behind `#`",
                          {}});
+  if (std::string_view text = tree_.text(node); text.find("${{") == std::string_view::npos) {
+    out.at = tree_.span(node);
+    out.pieces.clear();
+    if (!text.empty()) out.pieces.emplace_back(std::in_place_type<std::string>, text);
+    return true;
+  }
   auto parsed = parse_template(tree_.located(node), problems_);
   if (!parsed) return false;
   out = std::move(*parsed);
@@ -249,9 +255,9 @@ bool ConstructReader::read(const YamlNode& node, DurationText& out, std::string_
   if (!wants_scalar(node, key, "a duration")) return false;
   if (!read(node, out.text, key)) return false;
   if (!out.text.is_constant()) return true;
-  std::string text = out.text.constant_text();
-  out.known = parse_duration(text);
+  out.known = parse_duration(out.text.plain());
   if (out.known) return true;
+  std::string text = out.text.constant_text();
   bool bare = !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
   refuse(tree_.span(node), "bad-duration",
          bare ? quoted(text) + " has no unit" : quoted(key) + " must be a duration, and `" + text + "` stands here",
@@ -264,9 +270,9 @@ bool ConstructReader::read(const YamlNode& node, IntegerText& out, std::string_v
   if (!wants_scalar(node, key, "a whole number")) return false;
   if (!read(node, out.text, key)) return false;
   if (!out.text.is_constant()) return true;
-  std::string text = out.text.constant_text();
-  out.known = whole_number(text);
+  out.known = whole_number(out.text.plain());
   if (out.known) return true;
+  std::string text = out.text.constant_text();
   refuse(tree_.span(node), "wrong-type", quoted(key) + " must be a whole number, and `" + text + "` stands here");
   return false;
 }
@@ -286,12 +292,12 @@ bool ConstructReader::read(const YamlNode& node, OnFailure& out, std::string_vie
 
 Argument ConstructReader::unreadable(const YamlNode& node) const {
   Argument::Scalar scalar;
-  scalar.raw.at = scalar.text.at = tree_.span(node);
+  scalar.text.at = tree_.span(node);
   Expression nothing;
-  nothing.at = scalar.raw.at;
+  nothing.at = scalar.text.at;
   scalar.text.pieces.push_back(std::move(nothing));
   Argument argument;
-  argument.at = scalar.raw.at;
+  argument.at = scalar.text.at;
   argument.value = std::move(scalar);
   return argument;
 }
@@ -301,37 +307,26 @@ bool ConstructReader::read(const YamlNode& node, Argument& out, std::string_view
   switch (node.kind) {
     case YamlNode::Kind::null:
     case YamlNode::Kind::scalar: {
-      Argument::Scalar scalar;
-      scalar.raw = tree_.located(node);
+      Argument::Scalar& scalar = out.value.emplace<Argument::Scalar>();
       scalar.quoted = node.is_scalar() && !node.is_plain();
-      bool parsed = true;
-      if (node.is_scalar()) {
-        parsed = read(node, scalar.text, key);
-      } else {
+      if (!node.is_scalar()) {
         scalar.text.at = out.at;
-        scalar.text.pieces.push_back(scalar.raw.text);
-      }
-      if (parsed) {
-        out.value = std::move(scalar);
-      } else {
+        scalar.text.pieces.emplace_back(std::string(tree_.text(node)));
+      } else if (!read(node, scalar.text, key)) {
         out = unreadable(node);
       }
       return true;
     }
     case YamlNode::Kind::list: {
-      std::vector<Argument> items;
-      (void)read(node, items, key);
-      out.value = std::move(items);
+      (void)read(node, out.value.emplace<std::vector<Argument>>(), key);
       return true;
     }
     case YamlNode::Kind::map: {
-      std::vector<Entry> entries;
       if (is_map_of_nulls(node)) {
         refuse_map_of_nulls(node, key);
         out = unreadable(node);
       } else {
-        (void)read(node, entries, key);
-        out.value = std::move(entries);
+        (void)read(node, out.value.emplace<std::vector<Entry>>(), key);
       }
       return true;
     }
@@ -351,12 +346,12 @@ bool ConstructReader::read(const YamlNode& node, std::vector<Name>& out, std::st
 
 bool ConstructReader::read(const YamlNode& node, std::vector<Entry>& out, std::string_view key) {
   if (!wants_map(node, key)) return false;
+  out.reserve(node.children.size() / 2);
   each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
     if (is_merge_key(name) || (!value.written && !has_value(name, value))) return;  // a written null is a value here
-    Entry entry;
+    Entry& entry = out.emplace_back();
     entry.key = name_of(name);
     (void)read(value, entry.value, entry.key.text);
-    out.push_back(std::move(entry));
   });
   return true;
 }

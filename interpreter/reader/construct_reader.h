@@ -107,10 +107,11 @@ class ConstructReader {
 
   template <class T>
   bool read(const YamlNode& node, std::optional<T>& out, std::string_view key) {
-    T value{};
-    if (!read(node, value, key)) return false;
-    out = std::move(value);
-    return true;
+    return read_into(node, out, key);
+  }
+  template <class T>
+  bool read(const YamlNode& node, Boxed<T>& out, std::string_view key) {
+    return read_into(node, out, key);
   }
 
   void refuse(Span at, std::string code, std::string message, std::string help = {}, std::vector<Note> notes = {});
@@ -119,6 +120,13 @@ class ConstructReader {
   template <class T>
   friend class MapVisitor;
 
+  // In place: constructs are large.
+  template <class Maybe>
+  bool read_into(const YamlNode& node, Maybe& out, std::string_view key) {
+    if (read(node, out.emplace(), key)) return true;
+    out.reset();
+    return false;
+  }
   template <class T>
   bool read_construct(const YamlNode& node, T& out, std::string_view key);
   template <class T>
@@ -146,8 +154,15 @@ class ConstructReader {
   // again.
   Argument unreadable(const YamlNode& node) const;
 
+  // A key of a map that is being read; all such maps share one list, the innermost at its end.
+  struct Key {
+    std::string_view text;  // empty: it is no text
+    bool used = false;
+  };
+
   const YamlTree& tree_;
   Diagnostics& problems_;
+  std::vector<Key> keys_;
 };
 
 }  // namespace muster

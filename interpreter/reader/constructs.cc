@@ -1,6 +1,6 @@
 // The constructs of a playbook that are more than a map of keys.
-#include "interpreter/reader/construct_reader.h"
 #include "interpreter/language/failure_limit.h"
+#include "interpreter/reader/construct_reader.h"
 #include "interpreter/reader/map_visitor.h"
 
 namespace muster {
@@ -37,6 +37,7 @@ bool ConstructReader::read_approver(const YamlNode& node, Approver& out) {
 
 bool ConstructReader::read(const YamlNode& node, Requirement& out, std::string_view) {
   bool has_people = false;
+  const size_t before = problems_.size();
   each_entry(node, [&](const YamlNode& name, const YamlNode& value) {
     std::string_view what = tree_.text(name);
     if (!has_value(name, value)) return;
@@ -66,6 +67,13 @@ bool ConstructReader::read(const YamlNode& node, Requirement& out, std::string_v
     }
   });
   if (!has_people) refuse(tree_.head(node), "missing-key", "an approver that is a map needs `of`", "");
+  const bool only_users = std::all_of(out.of.begin(), out.of.end(),
+                                      [](const Approver& approver) { return approver.kind == Approver::Kind::user; });
+  if (problems_.size() == before && only_users && out.count > static_cast<int64_t>(out.of.size()))
+    refuse(tree_.head(node), "bad-approver",
+           "nobody can meet this: " + std::to_string(out.count) + " must agree, and `of` names " +
+               std::to_string(out.of.size()),
+           out.of.empty() ? "name who may, as in `of: [group:NAME]`" : "name more people, or ask for fewer");
   return true;
 }
 
@@ -133,6 +141,11 @@ bool ConstructReader::read(const YamlNode& node, Claim& out, std::string_view ke
 }
 
 bool ConstructReader::read(const YamlNode& node, std::vector<Claim>& out, std::string_view key) {
+  if (node.kind == YamlNode::Kind::list && node.children.empty()) {
+    refuse(tree_.span(node), "no-value", "`" + std::string(key) + "` lists no claim, so that nothing could fail",
+           "write what must be true, as in `that: [result.exit_code == 0]`");
+    return false;
+  }
   if (node.kind == YamlNode::Kind::list) return read_list(node, out, key);
   Claim one;
   if (!read(node, one, key)) return false;

@@ -13,10 +13,18 @@ template <class T>
 class MapVisitor {
  public:
   MapVisitor(ConstructReader& reader, const YamlNode& map, std::string_view what)
-      : reader_(reader), map_(map), what_(what), used_(map.children.size() / 2) {
-    for (size_t i = 0; i < used_.size(); ++i)
-      used_[i] = !map.children[2 * i]->is_scalar() || reader.is_merge_key(*map.children[2 * i]);  // refused by the tree
+      : reader_(reader), map_(map), what_(what), first_(reader.keys_.size()), count_(map.children.size() / 2) {
+    for (size_t i = 0; i < count_; ++i) {
+      const YamlNode& key = *map.children[2 * i];
+      ConstructReader::Key& kept = reader.keys_.emplace_back();
+      kept.used = !key.is_scalar() || reader.is_merge_key(key);  // refused by the tree
+      if (key.is_scalar()) kept.text = reader.tree_.text(key);
+      if (!kept.used) initials_ |= initial(kept.text);
+    }
   }
+  ~MapVisitor() { reader_.keys_.resize(first_); }
+  MapVisitor(const MapVisitor&) = delete;
+  MapVisitor& operator=(const MapVisitor&) = delete;
 
   template <class M>
   void operator()(std::string_view key, M& member, Need need, std::string_view) {
@@ -34,7 +42,7 @@ class MapVisitor {
 
   void calls(std::vector<ActionCall>& calls, std::string_view) { calls_ = &calls; }
   void entries(std::vector<Entry>& entries, std::string_view) {
-    used_.assign(used_.size(), true);
+    for (size_t i = 0; i < count_; ++i) key_at(i).used = true;
     reader_.read(map_, entries, what_);
   }
 
@@ -83,47 +91,52 @@ class MapVisitor {
 
   // What is left: calls of actions where they may stand, otherwise keys that nobody knows.
   void finish() {
-    for (size_t i = 0; i < used_.size() && !is_enough(reader_.problems_); ++i) {
-      if (used_[i]) continue;
-      const YamlNode& key = *map_.children[2 * i];
+    for (size_t i = 0; i < count_ && !is_enough(reader_.problems_); ++i) {
+      if (key_at(i).used) continue;
+      const YamlNode& at = *map_.children[2 * i];
       const YamlNode& value = *map_.children[2 * i + 1];
       if (calls_) {
-        if (!reader_.has_value(key, value)) continue;
-        ActionCall call;
-        call.at = reader_.tree_.span(key.begin, std::max(key.end, value.end));
-        call.action = reader_.name_of(key);
+        if (!reader_.has_value(at, value)) continue;
+        ActionCall& call = calls_->emplace_back();
+        call.at = reader_.tree_.span(at.begin, std::max(at.end, value.end));
+        call.action = reader_.name_of(at);
         (void)reader_.read(value, call.args, call.action.text);
-        calls_->push_back(std::move(call));
         continue;
       }
-      std::string name(reader_.tree_.text(key));
+      std::string name(key_at(i).text);
       std::string help;
       if (std::string_view near = nearest(name, keys_of<T>()); !near.empty())
         help = "did you mean `" + std::string(near) + "`?";
       if constexpr (std::is_same_v<T, Playbook>) {
         if (name == "steps") help = "steps stand in a phase: `phases:`, then `- id: ...` with `steps:` in it";
       }
-      reader_.refuse(reader_.tree_.span(key), "unknown-key", "`" + name + "` is no key of " + std::string(what_), help);
+      reader_.refuse(reader_.tree_.span(at), "unknown-key", "`" + name + "` is no key of " + std::string(what_), help);
     }
   }
 
  private:
-  bool has(std::string_view key) const {
-    for (size_t i = 0; i < used_.size(); ++i)
-      if (!used_[i] && reader_.tree_.text(*map_.children[2 * i]) == key) return true;
+  ConstructReader::Key& key_at(size_t i) const { return reader_.keys_[first_ + i]; }
+  // A bit for what a key begins with: most rows of most constructs are not there, and are passed by with one look.
+  static uint64_t initial(std::string_view text) {
+    return text.empty() ? 0 : uint64_t{1} << (static_cast<unsigned char>(text[0]) % 64);
+  }
+  bool has(std::string_view name) const {
+    for (size_t i = 0; i < count_; ++i)
+      if (!key_at(i).used && key_at(i).text == name) return true;
     return false;
   }
-  bool taken(std::string_view key) const {
-    for (size_t i = 0; i < used_.size(); ++i)
-      if (used_[i] && reader_.tree_.text(*map_.children[2 * i]) == key) return true;
+  bool taken(std::string_view name) const {
+    for (size_t i = 0; i < count_; ++i)
+      if (key_at(i).used && key_at(i).text == name) return true;
     return false;
   }
   // The first value under the key; all are taken, since a second one was refused as a duplicate.
-  const YamlNode* take(std::string_view key, const YamlNode*& at) {
+  const YamlNode* take(std::string_view name, const YamlNode*& at) {
     const YamlNode* value = nullptr;
-    for (size_t i = 0; i < used_.size(); ++i) {
-      if (used_[i] || reader_.tree_.text(*map_.children[2 * i]) != key) continue;
-      used_[i] = true;
+    if ((initials_ & initial(name)) == 0) return value;
+    for (size_t i = 0; i < count_; ++i) {
+      if (key_at(i).used || key_at(i).text != name) continue;
+      key_at(i).used = true;
       if (value) continue;
       at = map_.children[2 * i];
       value = map_.children[2 * i + 1];
@@ -139,7 +152,8 @@ class MapVisitor {
   ConstructReader& reader_;
   const YamlNode& map_;
   std::string_view what_;
-  std::vector<bool> used_;
+  size_t first_, count_;  // its keys in ConstructReader::keys_
+  uint64_t initials_ = 0;
   std::vector<ActionCall>* calls_ = nullptr;
 };
 
@@ -169,8 +183,7 @@ bool ConstructReader::read_list(const YamlNode& node, std::vector<T>& out, std::
              "remove it, or give it one");
       continue;
     }
-    T value{};
-    if (read(*item, value, key)) out.push_back(std::move(value));
+    if (!read(*item, out.emplace_back(), key)) out.pop_back();
   }
   return true;
 }

@@ -43,7 +43,7 @@ bool root_is_map(const YamlTree& tree, std::string_view what, Diagnostics& probl
 // Here and not in the checker, because only the tree knows where the version stands.
 void check_more(const Playbook& playbook, const YamlTree& tree, Diagnostics& problems) {
   if (!playbook.version || is_semantic_version(*playbook.version)) return;
-  const std::vector<const YamlNode*>& keys = tree.root().children;
+  const std::span<const YamlNode* const> keys = tree.root().children;
   for (size_t i = 0; i + 1 < keys.size(); i += 2) {
     if (!keys[i]->is_scalar() || tree.text(*keys[i]) != "version") continue;
     problems.push_back({Severity::error,

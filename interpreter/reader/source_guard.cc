@@ -1,5 +1,6 @@
 #include "interpreter/reader/source_guard.h"
 
+#include <array>
 #include <cstdio>
 
 #include "interpreter/base/utf8.h"
@@ -38,6 +39,15 @@ const char* what_is_wrong(uint32_t code) {
   return nullptr;
 }
 
+// What nothing is asked about: printable ASCII but brackets, commas and colons, and line feeds.
+constexpr std::array<bool, 256> is_ordinary = [] {
+  std::array<bool, 256> ordinary{};
+  for (size_t c = 0x20; c < 0x7F; ++c) ordinary[c] = true;
+  for (unsigned char c : std::string_view("[]{},:")) ordinary[c] = false;
+  ordinary['\n'] = true;
+  return ordinary;
+}();
+
 bool is_flow_mark(char c) { return c == ',' || c == ':' || c == '[' || c == ']' || c == '{' || c == '}'; }
 
 bool refuse_utf16(std::string_view text, uint32_t file, Diagnostics& problems) {
@@ -70,6 +80,10 @@ bool is_sane_source(const SourceFiles& files, uint32_t file, const YamlLimits& l
   uint32_t open = 0, flow_marks = 0;  // brackets in text count too: the limit is far above what text has
   while (at < text.size()) {
     char c = text[at];
+    if (is_ordinary[static_cast<unsigned char>(c)]) {
+      ++at;
+      continue;
+    }
     if (c == '[' || c == '{') ++open;
     if (open > 0 && is_flow_mark(c) && ++flow_marks > limits.flow_marks) {
       refuse(

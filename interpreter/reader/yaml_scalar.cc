@@ -253,7 +253,23 @@ ScalarPlace place_scalar(std::string_view source, uint32_t begin, std::string_vi
     ScalarPlace place;
     place.begin = begin;
     place.end = begin + static_cast<uint32_t>(text.size());
+    place.verbatim = true;
     return place;
+  }
+  if (first == '"' || first == '\'') {
+    // Without an escape: what stands between the quotes is the text.
+    const size_t end = begin + 1 + text.size();
+    const bool closed = end < source.size() && source[end] == first && source.substr(begin + 1, text.size()) == text;
+    if (closed && text.find(first == '"' ? '\\' : '\'') == std::string_view::npos &&
+        !(first == '\'' && end + 1 < source.size() && source[end + 1] == '\'')) {
+      ScalarPlace place;
+      place.style = first == '"' ? YamlNode::Style::double_quoted : YamlNode::Style::single_quoted;
+      place.begin = begin;
+      place.end = static_cast<uint32_t>(end + 1);
+      place.verbatim = true;
+      place.segments = {{0, begin + 1}};
+      return place;
+    }
   }
   Alignment alignment(source, begin, text);
   if (first == '"' || first == '\'') return alignment.quoted(first);

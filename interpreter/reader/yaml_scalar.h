@@ -19,6 +19,7 @@ struct ScalarPlace {
   uint32_t begin = 0;
   uint32_t end = 0;
   bool exact = true;
+  bool verbatim = false;                       // the text is the source's bytes: all, or those between the quotes
   std::vector<LocatedText::Segment> segments;  // empty: the text stands at `begin` unchanged
 };
 

@@ -61,7 +61,7 @@ class YamlEvents final : public YAML::EventHandler {
     } else if (!open_.empty() && last_end_ < at) {
       // The library points at what comes next; the missing value stands behind its dash, or behind its key.
       node.begin = node.end = last_end_;
-      if (open_.back()->kind == YamlNode::Kind::list && !open_.back()->is_flow()) {
+      if (innermost().kind == YamlNode::Kind::list && !innermost().is_flow()) {
         size_t dash = tree_.source_.substr(0, at).find('-', last_end_);
         if (dash != std::string_view::npos) node.begin = static_cast<uint32_t>(dash);
         node.end = node.begin + 1;
@@ -88,7 +88,7 @@ class YamlEvents final : public YAML::EventHandler {
       refuse(at, end, "alias-cycle", "this alias stands inside the value that it names", "");
       throw Stop{};
     }
-    if (!open_.empty() && open_.back()->kind == YamlNode::Kind::map && open_.back()->children.size() % 2 == 0)
+    if (!open_.empty() && innermost().kind == YamlNode::Kind::map && wants_key())
       refuse(at, end, "bad-key", "a key cannot be an alias", "write the key out");
     count(*target->second, target->second->expanded);
     add(*target->second);
@@ -103,15 +103,13 @@ class YamlEvents final : public YAML::EventHandler {
     if (tree_.source_[std::min<size_t>(at, tree_.source_.size() - 1)] == '"') mended = with_whole_escapes(written);
     const std::string& value = mended.empty() ? written : mended;
     ScalarPlace place = place_scalar(tree_.source_, at, value);
-    bool quoted = place.style == YamlNode::Style::single_quoted || place.style == YamlNode::Style::double_quoted;
-    if (quoted && !place.exact && !is_closed_quote(tree_.source_, at)) {
+    node.style = place.style;
+    node.end = place.end;
+    if (node.is_quoted() && !place.exact && !is_closed_quote(tree_.source_, at)) {
       refuse(at, at + 1, "yaml-syntax", "the quote that opens here is never closed", "");
       throw Stop{};
     }
-    node.style = place.style;
-    node.end = place.end;
-    if (!place.segments.empty() || node.end - node.begin != value.size())
-      node.decoded = std::make_unique<std::string>(value);
+    if (!place.verbatim) node.decoded = &tree_.decoded_.emplace_back(value);
     last_end_ = node.end;
     remember(anchor, node);
     count(node, 1);
@@ -127,10 +125,7 @@ class YamlEvents final : public YAML::EventHandler {
                   YAML::EmitterStyle::value style) override {
     open(YamlNode::Kind::map, mark, tag, anchor, style);
   }
-  void OnMapEnd() override {
-    check_keys(*open_.back());
-    close();
-  }
+  void OnMapEnd() override { close(); }
 
   Diagnostic explain_failure(const YAML::Mark& mark, const std::string& message) const {
     YamlFailure failure;
@@ -139,9 +134,10 @@ class YamlEvents final : public YAML::EventHandler {
     failure.at = position(mark);
     failure.message = message;
     failure.last_end = last_end_;
-    for (const YamlNode* node : open_)
-      if (node->is_flow() && std::string_view("[{").find(tree_.source_[node->begin]) != std::string_view::npos)
-        failure.open_bracket = node->begin;
+    for (const Open& open : open_)
+      if (open.node->is_flow() &&
+          std::string_view("[{").find(tree_.source_[open.node->begin]) != std::string_view::npos)
+        failure.open_bracket = open.node->begin;
     return explain(failure);
   }
 
@@ -163,7 +159,7 @@ class YamlEvents final : public YAML::EventHandler {
   }
 
   YamlNode& make(YamlNode::Kind kind, uint32_t at) {
-    YamlNode& node = tree_.nodes_.emplace_back();
+    YamlNode& node = *tree_.nodes_.take(1);
     node.kind = kind;
     node.begin = node.end = at;
     return node;
@@ -186,9 +182,10 @@ class YamlEvents final : public YAML::EventHandler {
       tree_.root_ = &node;
       return;
     }
-    open_.back()->children.push_back(&node);
-    open_.back()->expanded += node.expanded;
-    open_.back()->end = std::max(open_.back()->end, last_end_);
+    children_.push_back(&node);
+    YamlNode& parent = innermost();
+    parent.expanded += node.expanded;
+    parent.end = std::max(parent.end, last_end_);
   }
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -200,7 +197,7 @@ class YamlEvents final : public YAML::EventHandler {
     last_end_ = std::max(last_end_, at);
     remember(anchor, node);
     count(node, 1);
-    open_.push_back(&node);
+    open_.push_back({&node, children_.size()});
     if (open_.size() > limits_.depth) {
       refuse(at, at + 1, "too-deep", "values are nested more than " + std::to_string(limits_.depth) + " deep", "");
       throw Stop{};
@@ -208,7 +205,14 @@ class YamlEvents final : public YAML::EventHandler {
   }
 
   void close() {
-    YamlNode& node = *open_.back();
+    const auto [closed, first] = open_.back();
+    YamlNode& node = *closed;
+    const size_t count = children_.size() - first;
+    const YamlNode** kept = tree_.links_.take(count);
+    std::copy(children_.begin() + static_cast<ptrdiff_t>(first), children_.end(), kept);
+    node.children = {kept, count};
+    children_.resize(first);
+    if (node.kind == YamlNode::Kind::map) check_keys(node);
     open_.pop_back();
     node.open = false;
     char opener = node.begin < size() ? tree_.source_[node.begin] : '\0';
@@ -260,7 +264,8 @@ class YamlEvents final : public YAML::EventHandler {
   uint32_t check_properties(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     uint32_t at = position(mark);
     char first = at < size() ? tree_.source_[at] : '\0';
-    bool tagged = tag != "?" && !tag.empty() && (tag != "!" || first == '!' || first == '&');
+    const std::string_view name = tag;
+    bool tagged = name != "?" && !name.empty() && (name != "!" || first == '!' || first == '&');
     uint32_t content = anchor != 0 || tagged ? skip_properties(tree_.source_, at) : at;
     tagged_ = tagged;
     if (!tagged) return content;
@@ -284,20 +289,31 @@ class YamlEvents final : public YAML::EventHandler {
     if (length < rest.size() && std::string_view(" \t\r\n,]}:").find(rest[length]) == std::string_view::npos)
       return false;
     // The next key may be called `null`: then it stands no deeper than the map or list that this null is in.
-    if (open_.empty() || open_.back()->is_flow()) return true;
-    bool is_key = open_.back()->kind == YamlNode::Kind::map && open_.back()->children.size() % 2 == 0;
-    return is_key || column(at) > column(open_.back()->begin);
+    if (open_.empty() || innermost().is_flow()) return true;
+    bool is_key = innermost().kind == YamlNode::Kind::map && wants_key();
+    return is_key || column(at) > column(innermost().begin);
   }
   uint32_t column(uint32_t at) const {
     size_t newline = at == 0 ? std::string_view::npos : tree_.source_.rfind('\n', at - 1);
     return at - (newline == std::string_view::npos ? 0 : static_cast<uint32_t>(newline) + 1);
   }
 
+  YamlNode& innermost() const { return *open_.back().node; }
+  // Of a map: keys and values take turns.
+  bool wants_key() const { return (children_.size() - open_.back().first) % 2 == 0; }
+
+  // A list or map that is being read: its children so far are those of `children_` from `first` on.
+  struct Open {
+    YamlNode* node;
+    size_t first;
+  };
+
   YamlTree& tree_;
   uint32_t offset_;
   const YamlLimits& limits_;
   Diagnostics& problems_;
-  std::vector<YamlNode*> open_;
+  std::vector<Open> open_;
+  std::vector<const YamlNode*> children_;
   std::unordered_map<YAML::anchor_t, YamlNode*> anchors_;
   uint64_t total_ = 0;
   uint32_t aliases_ = 0;
@@ -344,6 +360,7 @@ Span YamlTree::head(const YamlNode& node) const {
 
 std::string_view YamlTree::text(const YamlNode& node) const {
   if (node.decoded) return *node.decoded;
+  if (node.is_quoted()) return source_.substr(node.begin + 1, node.end - node.begin - 2);
   return source_.substr(node.begin, node.end - node.begin);
 }
 
@@ -351,7 +368,7 @@ LocatedText YamlTree::located(const YamlNode& node) const {
   LocatedText located;
   located.text = text(node);
   located.at = span(node);
-  if (node.decoded) located.segments = place_scalar(source_, node.begin, located.text).segments;
+  if (node.decoded || node.is_quoted()) located.segments = place_scalar(source_, node.begin, located.text).segments;
   return located;
 }
 

@@ -5,10 +5,12 @@
 // Errors: Diagnostics; docs/errors.md, "YAML". Nothing is given where the text is no YAML or breaks a limit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,13 +39,38 @@ struct YamlNode {
   bool refused = false;  // it has a tag: what it should be was not written
   uint32_t begin = 0;
   uint32_t end = 0;
-  uint64_t expanded = 1;                  // nodes beneath and itself, aliases expanded
-  std::unique_ptr<std::string> decoded;   // a scalar's text where it is not the source's bytes
-  std::vector<const YamlNode*> children;  // of a map: key, value, key, value
+  uint64_t expanded = 1;                      // nodes beneath and itself, aliases expanded
+  const std::string* decoded = nullptr;       // a scalar's text where it is not the source's bytes
+  std::span<const YamlNode* const> children;  // of a map: key, value, key, value
 
   [[nodiscard]] bool is_scalar() const { return kind == Kind::scalar; }
   [[nodiscard]] bool is_plain() const { return style == Style::plain; }
   [[nodiscard]] bool is_flow() const { return style == Style::flow; }
+  [[nodiscard]] bool is_quoted() const { return style == Style::single_quoted || style == Style::double_quoted; }
+};
+
+// Values that stay where they are, many to a block: a tree of millions of nodes is few allocations.
+template <class T>
+class Blocks {
+ public:
+  // Room for `count` in a row.
+  T* take(size_t count) {
+    if (count > left_) {
+      left_ = std::max(count, block_size);
+      blocks_.push_back(std::make_unique<T[]>(left_));
+      next_ = blocks_.back().get();
+    }
+    T* taken = next_;
+    next_ += count;
+    left_ -= count;
+    return taken;
+  }
+
+ private:
+  static constexpr size_t block_size = 512;
+  std::vector<std::unique_ptr<T[]>> blocks_;
+  T* next_ = nullptr;
+  size_t left_ = 0;
 };
 
 class YamlTree {
@@ -64,7 +91,9 @@ class YamlTree {
   friend class YamlEvents;
   uint32_t file_ = 0;
   std::string_view source_;  // alive in SourceFiles
-  std::deque<YamlNode> nodes_;
+  Blocks<YamlNode> nodes_;
+  Blocks<const YamlNode*> links_;  // the children of all nodes
+  std::deque<std::string> decoded_;
   const YamlNode* root_ = nullptr;
 };
 

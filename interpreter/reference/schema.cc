@@ -19,6 +19,10 @@ constexpr std::string_view name_pattern = "^[a-z][a-z0-9_]*$";
 template <class T>
 struct Inner;
 template <class T>
+struct Inner<Boxed<T>> {
+  using Type = T;
+};
+template <class T>
 struct Inner<std::optional<T>> {
   using Type = T;
 };

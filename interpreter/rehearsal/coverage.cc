@@ -64,7 +64,7 @@ void Coverage::find_points() {
   for (const Node& node : graph_->nodes()) {
     if (node.kind == NodeKind::called || node.is_item() || is_further_copy(node)) continue;
     const Node& body = body_of(*graph_, node);
-    if (const std::optional<Approval>& gate = approval_of(*graph_, node)) {
+    if (const Boxed<Approval>& gate = approval_of(*graph_, node)) {
       expect(node, CoverageKind::gate, "approved");
       expect(node, CoverageKind::gate, "rejected");
       expect(node, CoverageKind::gate, "expired", gate->expires.has_value());

@@ -31,7 +31,7 @@ std::string meant(std::string_view word, const std::vector<std::string_view>& wo
 
 // As it is typed on a command line: scalars stay text.
 Value typed(const Argument& argument) {
-  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) return scalar->raw.text;
+  if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) return scalar->text.written();
   if (const auto* items = std::get_if<std::vector<Argument>>(&argument.value)) {
     List list;
     for (const Argument& item : *items) list.push_back(typed(item));

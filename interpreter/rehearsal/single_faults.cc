@@ -59,7 +59,7 @@ class Enumeration {
   }
 
   int attempts_of(const Node& node) const {
-    const std::optional<Retry>* retry = &node.step->retry;
+    const Boxed<Retry>* retry = &node.step->retry;
     const std::optional<Defaults>& defaults = expansion_.graph().playbook_of(node).defaults;
     if (!*retry && defaults) retry = &defaults->retry;
     if (!*retry) return 1;
@@ -75,7 +75,7 @@ class Enumeration {
 
   void of_node(const Node& node) {
     const OpRecord* record = baseline_.find(node.op);
-    if (const std::optional<Approval>& gate = approval_of(expansion_.graph(), node)) {
+    if (const Boxed<Approval>& gate = approval_of(expansion_.graph(), node)) {
       const bool opened = record && record->gate.opening > 0;
       add(node, opened, FaultKind::rejected);
       if (gate->expires) add(node, opened, FaultKind::expires);

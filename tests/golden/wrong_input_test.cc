@@ -125,6 +125,11 @@ TEST(WrongInput, ScalarsAreTypedByTheirFieldsAndByNothingElse) {
                       "      - shell: {argv: [echo, no, 012, 1e3, .inf, 2024-01-01, 1.10]}\n")
                 .text,
             "");
+  for (const char* number : {"012s", "1e3", "0x3", ".inf", "no"})
+    EXPECT_TRUE(answer_to(with_steps("      - {shell: {argv: [a]}, effect: read, retry: {attempts: " +
+                                     std::string(number) + "}}\n"))
+                    .has("wrong-type"))
+        << number;
   EXPECT_TRUE(answer_to(with_steps("      - {idempotent: yes, shell: {argv: [a]}}\n")).has("wrong-type"));
   EXPECT_TRUE(answer_to(with_steps("      - {<<: {id: a}, shell: {argv: [a]}}\n")).has("merge-key"));
   EXPECT_TRUE(answer_to(with_steps("      - {title: !x y, shell: {argv: [a]}}\n")).has("tag"));
@@ -196,6 +201,13 @@ TEST(WrongInput, ACycleIsPrintedAsItsPath) {
   EXPECT_TRUE(answer.has("needs-cycle"));
   EXPECT_NE(answer.text.find("a -> c -> b -> a"), std::string::npos) << answer.text;
   EXPECT_TRUE(answer_to(with_steps("      - {needs: [nobody], set: {x: 1}}\n")).has("unknown-step"));
+}
+
+TEST(WrongInput, ARollbackThatNeverRunsIsNamed) {
+  Answer answer = answer_to(
+      "muster: 1\nplaybook: p\nphases:\n  - id: one\n    rollback: [{shell: {argv: [undo]}}]\n    steps:\n"
+      "      - {id: a, shell: {argv: [a]}, rollback: [{shell: {argv: [never]}}]}\n");
+  EXPECT_TRUE(answer.has("unreachable")) << answer.text;
 }
 
 TEST(WrongInput, GraphsOfAnyDepthAreBorne) {

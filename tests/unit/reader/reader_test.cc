@@ -122,7 +122,7 @@ TEST(Reader, KeepsScalarsOfArgumentsAsTheyAreWritten) {
       std::get<std::vector<Entry>>(std::get<std::vector<Entry>>(only_step(r).actions[0].args.value)[0].value.value);
   const auto& a = std::get<Argument::Scalar>(json[0].value.value);
   const auto& b = std::get<Argument::Scalar>(json[1].value.value);
-  EXPECT_EQ(a.raw.text, "1.10");
+  EXPECT_EQ(a.text.written(), "1.10");
   EXPECT_FALSE(a.quoted);
   EXPECT_TRUE(b.quoted);
   EXPECT_EQ(std::get<Argument::Scalar>(json[3].value.value).text.constant_text(), "null");
