@@ -33,6 +33,16 @@ phases:
         title: "Again \${{ steps.argument.stdout }}"
         when: steps.argument.stdout == inputs.word
         shell: {argv: [printf, "%s", "\${{ steps.argument.stdout }}"]}
+      - id: looped
+        foreach: "{steps.argument.stdout, steps.variable.stdout}"
+        as: said
+        shell: {argv: [printf, "%s", "\${{ said }}"]}
+        outputs: {told: "\${{ result.stdout }}"}
+      - id: noted
+        audit: {event: said, fields: {word: "\${{ steps.argument.stdout }}"}}
+      - id: checked
+        verify:
+          that: steps.looped.items[1].told == inputs.word and steps.looped.items[2].told == inputs.word
     outputs:
       same: "\${{ steps.argument.stdout == inputs.word and steps.variable.stdout == inputs.word and steps.typed.stdout == inputs.word and steps.again.stdout == inputs.word }}"
 YAML

@@ -472,5 +472,46 @@ TEST(Foreach, IsTriedAgainFromOneOfItsItems) {
   EXPECT_EQ(field(sim, "bulk/users", "succeeded").get<int64_t>(), 4);
 }
 
+// A no is nobody's failure: the next item is not tried, and what was done is undone.
+TEST(Foreach, IsLeftByANoAtTheGateOfAnItemEvenWhereTheFirstSuccessEndsIt) {
+  for (bool expired : {false, true}) {
+    SCOPED_TRACE(expired ? "expired" : "rejected");
+    Simulation sim;
+    ASSERT_TRUE(sim.load(playbook(R"(
+      - {id: first, do: {name: first}, rollback: [{do: {name: undo first}}]}
+      - id: ways
+        foreach: [a, b]
+        first_success: true
+        rescue: [{do: {name: rescued}}]
+        steps:
+          - {id: risky, approval: {expires: 1h}, do: {name: "risky ${{ item }}"}}
+always:
+  - {do: {name: "${{ run.status }}"}}
+)"))) << sim.diagnostics;
+    Result<Ending> ending = sim.run();
+    ASSERT_TRUE(ending.has_value()) << ending.error().message;
+    ASSERT_EQ(ending->exit_code, 75) << ending->reason;
+    if (expired) sim.clock.advance(Duration::seconds(7200));
+    if (!expired) {
+      Event vote;
+      vote.kind = EventKind::vote;
+      vote.op = OpId{"bulk/ways[1]/risky"};
+      vote.attempt = 1;
+      vote.at = sim.clock.now();
+      vote.body = encode_value(Map{{"person", "bob"},
+                                   {"verdict", "reject"},
+                                   {"reason", "no"},
+                                   {"digest", sim.op("bulk/ways[1]/risky")->gate.digest},
+                                   {"how", "test"},
+                                   {"opening", 1}});
+      ASSERT_TRUE(sim.journal->say(sim.run_id, vote).has_value());
+    }
+    ending = sim.resume();
+    ASSERT_TRUE(ending.has_value()) << ending.error().message;
+    EXPECT_EQ(ending->exit_code, 4) << ending->reason;
+    EXPECT_EQ(sim.deeds, (Deeds{"first", "undo first", "rejected"}));
+  }
+}
+
 }  // namespace
 }  // namespace muster
