@@ -107,13 +107,13 @@ class WithFallbacks {
 
 // Calls a function of the definition; `take` reads what it gives, from the top of the stack.
 template <class F>
-Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, std::stop_token stop,
+Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, const std::stop_token& stop,
                              std::string_view function, std::initializer_list<const Map*> arguments, int results,
                              const F& take) {
   Result<ScriptLibrary::Lease> lease = scripted.library->lease();
   if (!lease) return pass(lease.error());
   ScriptState& state = **lease;
-  state.box.begin(std::move(stop));
+  state.box.begin(&stop);
   state.box.host = &host;
   return state.box.protect([&](lua_State* lua) {
     state.push_function(lua, scripted.chunk, scripted.name, function);
@@ -229,7 +229,7 @@ Result<Preview> preview(const ScriptedAction& scripted, const StepInput& input, 
 template <class F>
 Result<void> call_function(ScriptState& state, ScriptHost& host, const ScriptContext& context, size_t chunk,
                            std::string_view function, const F& body) {
-  state.box.begin(context.stop);
+  state.box.begin(&context.stop);
   state.box.host = &host;
   return state.box.protect([&](lua_State* lua) {
     state.push_function(lua, chunk, function);

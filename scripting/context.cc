@@ -9,7 +9,7 @@
 namespace muster {
 namespace {
 
-const char context_key = 0, functions_key = 0;
+const char functions_key = 0;
 
 ScriptHost& host_of(lua_State* lua) {
   auto* host = static_cast<ScriptHost*>(Sandbox::of(lua).host);
@@ -113,7 +113,7 @@ void open_context(lua_State* lua) {
   lua_pushboolean(lua, 0);
   lua_setfield(lua, -2, "__metatable");
   lua_setmetatable(lua, -2);
-  lua_rawsetp(lua, LUA_REGISTRYINDEX, &context_key);
+  Sandbox::of(lua).context = luaL_ref(lua, LUA_REGISTRYINDEX);
   static const luaL_Reg functions[] = {{"progress", progress}, {"log", log_line},       {"now", now},
                                        {"sleep", sleep},       {"stopped", is_stopped}, {nullptr, nullptr}};
   lua_newtable(lua);
@@ -121,6 +121,6 @@ void open_context(lua_State* lua) {
   lua_rawsetp(lua, LUA_REGISTRYINDEX, &functions_key);
 }
 
-void ScriptState::push_context(lua_State* lua) { lua_rawgetp(lua, LUA_REGISTRYINDEX, &context_key); }
+void ScriptState::push_context(lua_State* lua) { lua_rawgeti(lua, LUA_REGISTRYINDEX, Sandbox::of(lua).context); }
 
 }  // namespace muster

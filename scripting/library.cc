@@ -154,13 +154,18 @@ void ScriptState::push_definitions(lua_State* lua) { push_part(lua, "actions"); 
 ScriptLibrary::Lease::~Lease() {
   if (!state_) return;
   state_->box.host = nullptr;
+  ScriptState* none = nullptr;
+  if (library_->next_.compare_exchange_strong(none, state_.get())) {
+    state_.release();
+    return;
+  }
   std::lock_guard lock(library_->mutex_);
   if (library_->idle_.size() < most_idle) library_->idle_.push_back(std::move(state_));
 }
 
 Result<ScriptLibrary::Lease> ScriptLibrary::lease() const {
-  std::unique_ptr<ScriptState> state;
-  {
+  std::unique_ptr<ScriptState> state(next_.exchange(nullptr));
+  if (!state) {
     std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
       state = std::move(idle_.back());

@@ -5,6 +5,7 @@
 // Threads: the pool may be used by many; a state by one at a time.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -68,6 +69,9 @@ class ScriptState {
 class ScriptLibrary {
  public:
   explicit ScriptLibrary(std::vector<ScriptChunk> chunks) : chunks_(std::move(chunks)) {}
+  ~ScriptLibrary() { delete next_.load(); }
+  ScriptLibrary(const ScriptLibrary&) = delete;
+  ScriptLibrary& operator=(const ScriptLibrary&) = delete;
   [[nodiscard]] const std::vector<ScriptChunk>& chunks() const { return chunks_; }
 
   // A state of the pool, given back when this goes. Its budgets are as the last call has left them: `box.begin()`.
@@ -91,6 +95,7 @@ class ScriptLibrary {
   std::vector<ScriptChunk> chunks_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<ScriptState>> idle_;
+  mutable std::atomic<ScriptState*> next_{nullptr};  // the one that came back last, where nobody has to wait
 };
 
 // Puts `ctx`, `require` and `action` where scripts find them: adds to the table of globals on top of the stack.

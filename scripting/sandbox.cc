@@ -22,24 +22,38 @@ constexpr int most_frames = 8;
 struct SandboxCallbacks {
   static void* allocate(void* data, void* block, size_t old_size, size_t new_size) {
     Sandbox& box = *static_cast<Sandbox*>(data);
-    if (!block) old_size = 0;  // then it tells the kind of thing
     if (new_size == 0) {
-      std::free(block);
+      if (!block) return nullptr;
       box.bytes_ -= old_size;
+      if (box.small_.owns(block)) {
+        box.small_.give(block, old_size);
+      } else {
+        std::free(block);
+      }
       return nullptr;
     }
+    if (!block) old_size = 0;  // it tells the kind of thing
     if (new_size > old_size && !box.closing_) {
-      size_t more = new_size - old_size;
+      const size_t more = new_size - old_size;
       if (more > box.limits_.bytes || box.bytes_ > box.limits_.bytes - more) return nullptr;
       box.churned_ += static_cast<int64_t>(more);
-      if (box.churned_ > look_at_clock_every) {
-        box.instructions_ -= box.churned_ / 16;
-        box.churned_ = 0;
-        if (box.is_spent()) return nullptr;
-      }
+      if (box.churned_ > look_at_clock_every && !box.is_in_budget()) return nullptr;
     }
-    void* moved = std::realloc(block, new_size);
+    void* moved = block ? resized(box, block, old_size, new_size) : made(box, new_size);
     if (moved) box.bytes_ = box.bytes_ - old_size + new_size;
+    return moved;
+  }
+  static void* made(Sandbox& box, size_t size) {
+    void* block = box.small_.take(size);
+    return block ? block : std::malloc(size);
+  }
+  static void* resized(Sandbox& box, void* block, size_t old_size, size_t new_size) {
+    if (!box.small_.owns(block)) return std::realloc(block, new_size);
+    if (SmallBlocks::holds(old_size, new_size)) return block;
+    void* moved = made(box, new_size);
+    if (!moved) return nullptr;
+    std::memcpy(moved, block, old_size);
+    box.small_.give(block, old_size);
     return moved;
   }
 
@@ -108,16 +122,24 @@ Sandbox::~Sandbox() {
   if (lua_) lua_close(lua_);
 }
 
+// After many bytes that were asked for.
+bool Sandbox::is_in_budget() {
+  instructions_ -= churned_ / 16;
+  churned_ = 0;
+  return !is_spent();
+}
+
 Sandbox& Sandbox::of(lua_State* lua) { return **static_cast<Sandbox**>(lua_getextraspace(lua)); }
 
-void Sandbox::begin(std::stop_token stop) {
+void Sandbox::begin(const std::stop_token* stop) {
   instructions_ = limits_.instructions;
   churned_ = charged_ = 0;
   is_timed_ = false;
-  stop_ = std::move(stop);
+  stop_ = stop;
   spent_ = nullptr;
   stopped_ = false;
-  if (lua_) lua_sethook(lua_, &SandboxCallbacks::hook, LUA_MASKCOUNT, usual_step);
+  if (lua_ && lua_gethookcount(lua_) != usual_step)
+    lua_sethook(lua_, &SandboxCallbacks::hook, LUA_MASKCOUNT, usual_step);
 }
 
 void Sandbox::look_at_clock() {
@@ -144,7 +166,7 @@ bool Sandbox::is_spent() {
     spent_ = "the script has used up its budget of instructions";
   } else if (Clock::now() > deadline_) {
     spent_ = "the script has used up its time";
-  } else if (stop_.stop_requested()) {
+  } else if (stop_ && stop_->stop_requested()) {
     spent_ = "the script was asked to stop";
     stopped_ = true;
   }

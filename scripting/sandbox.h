@@ -18,6 +18,7 @@
 
 #include "interpreter/base/result.h"
 #include "interpreter/base/value.h"
+#include "scripting/small_blocks.h"
 
 struct lua_State;
 
@@ -42,14 +43,15 @@ class Sandbox {
     return guard(Body{[](const void* f, lua_State* lua) { (*static_cast<const std::remove_cvref_t<F>*>(f))(lua); },
                       std::addressof(body)});
   }
-  // Fills the budgets again; `stop` is looked at while Lua runs.
-  void begin(std::stop_token stop = {});
+  // Fills the budgets again; `stop` is looked at while Lua runs, and must be there until then.
+  void begin(const std::stop_token* stop = nullptr);
   // Time until `resume` does not count: somebody else works for the script.
   void pause();
   void resume();
 
   // What `ctx` and `require` find: the caller of this call, known to the files that own it.
   void* host = nullptr;
+  int context = 0;  // `ctx`: its reference of the registry
 
   // --- for the libraries, inside `protect`
   [[nodiscard]] static Sandbox& of(lua_State* lua);
@@ -67,10 +69,12 @@ class Sandbox {
   [[nodiscard]] Result<void> guard(const Body& body);
   void look_at_clock();
   [[nodiscard]] bool is_spent();
+  [[nodiscard]] bool is_in_budget();
   [[nodiscard]] Error error_of(lua_State* lua);
 
   using Clock = std::chrono::steady_clock;
   ScriptLimits limits_;
+  SmallBlocks small_;
   size_t bytes_ = 0;
   int64_t churned_ = 0;  // bytes asked for since the clock was looked at
   int64_t charged_ = 0;  // by the libraries, since the clock was looked at
@@ -78,7 +82,7 @@ class Sandbox {
   // The clock is looked at first when there is reason to: most calls end before.
   bool is_timed_ = false;
   Clock::time_point deadline_, last_hook_, paused_at_;
-  std::stop_token stop_;
+  const std::stop_token* stop_ = nullptr;
   const char* spent_ = nullptr;  // which budget, in words
   bool stopped_ = false;
   bool closing_ = false;

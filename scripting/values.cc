@@ -1,6 +1,7 @@
 #include "scripting/values.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <lua.hpp>
 #include <new>
@@ -153,30 +154,33 @@ class Reader {
 
   Reader(lua_State* lua, const char* what) : lua_(lua), what_(what) {}
 
-  Value at(int index, const Place* place) {
-    index = lua_absindex(lua_, index);
+  // Into a value that is nil yet: it is made where it stays.
+  void read(int index, const Place* place, Value& out) {
     if (++values_ > most_values) refuse(place, "has more than a million values");
     switch (lua_type(lua_, index)) {
       case LUA_TNIL:
       case LUA_TNONE:
-        return Null{};
+        return;
       case LUA_TBOOLEAN:
-        return lua_toboolean(lua_, index) != 0;
+        out.data.emplace<bool>(lua_toboolean(lua_, index) != 0);
+        return;
       case LUA_TNUMBER: {
-        if (lua_isinteger(lua_, index) != 0) return static_cast<int64_t>(lua_tointeger(lua_, index));
+        if (lua_isinteger(lua_, index) != 0) return void(out.data.emplace<int64_t>(lua_tointeger(lua_, index)));
         double number = lua_tonumber(lua_, index);
         if (std::isnan(number)) refuse(place, "is not a number (NaN)");
         if (std::isinf(number)) refuse(place, "is infinite");
-        return number;
+        out.data.emplace<double>(number);
+        return;
       }
       case LUA_TSTRING:
-        return text(index, place);
+        out.data.emplace<std::string>(text(index, place));
+        return;
       case LUA_TTABLE:
-        return table(index, place);
+        return table(lua_absindex(lua_, index), place, out);
       case LUA_TUSERDATA:
-        if (const Timestamp* t = object_at<Timestamp>(lua_, index, timestamp_name)) return *t;
-        if (const Secret* secret = object_at<Secret>(lua_, index, secret_name)) return *secret;
-        if (const Error* error = object_at<Error>(lua_, index, error_name)) return error->message;
+        if (const Timestamp* t = object_at<Timestamp>(lua_, index, timestamp_name)) return void(out = *t);
+        if (const Secret* secret = object_at<Secret>(lua_, index, secret_name)) return void(out = *secret);
+        if (const Error* error = object_at<Error>(lua_, index, error_name)) return void(out = error->message);
         [[fallthrough]];
       default:
         refuse(place, std::string("is a ") + luaL_typename(lua_, index) + ", which is no value of a playbook");
@@ -197,7 +201,7 @@ class Reader {
     raise(lua_, std::string(what_) + path + " " + what);
   }
 
-  std::string text(int index, const Place* place) {
+  std::string_view text(int index, const Place* place) {
     size_t size = 0;
     const char* bytes = lua_tolstring(lua_, index, &size);
     bytes_ += static_cast<int64_t>(size);
@@ -205,24 +209,34 @@ class Reader {
     return {bytes, size};
   }
 
-  Value table(int index, const Place* place) {
+  void table(int index, const Place* place, Value& out) {
     const void* self = lua_topointer(lua_, index);
-    if (std::find(open_.begin(), open_.end(), self) != open_.end())
+    if (std::find(open_.begin(), open_.begin() + depth_, self) != open_.begin() + depth_)
       refuse(place, "is a table that stands inside itself");
-    if (static_cast<int>(open_.size()) >= deepest) refuse(place, "is nested more than 100 deep");
+    if (depth_ >= deepest) refuse(place, "is nested more than 100 deep");
     luaL_checkstack(lua_, 8, "values are nested too deep");
-    open_.push_back(self);
-    int64_t length = marked_list_length(index);
-    Value out;
-    if (length < 0 && is_marked(lua_, index)) {
-      out = map(index, place);  // an empty map as it was given, or filled since
-    } else if (length < 0 && is_map(index)) {
-      out = map(index, place);
-    } else {
-      out = list(index, length, place);
+    open_[static_cast<size_t>(depth_++)] = self;
+    fill(index, place, out);
+    --depth_;
+  }
+
+  void fill(int index, const Place* place, Value& out) {
+    int64_t length = -1;
+    bool is_map = false;
+    if (lua_getmetatable(lua_, index) != 0) {
+      lua_pop(lua_, 1);
+      length = marked_list_length(index);
+      is_map = length < 0 && is_marked(lua_, index);  // an empty map as it was given, or filled since
     }
-    open_.pop_back();
-    return out;
+    lua_pushnil(lua_);
+    if (length >= 0 || lua_next(lua_, index) == 0) {
+      if (length >= 0) lua_pop(lua_, 1);
+      if (is_map) return void(out.data.emplace<Map>());
+      return list(index, length, place, out.data.emplace<List>());
+    }
+    if (is_map || lua_type(lua_, -2) == LUA_TSTRING) return map(index, place, out.data.emplace<Map>());
+    lua_pop(lua_, 2);
+    list(index, length, place, out.data.emplace<List>());
   }
 
   // The length that a list with nil in it was given; -1 for any other table.
@@ -236,30 +250,19 @@ class Reader {
     return length;
   }
 
-  bool is_map(int index) {
-    lua_pushnil(lua_);
-    if (lua_next(lua_, index) == 0) return false;
-    bool text = lua_type(lua_, -2) == LUA_TSTRING;
-    lua_pop(lua_, 2);
-    return text;
-  }
-
-  Value map(int index, const Place* place) {
-    Map out;
-    lua_pushnil(lua_);
-    while (lua_next(lua_, index) != 0) {
+  // With its first pair on the stack.
+  void map(int index, const Place* place, Map& out) {
+    do {
       if (lua_type(lua_, -2) != LUA_TSTRING)
         refuse(place, std::string("has keys that are text beside one that is a ") + luaL_typename(lua_, -2));
-      std::string key = text(-2, place);
+      const std::string_view key = text(-2, place);
       const Place inner{place, key};
-      Value value = at(-1, &inner);
-      if (!value.is_null()) out.emplace(std::move(key), std::move(value));
+      read(-1, &inner, out.try_emplace(std::string(key)).first->second);
       lua_pop(lua_, 1);
-    }
-    return out;
+    } while (lua_next(lua_, index) != 0);
   }
 
-  Value list(int index, int64_t length, const Place* place) {
+  void list(int index, int64_t length, const Place* place, List& out) {
     int64_t count = 0, highest = 0;
     lua_pushnil(lua_);
     while (lua_next(lua_, index) != 0) {
@@ -278,24 +281,24 @@ class Reader {
       while (lua_rawgeti(lua_, index, hole) != LUA_TNIL) lua_pop(lua_, 1), ++hole;
       refuse(place, "is a list of " + std::to_string(count) + " with a hole at " + std::to_string(hole));
     }
-    List out;
     out.reserve(static_cast<size_t>(std::min<int64_t>(highest, most_values)));
     for (int64_t i = 1; i <= highest; ++i) {
       lua_rawgeti(lua_, index, i);
       const Place inner{place, {}, i};
-      out.push_back(at(-1, &inner));
+      read(-1, &inner, out.emplace_back());
       lua_pop(lua_, 1);
     }
-    return out;
   }
 
   lua_State* lua_;
   const char* what_;
-  std::vector<const void*> open_;
+  std::array<const void*, deepest> open_;  // the tables that we are in
+  int depth_ = 0;
   int64_t values_ = 0, bytes_ = 0;
 };
 
 void push_list(lua_State* lua, const List& list) {
+  luaL_checkstack(lua, 8, "values are nested too deep");
   lua_createtable(lua, static_cast<int>(std::min<size_t>(list.size(), 1 << 20)), 0);
   bool has_nil = false;
   lua_Integer i = 0;
@@ -368,7 +371,6 @@ void push(lua_State* lua, const Map& map) {
 }
 
 void push(lua_State* lua, const Value& value) {
-  luaL_checkstack(lua, 8, "values are nested too deep");
   std::visit(overloaded{
                  [&](Null) { lua_pushnil(lua); },
                  [&](bool b) { lua_pushboolean(lua, b ? 1 : 0); },
@@ -387,7 +389,9 @@ void push(lua_State* lua, const Value& value) {
 
 Value value_at(lua_State* lua, int index, const char* what) {
   const Reader::Place whole;
-  return Reader(lua, what).at(index, &whole);
+  Value out;
+  Reader(lua, what).read(index, &whole, out);
+  return out;
 }
 
 Map map_at(lua_State* lua, int index, const char* what) {
