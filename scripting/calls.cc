@@ -105,6 +105,15 @@ class WithFallbacks {
   const Map* args_;
 };
 
+// What is wrong with that which a function gives is said behind its end, where no line of Lua is left: the line where
+// it begins, then.
+Result<void> placed(Result<void> done, ScriptState& state) {
+  if (done || done.error().code != ErrorCode::expression || !done.error().cause.empty()) return done;
+  if (const std::string place = state.place_of_last(); !place.empty())
+    done.error().message = place + ": " + done.error().message;
+  return done;
+}
+
 // Calls a function of the definition; `take` reads what it gives, from the top of the stack.
 template <class F>
 Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, const std::stop_token& stop,
@@ -115,13 +124,14 @@ Result<void> call_definition(const ScriptedAction& scripted, ScriptHost& host, c
   ScriptState& state = **lease;
   state.box.begin(&stop);
   state.box.host = &host;
-  return state.box.protect([&](lua_State* lua) {
+  Result<void> done = state.box.protect([&](lua_State* lua) {
     state.push_function(lua, scripted.chunk, scripted.name, function);
     for (const Map* map : arguments) push(lua, *map);
     ScriptState::push_context(lua);
     lua_call(lua, static_cast<int>(arguments.size()) + 1, results);
     take(lua);
   });
+  return placed(std::move(done), state);
 }
 
 // A failure of the script itself, told by the effect that what it called may have had.
@@ -231,10 +241,11 @@ Result<void> call_function(ScriptState& state, ScriptHost& host, const ScriptCon
                            std::string_view function, const F& body) {
   state.box.begin(&context.stop);
   state.box.host = &host;
-  return state.box.protect([&](lua_State* lua) {
+  Result<void> done = state.box.protect([&](lua_State* lua) {
     state.push_function(lua, chunk, function);
     body(lua);
   });
+  return placed(std::move(done), state);
 }
 
 Result<Value> value_of_call(ScriptState& state, ScriptHost& host, const ScriptContext& context, size_t chunk,

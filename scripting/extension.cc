@@ -5,6 +5,7 @@
 #include <lua.hpp>
 
 #include "interpreter/base/regex.h"
+#include "interpreter/base/utf8.h"
 #include "scripting/calls.h"
 #include "scripting/values.h"
 
@@ -38,6 +39,65 @@ constexpr std::array<TypeName, 15> types = {{{"any", FieldType::any},
                                              {"timestamp", FieldType::timestamp}}};
 
 std::string quoted(std::string_view text) { return "`" + std::string(text) + "`"; }
+
+std::string with_article(std::string_view word) {
+  return (std::string_view("aeiou").find(word.front()) == std::string_view::npos ? "a " : "an ") + std::string(word);
+}
+
+// One line for people: what a terminal shows of it is what stands there.
+bool is_one_line(std::string_view text) {
+  return !first_invalid_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+}
+
+// A fallback comes to the script as an argument would: what text says of a duration or a moment is read.
+void read_fallback(const Field& field, Value& value) {
+  const std::string* text = value.find<std::string>();
+  if (!text) return;
+  if (field.type == FieldType::duration)
+    if (std::optional<Duration> duration = parse_duration(*text)) value = *duration;
+  if (field.type == FieldType::timestamp)
+    if (std::optional<Timestamp> at = parse_timestamp(*text)) value = *at;
+}
+
+bool fits(const Field& field, const Value& value) {
+  auto each_fits = [&](const auto& items, auto&& value_of) {
+    return field.items.empty() || std::all_of(items.begin(), items.end(),
+                                              [&](const auto& item) { return fits(field.items[0], value_of(item)); });
+  };
+  const List* list = value.find<List>();
+  const Map* map = value.find<Map>();
+  switch (field.type) {
+    case FieldType::any:
+      return true;
+    case FieldType::integer:
+      return value.is<int64_t>();
+    case FieldType::number:
+      return value.is<int64_t>() || value.is<double>();
+    case FieldType::boolean:
+      return value.is<bool>();
+    case FieldType::duration:
+      return value.is<Duration>();
+    case FieldType::timestamp:
+      return value.is<Timestamp>();
+    case FieldType::choice:
+      return value.is<std::string>() &&
+             std::find(field.choices.begin(), field.choices.end(), value.get<std::string>()) != field.choices.end();
+    case FieldType::list:
+      return list && each_fits(*list, [](const Value& item) -> const Value& { return item; });
+    case FieldType::map:
+    case FieldType::object:  // the empty table is a list
+      return (list && list->empty()) ||
+             (map && each_fits(*map, [](const auto& item) -> const Value& { return item.second; }));
+    default: {
+      if (!value.is<std::string>()) return false;
+      if (field.pattern.empty()) return true;
+      tl::expected<Regex, std::string> regex = Regex::compile(field.pattern);
+      return !regex || regex->search(value.get<std::string>(), 0).has_value();
+    }
+  }
+}
 
 bool is_name(std::string_view text) {
   if (text.empty() || text[0] < 'a' || text[0] > 'z') return false;
@@ -83,7 +143,14 @@ class Reading {
     const Value* value = member(map, key);
     if (!value) return {};
     if (const std::string* found = value->find<std::string>()) return *found;
-    refuse(key, quoted(key) + " of " + std::string(of) + " must be text, and is a " + std::string(type_name(*value)));
+    refuse(key, quoted(key) + " of " + std::string(of) + " must be text, and is " + with_article(type_name(*value)));
+    return {};
+  }
+  // Text that is shown beside others.
+  std::string line(const Map& map, std::string_view key, std::string_view of) {
+    std::string said = text(map, key, of);
+    if (is_one_line(said)) return said;
+    refuse(key, quoted(key) + " of " + std::string(of) + " must be one line of text, without control characters");
     return {};
   }
   bool flag(const Map& map, std::string_view key, std::string_view of) {
@@ -149,14 +216,14 @@ class Reading {
     }
     if (type == "date") field.pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
     field.required = flag(*said, "required", of);
-    field.meaning = text(*said, "description", of);
+    field.meaning = line(*said, "description", of);
     field.opens_secrets = flag(*said, "secret", of);
     if (member(*said, "pattern")) {
       field.pattern = text(*said, "pattern", of);
       if (tl::expected<Regex, std::string> regex = Regex::compile(field.pattern); !regex)
         refuse("pattern", quoted("pattern") + " of " + of + " cannot be used: " + regex.error());
       if (field.type != FieldType::text && field.type != FieldType::path && field.type != FieldType::url)
-        refuse("pattern", "only text has a `pattern`, and " + of + " is a " + type);
+        refuse("pattern", "only text has a `pattern`, and " + of + " is " + with_article(type));
     }
     if (field.type == FieldType::choice) {
       field.choices = words(*said, "values", of);
@@ -176,7 +243,17 @@ class Reading {
     if (const Value* fallback = member(*said, "default")) {
       if (depth > 0) refuse("default", "only a field of the action itself has a `default`");
       if (field.required) refuse("default", of + " is required, and its `default` would never be used");
-      fallbacks[name] = *fallback;
+      if (field.type == FieldType::connection)
+        refuse("default", "only a playbook names connections: " + of + " can have no `default`");
+      Value read = *fallback;
+      read_fallback(field, read);
+      // What the field itself is refused for needs no second message.
+      if ((known != types.end() || type == "url") && !fits(field, read))
+        refuse("default",
+               "the `default` of " + of + " must be what the field takes, " + with_article(type) +
+                   (field.pattern.empty() || type == "date" ? "" : " that matches " + quoted(field.pattern)) +
+                   ", and is " + with_article(type_name(*fallback)));
+      fallbacks[name] = std::move(read);
     }
     return field;
   }
@@ -208,6 +285,13 @@ Map data_of(lua_State* lua, std::vector<std::string>& functions) {
   return out;
 }
 
+// What a step keeps of what `run` gives: always a map.
+Value result_of(const Value& given) {
+  const List* list = given.find<List>();
+  if (given.is<Map>()) return given;
+  return given.is_null() || (list && list->empty()) ? Value(Map{}) : Value(Map{{"value", given}});
+}
+
 void read_examples(Reading& reading, const std::string& name, const Map& said, ScriptSet& out) {
   const Value* value = member(said, "examples");
   if (!value) return;
@@ -226,7 +310,7 @@ void read_examples(Reading& reading, const std::string& name, const Map& said, S
     if (const Map* args = reading.map_of(*map, "args", "an example")) example.args = *args;
     if (const Map* answers = reading.map_of(*map, "answers", "an example")) example.answers = *answers;
     if (const Value* wanted = member(*map, "preview")) example.preview = *wanted;
-    if (const Value* wanted = member(*map, "result")) example.result = *wanted;
+    if (const Value* wanted = member(*map, "result")) example.result = result_of(*wanted);
     if (member(*map, "fails")) example.fails = reading.text(*map, "fails", "an example");
     if (!example.preview && !example.result && !example.fails)
       reading.refuse("examples", "an example of " + quoted(name) + " expects nothing",
@@ -258,6 +342,7 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
     Map data;
     std::vector<std::string> functions;
     int64_t line = 1;
+    bool is_defined = false;
   };
   std::map<std::string, Raw> found;
   Result<void> read = state.box.protect([&](lua_State* lua) {
@@ -268,8 +353,8 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
       lua_getfield(lua, -1, "line");
       raw.line = lua_tointeger(lua, -1);
       lua_pop(lua, 1);
-      lua_getfield(lua, -1, "definition");
-      raw.data = data_of(lua, raw.functions);
+      raw.is_defined = lua_getfield(lua, -1, "definition") != LUA_TNIL;
+      if (raw.is_defined) raw.data = data_of(lua, raw.functions);
       lua_pop(lua, 2);
       found.emplace(lua_tostring(lua, -1), std::move(raw));
     }
@@ -281,6 +366,11 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
   for (auto& [name, raw] : found) {
     Reading reading(source, file, raw.line, name, problems);
     const size_t before = problems.size();
+    if (!raw.is_defined) {
+      reading.refuse(name, quoted(name) + " is named here, and nothing says what it is",
+                     "`action \"" + name + "\" {summary = ..., effect = ..., run = function(args, ctx) ... end}`");
+      continue;
+    }
     if (!is_name(name))
       reading.refuse(name, "the name of an action is made of a-z, 0-9 and `_` and begins with a letter, and " +
                                quoted(name) + " is not");
@@ -303,8 +393,10 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
     Action action;
     action.name = name;
     action.origin = library->chunks()[chunk].path;
-    action.summary = reading.text(raw.data, "summary", quoted(name));
-    if (action.summary.empty()) reading.refuse("", quoted(name) + " needs a `summary`: one line for people");
+    action.summary = reading.line(raw.data, "summary", quoted(name));
+    const Value* summary = member(raw.data, "summary");
+    if (!summary || (summary->is<std::string>() && summary->get<std::string>().empty()))
+      reading.refuse("", quoted(name) + " needs a `summary`: one line for people");
     std::string effect_name = reading.text(raw.data, "effect", quoted(name));
     std::optional<Effect> effect = effect_of(effect_name);
     if (!effect)
@@ -328,7 +420,8 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
     if (const Value* groups = member(raw.data, "one_of"))
       for (const Value& group : groups->is<List>() ? groups->get<List>() : List{})
         action.one_of.push_back(reading.words(Map{{"one_of", group}}, "one_of", quoted(name)));
-    if (!has("run")) reading.refuse("", quoted(name) + " needs `run`: the function that does it");
+    if (!has("run") && !member(raw.data, "run"))
+      reading.refuse("", quoted(name) + " needs `run`: the function that does it");
     scripted.has_preview = has("preview");
     scripted.has_probe = has("probe");
     scripted.has_rollback = has("rollback");

@@ -281,6 +281,12 @@ void ScriptInstance::push_function(lua_State* lua, std::string_view action, std:
   last_ = static_cast<int>(entries_.size()) - 1;
 }
 
+bool ScriptInstance::push_last(lua_State* lua) const {
+  if (last_ < 0) return false;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, entries_[static_cast<size_t>(last_)].self);
+  return true;
+}
+
 void ScriptInstance::push_result(lua_State* lua) {
   last_ = anything;
   lua_rawgeti(lua, LUA_REGISTRYINDEX, result_);

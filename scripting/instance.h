@@ -62,6 +62,8 @@ class ScriptInstance {
   void mark_changed() { changed_ = true; }
   // Pushes a function to be called once: of what the file has returned, or of an action's definition.
   void push_function(lua_State* lua, std::string_view action, std::string_view function);
+  // Pushes the function that was pushed last; false: it is not known any more.
+  [[nodiscard]] bool push_last(lua_State* lua) const;
   // Pushes what the file has returned. Whoever has it may have changed anything.
   void push_result(lua_State* lua);
   void push_tables(lua_State* lua) const;

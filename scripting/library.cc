@@ -46,22 +46,16 @@ int require(lua_State* lua) {
   return 1;
 }
 
-// `action "name" {...}`. Upvalue 1: the name, 2: its line.
+// `action "name" {...}`, the second half. Upvalue 1: the name, 2: what is known of it.
 int define(lua_State* lua) {
-  luaL_checktype(lua, 1, LUA_TTABLE);
+  if (lua_istable(lua, 1) == 0)
+    raise(lua, std::string("an action is defined by a table, `action \"") + lua_tostring(lua, lua_upvalueindex(1)) +
+                   "\" {...}`, and this is a " + luaL_typename(lua, 1));
   state_of(lua).mark_changed();
-  push_part(lua, "actions");
-  lua_pushvalue(lua, lua_upvalueindex(1));
-  if (lua_rawget(lua, -2) != LUA_TNIL)
+  if (lua_getfield(lua, lua_upvalueindex(2), "definition") != LUA_TNIL)
     raise(lua, std::string("two actions are called `") + lua_tostring(lua, lua_upvalueindex(1)) + "`");
-  lua_pop(lua, 1);
-  lua_pushvalue(lua, lua_upvalueindex(1));
-  lua_createtable(lua, 0, 2);
   lua_pushvalue(lua, 1);
-  lua_setfield(lua, -2, "definition");
-  lua_pushvalue(lua, lua_upvalueindex(2));
-  lua_setfield(lua, -2, "line");
-  lua_rawset(lua, -3);
+  lua_setfield(lua, lua_upvalueindex(2), "definition");
   return 0;
 }
 int action(lua_State* lua) {
@@ -70,7 +64,18 @@ int action(lua_State* lua) {
   lua_Integer line = 1;
   if (lua_getstack(lua, 1, &caller) != 0 && lua_getinfo(lua, "l", &caller) != 0) line = caller.currentline;
   lua_settop(lua, 1);
+  state_of(lua).mark_changed();
+  push_part(lua, "actions");
+  lua_pushvalue(lua, 1);
+  if (lua_rawget(lua, -2) != LUA_TNIL) raise(lua, std::string("two actions are called `") + lua_tostring(lua, 1) + "`");
+  lua_pop(lua, 1);
+  lua_createtable(lua, 0, 2);
   lua_pushinteger(lua, line);
+  lua_setfield(lua, -2, "line");
+  lua_pushvalue(lua, 1);
+  lua_pushvalue(lua, -2);
+  lua_rawset(lua, -4);
+  lua_remove(lua, -2);
   lua_pushcclosure(lua, define, 2);
   return 1;
 }
@@ -141,6 +146,16 @@ void ScriptState::push_function(lua_State* lua, size_t chunk, std::string_view f
 
 void ScriptState::push_function(lua_State* lua, size_t chunk, std::string_view action, std::string_view function) {
   fresh(lua, chunk).push_function(lua, action, function);
+}
+
+std::string ScriptState::place_of_last() {
+  std::string place;
+  Result<void> found = box.protect([&](lua_State* lua) {
+    lua_Debug about;
+    if (!instances_.at(current_).push_last(lua) || lua_getinfo(lua, ">S", &about) == 0) return;
+    place = std::string(about.short_src) + ":" + std::to_string(about.linedefined);
+  });
+  return found ? place : std::string();
 }
 
 void ScriptState::push_module(lua_State* lua, const std::string& module) {

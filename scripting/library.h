@@ -50,6 +50,8 @@ class ScriptState {
   void push_instance(lua_State* lua, size_t chunk);
   void push_function(lua_State* lua, size_t chunk, std::string_view function);
   void push_function(lua_State* lua, size_t chunk, std::string_view action, std::string_view function);
+  // Outside of `protect`: the file and line where the function begins that was pushed last, or nothing.
+  [[nodiscard]] std::string place_of_last();
   // Runs a chunk in the instance that is there, once: what `require` gives.
   void push_module(lua_State* lua, const std::string& module);
   // What `require` or `action` adds while a function runs, the next call must not find.

@@ -16,6 +16,8 @@ constexpr int usual_step = 1000;
 constexpr int64_t look_at_clock_every = 1 << 20;  // bytes
 constexpr int64_t look_at_clock_after = 100'000;  // of what the libraries charge
 constexpr int most_frames = 8;
+// The collector begins anew when there is three times as much as it has left: all that is kept is marked each time.
+constexpr int collect_at_percent = 300;
 
 }  // namespace
 
@@ -88,7 +90,6 @@ struct SandboxCallbacks {
 
   // Where it happened: added once, while the stack still stands.
   static int explain(lua_State* lua) {
-    if (lua_type(lua, 1) != LUA_TSTRING) return 1;  // values keep their identity; error_of looks at them
     std::string frames;
     lua_Debug frame;
     int shown = 0;
@@ -96,6 +97,10 @@ struct SandboxCallbacks {
       if (lua_getinfo(lua, "Sl", &frame) == 0 || frame.currentline <= 0) continue;
       frames += std::string(frames.empty() ? "" : "\n") + frame.short_src + ":" + std::to_string(frame.currentline);
       ++shown;
+    }
+    if (lua_type(lua, 1) != LUA_TSTRING) {  // values keep their identity; error_of looks at them
+      Sandbox::of(lua).frames_ = std::move(frames);
+      return 1;
     }
     size_t size = 0;
     const char* text = lua_tolstring(lua, 1, &size);
@@ -109,6 +114,7 @@ Sandbox::Sandbox(ScriptLimits limits) : limits_(limits) {
   lua_ = lua_newstate(&SandboxCallbacks::allocate, this);
   if (!lua_) return;
   *static_cast<Sandbox**>(lua_getextraspace(lua_)) = this;
+  lua_gc(lua_, LUA_GCINC, collect_at_percent, 0, 0);
   begin();
   Result<void> opened = protect([](lua_State* lua) { open_libraries(lua); });
   if (opened) return;
@@ -192,6 +198,7 @@ Result<void> Sandbox::guard(const Body& body) {
   lua_pushcfunction(lua_, &SandboxCallbacks::explain);
   lua_pushcfunction(lua_, &SandboxCallbacks::run);
   lua_pushlightuserdata(lua_, const_cast<Body*>(&body));
+  if (!frames_.empty()) frames_.clear();
   int status = lua_pcall(lua_, 1, 0, top + 1);
   Result<void> result;
   if (status != LUA_OK) {
@@ -216,14 +223,16 @@ Error Sandbox::error_of(lua_State* lua) {
   if (std::optional<Map> said = raised_text(lua, -1)) {
     error.message = text_of(*said, "text");
     error.cause = text_of(*said, "frames");
-    // `error("x", 0)` and errors of the libraries say no place: the innermost line of Lua is it.
-    size_t end = error.cause.find('\n');
-    std::string place = error.cause.substr(0, end);
-    std::string file = place.substr(0, place.rfind(':'));
-    if (!place.empty() && error.message.rfind(file + ":", 0) != 0) error.message = place + ": " + error.message;
-    return error;
+  } else {
+    error = raised_value(lua, -1);
+    error.cause = frames_;
+    if (error.code != ErrorCode::expression) return error;  // it has a message, whose words are the author's
   }
-  return raised_value(lua, -1);
+  // `error("x", 0)`, errors of the libraries, and bare values say no place: the innermost line of Lua is it.
+  const std::string place = error.cause.substr(0, error.cause.find('\n'));
+  const std::string file = place.substr(0, place.rfind(':'));
+  if (!place.empty() && error.message.rfind(file + ":", 0) != 0) error.message = place + ": " + error.message;
+  return error;
 }
 
 }  // namespace muster

@@ -4,8 +4,8 @@
 // not hold a recovery up. Everything of a state happens inside `protect`, one thread at a time. Units:  bytes are all
 // that the state holds; instructions are those of the virtual machine, and work that the libraries
 //         do for long counts as such; time is spent in Lua only, without what `ctx` waits for.
-// Errors: `expression` with the Lua file and line; `interrupted` when the stop token asked.
-// Source: docs/extending.md, "Limits".
+// Errors: `expression` with the Lua file and line, where Lua code stood on the stack; `interrupted` when the stop token
+// asked. Source: docs/extending.md, "Limits".
 #pragma once
 
 #include <chrono>
@@ -71,6 +71,8 @@ class Sandbox {
   [[nodiscard]] bool is_spent();
   [[nodiscard]] bool is_in_budget();
   [[nodiscard]] Error error_of(lua_State* lua);
+  // Where it happened, for a value that cannot carry it; the file and line that call something of C come first.
+  std::string frames_;
 
   using Clock = std::chrono::steady_clock;
   ScriptLimits limits_;

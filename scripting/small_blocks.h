@@ -47,7 +47,7 @@ class SmallBlocks {
   struct Freed {
     void operator()(std::byte* memory) const { std::free(memory); }
   };
-  static constexpr size_t step = 16, kinds = 17, bytes = 256 << 10;
+  static constexpr size_t step = 16, kinds = 17, bytes = 512 << 10;
   static size_t kind_of(size_t size) { return (size + step - 1) / step; }
   // Not cleared: pages that nobody uses cost nothing.
   std::unique_ptr<std::byte, Freed> memory_{static_cast<std::byte*>(std::malloc(bytes))};

@@ -42,18 +42,6 @@ bool is_taken(std::string_view module) {
   return roots.contains(module) || std::find(helpers.begin(), helpers.end(), module) != helpers.end();
 }
 
-// What an action cannot be called: a built-in one has the name, or a step has a key of that name.
-std::vector<std::string> taken_names(const std::vector<Action>& builtin) {
-  std::vector<std::string> all;
-  for (const Action& action : builtin) all.push_back(action.name);
-  for (std::string_view key : keys_of<Step>()) all.emplace_back(key);
-  for (std::string_view key : keys_of<Verify>()) all.emplace_back(key);
-  for (const char* word : {"manual", "foreach", "as", "watch", "first_success", "max_failures", "progress", "log",
-                           "now", "sleep", "stopped", "run", "key", "attempt"})
-    all.emplace_back(word);
-  return all;
-}
-
 // Opens the Lua files of one playbook; each is read once, and named as a run keeps it: by the names alone, so that the
 // kept ones are found again.
 class LuaFiles {
@@ -148,6 +136,17 @@ class LuaFiles {
 };
 
 }  // namespace
+
+std::vector<std::string> taken_names(const std::vector<Action>& builtin) {
+  std::vector<std::string> all;
+  for (const Action& action : builtin) all.push_back(action.name);
+  for (std::string_view key : keys_of<Step>()) all.emplace_back(key);
+  for (std::string_view key : keys_of<Verify>()) all.emplace_back(key);
+  for (const char* word : {"manual", "foreach", "as", "watch", "first_success", "max_failures", "progress", "log",
+                           "now", "sleep", "stopped", "run", "key", "attempt"})
+    all.emplace_back(word);
+  return all;
+}
 
 Result<SourceFiles> first_source(const std::string& path) {
   tl::expected<std::string, std::string> bytes = read_source(path);

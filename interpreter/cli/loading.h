@@ -31,6 +31,9 @@ struct Extended {
                                                             const std::vector<Action>& builtin, Extended& extended,
                                                             Diagnostics& problems);
 
+// What no action of an extension can be called: a built-in one has the name, or a step has a key of that name.
+[[nodiscard]] std::vector<std::string> taken_names(const std::vector<Action>& builtin);
+
 // A Lua file alone, with what it requires: file 0.
 [[nodiscard]] std::optional<ScriptSet> read_extension(SourceFiles& files, const OpenSource& open,
                                                       const std::vector<Action>& builtin, Diagnostics& problems);

@@ -1,5 +1,5 @@
-// `muster new NAME`: a playbook to start from, with its first scenario; `muster new --action NAME`: an extension, with an
-// example that passes.
+// `muster new NAME`: a playbook to start from, with its first scenario; `muster new --action NAME`: an extension, with
+// an example that passes.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +8,8 @@
 
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/cli/command.h"
+#include "interpreter/cli/loading.h"
+#include "steps/steps.h"
 
 namespace muster {
 namespace {
@@ -95,7 +97,8 @@ invariants:                             # must hold however the run ends: `muste
   - {name: it is restarted once more at most, that: world.restarts <= 2}
 )";
 
-constexpr std::string_view world = R"(-- What the commands of the playbook meet in a rehearsal: a service that is down until it is restarted.
+constexpr std::string_view world =
+    R"(-- What the commands of the playbook meet in a rehearsal: a service that is down until it is restarted.
 local state = {service = "failed", restarts = 0}
 
 return {
@@ -148,8 +151,8 @@ int new_playbook(Invocation& invocation, const std::string& name) {
     answer(path + "\n");
   }
   if (!invocation.terminal.quiet)
-    tell("rehearse it: `muster rehearse " + name + " --sweep`\nsee what it would do: `muster plan " + name + "/" + name +
-         ".muster.yaml`\n");
+    tell("rehearse it: `muster rehearse " + name + " --sweep`\nsee what it would do: `muster plan " + name + "/" +
+         name + ".muster.yaml`\n");
   return exit_code::ok;
 }
 
@@ -167,6 +170,10 @@ int new_command(Invocation& invocation) {
                          "`muster new restore-database`, or `muster new --action restart_service`"));
   if (!is_name(name, '_'))
     return complain(fail(ErrorCode::invalid, "`" + name + "` cannot be the name of an action",
+                         "`muster new --action restart_service`"));
+  const std::vector<std::string> taken = taken_names(builtin_actions());
+  if (std::find(taken.begin(), taken.end(), name) != taken.end())
+    return complain(fail(ErrorCode::invalid, "an action or a key of steps is called `" + name + "` already",
                          "`muster new --action restart_service`"));
   std::string path = name + ".lua";
   if (Result<void> made = make_file(path, with_name(std::string(extension), name)); !made)

@@ -88,6 +88,8 @@ int main(int argc, char** argv) {
   if (!ready) return 1;
   step_stage::StepStage stage;
   const Map args{{"a", 1}};
+  const StepInput input = stage.input_of(args);  // as the engine makes it once for a step
+  Look world = stage.look_port();
 
   Work floor{[&] { takes.call(); }};
   Work with_answer{[&] { answers.call(); }};
@@ -98,7 +100,7 @@ int main(int argc, char** argv) {
     if (!set->scripts->call("t.f", {&argument, 1}, context)) std::abort();
   }};
   Work action{[&] {
-    if (!stage.look(set->actions[0], args)) std::abort();
+    if (!set->actions[0].look(input, world)) std::abort();
   }};
   for (int round = 0; round < rounds; ++round)
     for (Work* work : {&floor, &with_answer, &many, &once, &action}) work->us.push_back(measured(work->call));

@@ -6,7 +6,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 out=$root/build/fuzz
 mkdir -p "$out/seeds"
-find "$root/playbooks" "$root/tests/golden" "$root/tests/fuzz/found" -name '*.yaml' -size -64k -exec cp {} "$out/seeds/" \;
+find "$root/playbooks" "$root/tests/golden" "$root/tests/fuzz/found" \( -name '*.yaml' -o -name '*.lua' \) -size -64k \
+  -exec cp {} "$out/seeds/" \;
 # Objects are made once for all targets.
 sources=("$root"/interpreter/{base,expression,language,reader,checker,action}/*.cc "$root"/interpreter/world/clock.cc
   "$root"/scripting/*.cc "$root/tests/golden/test_actions.cc")

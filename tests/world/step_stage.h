@@ -152,13 +152,14 @@ class StepStage {
     return action.preview(input, world, trial);
   }
 
- private:
-  Http& port() { return real_http ? *real_http : http; }
-  Look look_port() { return {clock, *files, *sql, port(), processes_}; }
   StepInput input_of(const Map& args) {
     return {args,   run_,     op,        attempt, key,   timeout, stop.get_token(),
             *marks, actions_, progress_, streams, false, opened};
   }
+  Look look_port() { return {clock, *files, *sql, port(), processes_}; }
+
+ private:
+  Http& port() { return real_http ? *real_http : http; }
 
   NoFiles files_;
   NoSql no_sql_;

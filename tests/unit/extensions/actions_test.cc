@@ -106,6 +106,51 @@ TEST_F(LuaActions, AreCheckedByTheirFields) {
   EXPECT_NE(s.diagnostics.find("did you mean `tries`?"), std::string::npos) << s.diagnostics;
 }
 
+TEST_F(LuaActions, FindTheirFallbacksAsTheyFindTheirArguments) {
+  ASSERT_TRUE(
+      load("action 'a' {summary = 's', effect = 'read', fields = {wait = {type = 'duration', default = '90s'},\n"
+           "  at = {type = 'timestamp', default = '2026-01-15T10:00:00Z'}},\n"
+           "  run = function(args) return {wait = args.wait, later = args.at + args.wait} end}\n",
+           "      - {id: a, a: {}}\n      - {id: b, a: {wait: 90s, at: 2026-01-15T10:00:00Z}}\n"));
+  ASSERT_TRUE(s.run().has_value());
+  ASSERT_TRUE(s.op("one/a")->result && s.op("one/b")->result);
+  EXPECT_EQ(to_text(Value(*s.op("one/a")->result)), "{\"later\":\"2026-01-15T10:01:30Z\",\"wait\":90}");
+  EXPECT_EQ(to_text(Value(*s.op("one/a")->result)), to_text(Value(*s.op("one/b")->result)));
+}
+
+// Whatever is raised, and what is wrong with that which it gives, has a line of the Lua file and the step; a message
+// that an author has put into a table stays as it was put.
+TEST_F(LuaActions, SayWhereTheyFailedWhateverTheyRaise) {
+  const std::vector<std::pair<std::string, std::string>> failures = {
+      {"error()", "t.lua:3: the script raised a nil"},
+      {"error({})", "t.lua:3: the script raised a table"},
+      {"error({message = 'full', code = 'quota'})", "full"},
+      {"error('no', 0)", "t.lua:3: no"},
+      {"error('no', 2)", "t.lua:3: no"},
+      {"error(setmetatable({}, {__tostring = error}))", "t.lua:3: the script raised a table"},
+      {"assert(false)", "t.lua:3: assertion failed!"},
+      {"json.decode('{')", "t.lua:3: "},
+      {"coroutine.yield(1)", "t.lua:3: attempt to yield from outside a coroutine"},
+      {"return 0/0", "t.lua:2: the result is not a number (NaN)"},
+      {"return {x = ('y'):rep(2e7)}", "t.lua:2: the result.x has more than 16 MB of text"},
+      {"return {f = print or error}", "t.lua:2: the result.f is a function, which is no value of a playbook"},
+  };
+  for (const auto& [body, message] : failures) {
+    SCOPED_TRACE(body);
+    Simulation one;
+    SmallScripts file("action 'a' {summary = 's', effect = 'read',\n  run = function(args, ctx)\n    " + body +
+                      "\n  end}\n");
+    ASSERT_EQ(file.said(), "");
+    one.actions.push_back(file.set->actions[0]);
+    ASSERT_TRUE(one.load("muster: 1\nplaybook: p\nphases:\n  - id: one\n    steps:\n      - {id: s, a: {}}\n"));
+    ASSERT_TRUE(one.run().has_value());
+    ASSERT_TRUE(one.op("one/s")->error.has_value());
+    const Map& error = *one.op("one/s")->error;
+    EXPECT_EQ(text_of(error, "message").rfind(message, 0), 0u) << text_of(error, "message");
+    EXPECT_EQ(text_of(error, "step"), "one/s");
+  }
+}
+
 TEST_F(LuaActions, SayWhereTheyFailed) {
   ASSERT_TRUE(
       load("action 'bad' {summary = 's', effect = 'write', fields = {}, run = function(args, ctx)\n"
@@ -198,6 +243,69 @@ TEST(LuaFiles, TellWhatIsWrongWithThem) {
           .find("did you mean `string`?"),
       std::string::npos);
   EXPECT_NE(SmallScripts("return 1").said().find("an extension returns a table"), std::string::npos);
+  EXPECT_EQ(
+      SmallScripts("local x = 1\naction 'wake'\n").said(),
+      "t.lua:2:9: error: `wake` is named here, and nothing says what it is [bad-action]\n"
+      "2 | action 'wake'\n"
+      "  |         ^^^^\n"
+      "  = help: `action \"wake\" {summary = ..., effect = ..., run = function(args, ctx) ... end}`\n\n1 error\n");
+  EXPECT_NE(SmallScripts("action 'wake' (1)").said().find("an action is defined by a table, `action \"wake\" {...}`"),
+            std::string::npos);
+  EXPECT_NE(SmallScripts("action 'a' {summary = 's', effect = 'read', run = function() end}\n"
+                         "action 'a' {summary = 's', effect = 'read', run = function() end}")
+                .said()
+                .find("t.lua:2:1: error: two actions are called `a`"),
+            std::string::npos);
+  EXPECT_EQ(SmallScripts("action 'a' {summary = 's', effect = 'read', run = 5}").said(),
+            "t.lua:1:45: error: `run` of `a` must be a function [bad-action]\n"
+            "1 | action 'a' {summary = 's', effect = 'read', run = 5}\n"
+            "  |                                             ^^^\n\n1 error\n");
+}
+
+// What is shown in lists and on gates is one line that a terminal shows as it stands.
+TEST(LuaFiles, DescribeThemselvesInOneLine) {
+  for (const char* said : {"one\\ntwo", "red \\27[31m", "\\255"}) {
+    const std::string text = std::string("'") + said + "'";
+    EXPECT_NE(SmallScripts("action 'a' {summary = " + text + ", effect = 'read', run = function() end}")
+                  .said()
+                  .find("`summary` of `a` must be one line of text, without control characters"),
+              std::string::npos)
+        << text;
+    EXPECT_NE(SmallScripts("action 'a' {summary = 's', effect = 'read', run = function() end,\n"
+                           "fields = {x = {type = 'string', description = " +
+                           text + "}}}")
+                  .said()
+                  .find("`description` of field `x` must be one line of text"),
+              std::string::npos)
+        << text;
+  }
+}
+
+TEST(LuaFiles, HaveFallbacksThatTheirFieldsTake) {
+  auto said = [](const std::string& field) {
+    return SmallScripts("action 'a' {summary = 's', effect = 'read', fields = {x = {" + field +
+                        "}}, run = function() end}")
+        .said();
+  };
+  for (const char* wrong :
+       {"type = 'integer', default = 'x'", "type = 'integer', default = 1.5", "type = 'number', default = '1'",
+        "type = 'boolean', default = 0", "type = 'duration', default = 'soon'", "type = 'timestamp', default = 'now'",
+        "type = 'date', default = 'today'", "type = 'string', default = 5",
+        "type = 'string', pattern = '^srv-', default = 'web'", "type = 'enum', values = {'a'}, default = 'b'",
+        "type = 'list', default = 'a'", "type = 'list', of = {type = 'integer'}, default = {1, 'a'}",
+        "type = 'map', default = {1}", "type = 'object', default = 1"})
+    EXPECT_NE(said(wrong).find("the `default` of field `x` must be what the field takes, a"), std::string::npos)
+        << wrong << "\n"
+        << said(wrong);
+  for (const char* right :
+       {"type = 'integer', default = 1", "type = 'number', default = 1.5", "type = 'boolean', default = false",
+        "type = 'duration', default = '30s'", "type = 'timestamp', default = '2026-01-15T10:00:00Z'",
+        "type = 'date', default = '2026-01-15'", "type = 'string', pattern = '^srv-', default = 'srv-1'",
+        "type = 'enum', values = {'a'}, default = 'a'", "type = 'list', of = {type = 'integer'}, default = {1, 2}",
+        "type = 'list', default = {}", "type = 'map', default = {}", "type = 'map', default = {a = 1}",
+        "type = 'object', default = {}", "type = 'any', default = {1, {a = 1}}", "type = 'path', default = 'a'"})
+    EXPECT_EQ(said(right), "") << right;
+  EXPECT_NE(said("type = 'connection', default = 'main'").find("field `x` can have no `default`"), std::string::npos);
 }
 
 TEST(LuaFiles, RequireEachOther) {

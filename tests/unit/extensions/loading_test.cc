@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <map>
 
+#include "interpreter/base/digest.h"
 #include "steps/steps.h"
 #include "tests/world/temp_directory.h"
 
@@ -69,6 +71,43 @@ TEST_F(Loading, LeavesTheFolderOnNoWay) {
     EXPECT_NE(check().find("unreadable-file: "), std::string::npos) << name;
     EXPECT_EQ(files.all().size(), 1u) << name;
   }
+}
+
+TEST_F(Loading, RequiresNothingFromOutsideOfTheFolder) {
+  ASSERT_EQ(::symlink((folder.path() + "/outside.lua").c_str(), (folder.path() + "/books/lib/link.lua").c_str()), 0);
+  ASSERT_EQ(::symlink(folder.path().c_str(), (folder.path() + "/books/up").c_str()), 0);
+  write("books/p.muster.yaml", head + "extensions: [runs.lua]\n" + body + "      - set: {x: 1}\n");
+  // `.` stands for a folder, so that no name leads upwards by itself.
+  for (const char* name :
+       {"lib.link", "up.outside", "/outside", "../outside", "..outside", "lib/../../outside", "", "lib.missing"}) {
+    write("books/runs.lua", std::string("local m = require '") + name + "'\nreturn {}\n");
+    EXPECT_EQ(check().rfind("unreadable-file: the required file cannot be read: ", 0), 0u) << name;
+    EXPECT_EQ(files.all().size(), 2u) << name;
+  }
+}
+
+// What is required by many is read once, under its name, and its digest is that of what was read: the run keeps both.
+TEST_F(Loading, ReadsARequiredFileOnceAndDigestsIt) {
+  write("books/p.muster.yaml",
+        head + "extensions: [runs.lua, more.lua]\n" + body + "      - set: {x: \"${{ runs.f() .. more.f() }}\"}\n");
+  write("books/runs.lua", "local one = require 'lib.one' return {f = function() return one end}\n");
+  write("books/more.lua", "local one = require(\"lib.one\") return {f = function() return one end}\n");
+  write("books/lib/one.lua", "local two = require 'lib.two' return two\n");
+  write("books/lib/two.lua", "return 2\n");
+  std::map<std::string, int> opened;
+  OpenSource beside = sources_beside(first());
+  Result<SourceFiles> read = first_source(first());
+  ASSERT_TRUE(read.has_value());
+  files = std::move(*read);
+  EXPECT_EQ(check([&](const std::string& path) {
+              ++opened[path.substr(path.rfind("books/") + 6)];
+              return beside(path);
+            }),
+            "");
+  EXPECT_EQ(opened,
+            (std::map<std::string, int>{{"runs.lua", 1}, {"more.lua", 1}, {"lib/one.lua", 1}, {"lib/two.lua", 1}}));
+  ASSERT_EQ(files.all().size(), 5u);
+  for (uint32_t i = 1; i < 5; ++i) EXPECT_EQ(files.at(i).digest, sha256_hex(files.at(i).text)) << files.at(i).path;
 }
 
 TEST_F(Loading, TakesTheExtensionsOfCalledPlaybooks) {
