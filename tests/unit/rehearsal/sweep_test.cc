@@ -121,13 +121,19 @@ TEST(Sweep, IsTheSameOnOneThreadAndOnMany) {
   EXPECT_EQ(one.sweep.rows.size(), 14u + 30u);
 }
 
-TEST(Sweep, FindsAnUndoThatWasLeftUndone) {
+// A step fails, and so does the undo of the one before it.
+std::vector<Fault> undo_goes_wrong(FaultKind kind, int attempts = 1) {
   Fault first, second;
   first.step = "act/moved";
   first.kind = FaultKind::fail_before;
   second.step = "act/stopped~rollback/started";
-  second.kind = FaultKind::fail_before;
-  std::vector<Fault> both{first, second};
+  second.kind = kind;
+  second.attempts = attempts;
+  return {first, second};
+}
+
+TEST(Sweep, FindsAnUndoThatWasLeftUndone) {
+  const std::vector<Fault> both = undo_goes_wrong(FaultKind::fail_before);
   SweepRow row = judge_swept(both, rehearsed(both));
   EXPECT_TRUE(row.struck);
   EXPECT_EQ(row.ending, "failed");
@@ -144,13 +150,7 @@ TEST(Sweep, FindsAnUndoThatWasLeftUndone) {
 // No playbook makes up for an undo that never works: the run says that its rollback is incomplete, and that is its
 // ending.
 TEST(Sweep, HoldsAnUndoThatCannotWorkAgainstNobody) {
-  Fault first, second;
-  first.step = "act/moved";
-  first.kind = FaultKind::fail_before;
-  second.step = "act/stopped~rollback/started";
-  second.kind = FaultKind::fail_before;
-  second.attempts = 3;
-  std::vector<Fault> both{first, second};
+  const std::vector<Fault> both = undo_goes_wrong(FaultKind::fail_before, 3);
   SweepRow row = judge_swept(both, rehearsed(both));
   EXPECT_EQ(row.ending, "failed");
   EXPECT_NE(row.reason.find("rollback incomplete"), std::string::npos) << row.reason;
@@ -159,12 +159,7 @@ TEST(Sweep, HoldsAnUndoThatCannotWorkAgainstNobody) {
 
 // Claims that are made to fail never hold, however often they are asked.
 TEST(Sweep, HoldsAnUndoWhoseClaimsNeverHoldAgainstNobody) {
-  Fault first, second;
-  first.step = "act/moved";
-  first.kind = FaultKind::fail_before;
-  second.step = "act/stopped~rollback/started";
-  second.kind = FaultKind::verify_fails;
-  std::vector<Fault> both{first, second};
+  const std::vector<Fault> both = undo_goes_wrong(FaultKind::verify_fails);
   SweepRow row = judge_swept(both, rehearsed(both));
   EXPECT_NE(row.reason.find("rollback incomplete"), std::string::npos) << row.reason;
   EXPECT_TRUE(row.findings.empty()) << row.findings.front();
@@ -172,13 +167,7 @@ TEST(Sweep, HoldsAnUndoWhoseClaimsNeverHoldAgainstNobody) {
 
 // Who keeps quiet about it has hidden it, whatever the fault was.
 TEST(Sweep, FindsAnUndoThatCannotWorkAndIsNotTold) {
-  Fault first, second;
-  first.step = "act/moved";
-  first.kind = FaultKind::fail_before;
-  second.step = "act/stopped~rollback/started";
-  second.kind = FaultKind::fail_before;
-  second.attempts = 3;
-  std::vector<Fault> both{first, second};
+  const std::vector<Fault> both = undo_goes_wrong(FaultKind::fail_before, 3);
   Result<Rehearsed> quiet = rehearsed(both);
   ASSERT_TRUE(quiet.has_value());
   quiet->ending.reason = "it was made to fail";
