@@ -8,6 +8,7 @@ ADMIN_TOKEN. A file called `broken` in the folder makes it a bad deployment.
 import datetime
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,7 @@ with open(os.path.join(folder, ".env")) as file:
     settings.update(line.strip().split("=", 1) for line in file if "=" in line)
 TABLES = ("customers", "vehicles", "repair_orders", "parts", "purchase_orders")
 lock = threading.Lock()
+bringing = threading.Lock()  # held from the cloud's taking of a batch until it has left the queue
 state = {"enabled": settings["SYNC_ENABLED"] == "true", "last": None, "failed": 0, "wake": threading.Event()}
 local_only = settings["ENABLE_SUPABASE"] != "true"
 broken = os.path.exists(os.path.join(folder, "broken"))
@@ -72,10 +74,11 @@ def synchronise():
         if not state["enabled"] or local_only:
             continue
         try:
-            operations = run_sql("SELECT * FROM sync_queue ORDER BY id LIMIT ?", (int(settings["SYNC_BATCH_SIZE"]),))
-            push(operations)
-            if operations:
-                run_sql("DELETE FROM sync_queue WHERE id <= ?", (operations[-1]["id"],))
+            with bringing:
+                operations = run_sql("SELECT * FROM sync_queue ORDER BY id LIMIT ?", (int(settings["SYNC_BATCH_SIZE"]),))
+                push(operations)
+                if operations:
+                    run_sql("DELETE FROM sync_queue WHERE id <= ?", (operations[-1]["id"],))
             state["last"] = datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ")
         except Exception as problem:  # the cloud is away, or refuses
             state["failed"] += 1
@@ -148,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def listen():
-    for _ in range(200):  # the one before may still hold the port
+    for _ in range(500):  # the one before may still hold the port
         try:
             return ThreadingHTTPServer(("127.0.0.1", int(settings["PORT"])), Handler)
         except OSError:
@@ -156,7 +159,14 @@ def listen():
     sys.exit("the port stays taken")
 
 
+def leave(*_):
+    """Who is asked to stop finishes the batch first; only a kill comes between the cloud and the queue."""
+    bringing.acquire(timeout=20)
+    os._exit(0)
+
+
 ThreadingHTTPServer.allow_reuse_address = True
+signal.signal(signal.SIGTERM, leave)
 server = listen()
 with open(os.path.join(folder, "server.pid"), "w") as out:
     out.write(str(os.getpid()))
