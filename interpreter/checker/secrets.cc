@@ -35,8 +35,8 @@ void find_uses(const ExpressionNode& node, bool is_joined, std::vector<Use>& out
   if (is_question && is_secret(*node.children[0])) return;
   bool joins = node.kind == ExpressionNode::Kind::table ||
                (node.kind == ExpressionNode::Kind::binary && node.op == Operator::concat);
-  for (const NodePtr& key : node.keys)
-    if (key) find_uses(*key, false, out);
+  for (size_t i = 0; i < node.children.size(); ++i)
+    if (const ExpressionNode* key = node.key(i)) find_uses(*key, false, out);
   for (const NodePtr& child : node.children) find_uses(*child, is_joined && joins, out);
 }
 

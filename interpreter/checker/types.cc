@@ -140,15 +140,14 @@ class Types {
   // Looks at all beneath, and tells what it yields.
   Type type_of(const ExpressionNode& node) {
     std::array<Type, 2> types{Type::unknown, Type::unknown};  // of the first two children
-    for (const NodePtr& key : node.keys)
-      if (key) (void)type_of(*key);
     for (size_t i = 0; i < node.children.size(); ++i) {
+      if (const ExpressionNode* key = node.key(i)) (void)type_of(*key);
       const Type type = type_of(*node.children[i]);
       if (i < types.size()) types[i] = type;
     }
     switch (node.kind) {
       case ExpressionNode::Kind::constant:
-        return of_constant(node.constant);
+        return of_constant(node.constant());
       case ExpressionNode::Kind::name:
         return of_name(node.path);
       case ExpressionNode::Kind::unary:
@@ -169,9 +168,7 @@ class Types {
 
   static Type of_table(const ExpressionNode& node) {
     if (node.children.empty()) return Type::unknown;
-    bool by_position =
-        std::none_of(node.keys.begin(), node.keys.end(), [](const NodePtr& key) { return key != nullptr; });
-    return by_position ? Type::list : Type::map;
+    return node.keys ? Type::map : Type::list;
   }
 
   static Type of_constant(const Value& value) {
@@ -192,15 +189,17 @@ class Types {
   }
 
   void compare(const ExpressionNode& node, Type left, Type right) {
+    const bool fits = is_order(node.op) ? can_meet(left, right) && has_order(left) && has_order(right)
+                                        : left == Type::nothing || right == Type::nothing || can_meet(left, right);
+    if (fits) return;
     std::string_view a = text_of(*node.children[0]), b = text_of(*node.children[1]);
     std::string both = "`" + std::string(a) + "` is " + std::string(words(left)) + ", and `" + std::string(b) +
                        "` is " + std::string(words(right));
     if (!is_order(node.op)) {
-      if (left == Type::nothing || right == Type::nothing || can_meet(left, right)) return;
       refuse(node.at, "unlike-types",
              both + (node.op == Operator::equal ? ": they are never equal" : ": they are always unequal"),
              help_for(*node.children[0], left, *node.children[1], right));
-    } else if (!can_meet(left, right) || !has_order(left) || !has_order(right)) {
+    } else {
       refuse(node.at, "unlike-types",
              can_meet(left, right) ? both + ": neither comes before the other" : both + ": they cannot be compared",
              help_for(*node.children[0], left, *node.children[1], right));
@@ -211,7 +210,7 @@ class Types {
   static std::string help_for(const ExpressionNode& a, Type left, const ExpressionNode& b, Type right) {
     for (auto [literal, type, other] : {std::tuple{&a, left, right}, std::tuple{&b, right, left}}) {
       if (literal->kind != ExpressionNode::Kind::constant) continue;
-      std::string written = to_text(literal->constant);
+      std::string written = to_text(literal->constant());
       if (type == Type::number && other == Type::text) return "write `\"" + written + "\"`";
       if (type == Type::text && other == Type::number && !written.empty() &&
           written.find_first_not_of("0123456789.") == std::string::npos)

@@ -49,6 +49,7 @@ Value row_of(const Diagnostic& problem, const SourceFiles& files) {
 struct Verdict {
   Diagnostics problems;
   SourceFiles files;
+  std::optional<CheckedPlaybook> playbook;
 };
 
 Result<Verdict> judge(const std::string& path, const std::vector<Action>& builtin) {
@@ -57,7 +58,7 @@ Result<Verdict> judge(const std::string& path, const std::vector<Action>& builti
   Verdict out;
   out.files = std::move(*files);
   Extended extended;
-  (void)read_and_check(out.files, sources_beside(path), builtin, extended, out.problems).has_value();
+  out.playbook = read_and_check(out.files, sources_beside(path), builtin, extended, out.problems);
   return out;
 }
 
@@ -68,12 +69,13 @@ int check_command(Invocation& invocation) {
   const std::vector<Action> builtin = builtin_actions();
   size_t checked = 0, invalid = 0;
   List rows;
+  Result<Verdict> verdict;  // of the last one: it goes with the process
   for (const std::string& word : invocation.options.words) {
     std::vector<std::string> paths = playbooks_in(word);
     if (paths.empty())
       return complain(fail(ErrorCode::invalid, "there is no *" + std::string(playbook_ending) + " in `" + word + "`"));
     for (const std::string& path : paths) {
-      Result<Verdict> verdict = judge(path, builtin);
+      verdict = judge(path, builtin);
       if (!verdict) return complain(verdict.error());
       ++checked;
       if (has_errors(verdict->problems) || (strict && !verdict->problems.empty())) ++invalid;
@@ -87,7 +89,7 @@ int check_command(Invocation& invocation) {
   } else if (invalid == 0 && !invocation.terminal.quiet) {
     answer(std::to_string(checked) + (checked == 1 ? " playbook is valid\n" : " playbooks are valid\n"));
   }
-  return invalid > 0 ? exit_code::invalid : exit_code::ok;
+  leave(invalid > 0 ? exit_code::invalid : exit_code::ok);
 }
 
 }  // namespace muster

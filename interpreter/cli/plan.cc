@@ -45,9 +45,8 @@ int plan_offline_command(Invocation& invocation, const Loaded& loaded, const Map
   } else {
     answer(text_of(plan));
   }
-  if (plan.problems.empty()) return exit_code::ok;
-  tell(render_all(plan.problems, loaded.files, invocation.terminal.colour));
-  return exit_code::failed;
+  if (!plan.problems.empty()) tell(render_all(plan.problems, loaded.files, invocation.terminal.colour));
+  leave(plan.problems.empty() ? exit_code::ok : exit_code::failed);
 }
 
 // A signal asks the dry run to stop, so that what it holds for a trial is let go and its folders are removed.
@@ -100,7 +99,8 @@ void keep(const Invocation& invocation, const Loaded& loaded, const Map& inputs,
   Result<Configuration> configuration = configuration_of(invocation);
   Result<std::unique_ptr<Journal>> journal =
       configuration ? open_journal(store_of(invocation, *configuration), true) : pass(configuration.error());
-  Result<void> kept = journal ? (*journal)->keep(kept_plan, encode_foreseen(foreseen), ledger.at) : pass(journal.error());
+  Result<void> kept =
+      journal ? (*journal)->keep(kept_plan, encode_foreseen(foreseen), ledger.at) : pass(journal.error());
   if (!kept) tell("muster: this dry run is not kept for the report of a run: " + kept.error().message + "\n");
 }
 

@@ -84,7 +84,7 @@ class Evaluator {
     if (!spend(1)) return spent(node);
     switch (node.kind) {
       case ExpressionNode::Kind::constant:
-        return &node.constant;
+        return &node.constant();
       case ExpressionNode::Kind::name:
         return name(node);
       case ExpressionNode::Kind::parameter:
@@ -285,7 +285,8 @@ class Evaluator {
     if (unknown) return keep(node, Value(*unknown));
     failed_inside_.reset();
     int64_t bytes_before = left_.bytes;
-    HelperCall asked{values, functions, names_.now(), [this](int64_t operations, int64_t bytes) {
+    HelperCall asked{values, functions, names_.now(),
+                     [this](int64_t operations, int64_t bytes) {
                        left_.bytes -= bytes;
                        return spend(operations) && left_.bytes >= 0;
                      },
@@ -319,8 +320,9 @@ class Evaluator {
     return [this, &function](std::span<const Value* const> arguments) -> tl::expected<Value, std::string> {
       if (inside_function_ >= call_depth) return tl::unexpected(std::string("functions are nested too deep"));
       std::map<std::string, const Value*> outer = parameters_;
-      for (size_t i = 0; i < function.parameters.size(); ++i)
-        parameters_[function.parameters[i]] = i < arguments.size() ? arguments[i] : &nil_;
+      if (function.parameters)
+        for (size_t i = 0; i < function.parameters->size(); ++i)
+          parameters_[(*function.parameters)[i]] = i < arguments.size() ? arguments[i] : &nil_;
       size_t kept_before = kept_.size();
       int64_t bytes_before = left_.bytes;
       ++inside_function_;
@@ -394,20 +396,21 @@ class Evaluator {
     Map map;
     bool has_keys = false;
     for (size_t i = 0; i < node.children.size(); ++i) {
-      if (!node.keys[i]) {
+      const ExpressionNode* named = node.key(i);
+      if (!named) {
         Got item = value(*node.children[i]);
         if (!item) return item;
         list.push_back(**item);
         continue;
       }
       has_keys = true;
-      Got key = value(*node.keys[i]);
+      Got key = value(*named);
       if (!key) return key;
       Got item = value(*node.children[i]);
       if (!item) return item;
       if ((*key)->is<Unknown>()) return key;
       const auto* text = (*key)->find<std::string>();
-      if (!text) return raise(*node.keys[i], "a key of a table must be text here, and is " + article_and_type(**key));
+      if (!text) return raise(*named, "a key of a table must be text here, and is " + article_and_type(**key));
       if ((*item)->is_null()) {
         map.erase(*text);  // as in Lua: a field that is nil is not there
       } else {

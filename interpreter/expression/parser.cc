@@ -141,8 +141,11 @@ class Parser {
     return node;
   }
 
+  static int16_t higher(int16_t height, const ExpressionNode& below) {
+    return std::max(height, static_cast<int16_t>(below.height + 1));
+  }
   static void adopt(ExpressionNode& parent, std::vector<NodePtr> children) {
-    for (const NodePtr& child : children) parent.height = std::max(parent.height, child->height + 1);
+    for (const NodePtr& child : children) parent.height = higher(parent.height, *child);
     parent.children = std::move(children);
   }
 
@@ -234,11 +237,12 @@ class Parser {
     if (!is("]")) return unexpected("`]`");
     uint32_t end = now().end;
     ++at_;
-    if (key->kind == ExpressionNode::Kind::constant && key->constant.is<int64_t>() && key->constant.get<int64_t>() == 0)
+    if (key->kind == ExpressionNode::Kind::constant && key->constant().is<int64_t>() &&
+        key->constant().get<int64_t>() == 0)
       return refuse(key->text_begin, key->text_end, "lists are counted from 1: `[0]` is never there",
                     "the first one is `[1]`");
-    if (key->kind == ExpressionNode::Kind::constant && key->constant.is<std::string>())
-      return field(what, key->constant.get<std::string>(), open, end, end);
+    if (key->kind == ExpressionNode::Kind::constant && key->constant().is<std::string>())
+      return field(what, key->constant().get<std::string>(), open, end, end);
     auto node = make(ExpressionNode::Kind::index, what->text_begin, end);
     adopt(*node, {what, key});
     return node;
@@ -257,7 +261,7 @@ class Parser {
     }
     auto node = make(ExpressionNode::Kind::index, what->text_begin, end);
     auto key = make(ExpressionNode::Kind::constant, key_begin, key_end);
-    key->constant = Value(name);
+    key->literal = Value(name);
     adopt(*node, {what, key});
     return node;
   }
@@ -306,7 +310,7 @@ class Parser {
       case Token::Kind::text: {
         ++at_;
         auto node = make(ExpressionNode::Kind::constant, token.begin, token.end);
-        node->constant = token.value;
+        node->literal = token.value;
         return node;
       }
       case Token::Kind::name: {
@@ -327,7 +331,7 @@ class Parser {
         if (token.word == "nil" || token.word == "true" || token.word == "false") {
           ++at_;
           auto node = make(ExpressionNode::Kind::constant, token.begin, token.end);
-          if (token.word != "nil") node->constant = Value(token.word == "true");
+          if (token.word != "nil") node->literal = Value(token.word == "true");
           return node;
         }
         if (token.word == "function")
@@ -379,7 +383,7 @@ class Parser {
     if (!is("end")) return unexpected("`end`");
     auto node = make(ExpressionNode::Kind::function, begin, now().end);
     ++at_;
-    node->parameters = std::move(parameters);
+    if (!parameters.empty()) node->parameters = std::move(parameters);
     adopt(*node, {body});
     return node;
   }
@@ -388,13 +392,14 @@ class Parser {
     uint32_t begin = now().begin;
     ++at_;
     std::vector<NodePtr> values, keys;
-    int height = 1;
+    int16_t height = 1;
+    bool has_keys = false;
     while (!is("}")) {
       NodePtr key;
       if (now().kind == Token::Kind::name && tokens_[at_ + 1].word == "=" &&
           tokens_[at_ + 1].kind == Token::Kind::symbol) {
         auto name = make(ExpressionNode::Kind::constant, now().begin, now().end);
-        name->constant = Value(std::string(now().word));
+        name->literal = Value(std::string(now().word));
         key = name;
         at_ += 2;
       } else if (take("[")) {
@@ -405,7 +410,8 @@ class Parser {
       }
       NodePtr value = binary(0);
       if (!value) return nullptr;
-      if (key) height = std::max(height, key->height + 1);
+      if (key) height = higher(height, *key);
+      has_keys = has_keys || key;
       keys.push_back(std::move(key));
       values.push_back(std::move(value));
       if (!take(",") && !take(";")) break;
@@ -415,7 +421,7 @@ class Parser {
     ++at_;
     node->height = height;
     adopt(*node, std::move(values));
-    node->keys = std::move(keys);
+    if (has_keys) node->keys = std::move(keys);
     return node;
   }
 
@@ -438,7 +444,7 @@ class Parser {
       reads_.push_back(std::move(read));
     }
     for (size_t i = 0; i < node.children.size(); ++i) {
-      if (i < node.keys.size() && node.keys[i]) collect(*node.keys[i], false);
+      if (const ExpressionNode* key = node.key(i)) collect(*key, false);
       collect(*node.children[i], node.kind == ExpressionNode::Kind::index && i == 0);
     }
   }

@@ -14,6 +14,8 @@ std::string text_of(const Plan& plan) {
   for (const PlannedKey& key : plan.keys) out += shown_line("", key.key, shown(key.value));
   if (plan.gate) out += "\n" + gate_text(*plan.gate, "");
   size_t number = 0;
+  constexpr size_t usual_bytes = 640;  // of a step: what is not filled costs nothing, and growing copies all
+  out.reserve(out.size() + plan.steps.size() * usual_bytes);
   for (const PlannedStep& step : plan.steps) {
     const std::string indent(static_cast<size_t>(step.depth) * 2, ' ');
     if (step.depth == 0) out += "\n";

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <future>
 
+#include "interpreter/base/digest.h"
 #include "interpreter/world/disk_file.h"
-#include "steps/archive/libcrypto.h"
 
 namespace muster {
 
@@ -19,7 +19,7 @@ constexpr uint64_t worth_a_thread = 4 << 20;
 Result<std::string> hash_arriving(FilesRead& files, const std::string& path, uint64_t size, Arrival& arrival) {
   Result<std::unique_ptr<ReadFile>> file = files.open(path);
   if (!file) return pass(file.error());
-  BulkSha256 hash;
+  Sha256 hash;
   for (uint64_t at = 0; at < size;) {
     const size_t wanted = static_cast<size_t>(std::min<uint64_t>(hashed_at_once, size - at));
     if (!arrival.wait_for(at + wanted)) return fail(ErrorCode::interrupted, "the copying has ended early");

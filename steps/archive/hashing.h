@@ -11,7 +11,7 @@
 #include <string_view>
 #include <thread>
 
-#include "steps/archive/libcrypto.h"
+#include "interpreter/base/digest.h"
 
 namespace muster {
 
@@ -27,7 +27,7 @@ class HashingThread {
  private:
   void start();
   void finish();
-  BulkSha256 hash_;
+  Sha256 hash_;
   std::string small_;  // gathered until a thread is worth it
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -7,7 +7,6 @@
 #include <cassert>
 #include <optional>
 
-#include "interpreter/base/digest.h"
 #include "interpreter/base/key_derivation.h"
 
 namespace muster {
@@ -25,12 +24,6 @@ struct CryptoFunctions {
   decltype(&::EVP_DecryptInit_ex) decrypt_init;
   decltype(&::EVP_DecryptUpdate) decrypt_update;
   decltype(&::EVP_DecryptFinal_ex) decrypt_final;
-  decltype(&::EVP_MD_CTX_new) digest_new;
-  decltype(&::EVP_MD_CTX_free) digest_free;
-  decltype(&::EVP_sha256) sha256;
-  decltype(&::EVP_DigestInit_ex) digest_init;
-  decltype(&::EVP_DigestUpdate) digest_update;
-  decltype(&::EVP_DigestFinal_ex) digest_final;
 };
 
 template <class F>
@@ -52,13 +45,7 @@ std::optional<CryptoFunctions> load() {
                   find_function(library, "EVP_EncryptFinal_ex", f.encrypt_final) &&
                   find_function(library, "EVP_DecryptInit_ex", f.decrypt_init) &&
                   find_function(library, "EVP_DecryptUpdate", f.decrypt_update) &&
-                  find_function(library, "EVP_DecryptFinal_ex", f.decrypt_final) &&
-                  find_function(library, "EVP_MD_CTX_new", f.digest_new) &&
-                  find_function(library, "EVP_MD_CTX_free", f.digest_free) &&
-                  find_function(library, "EVP_sha256", f.sha256) &&
-                  find_function(library, "EVP_DigestInit_ex", f.digest_init) &&
-                  find_function(library, "EVP_DigestUpdate", f.digest_update) &&
-                  find_function(library, "EVP_DigestFinal_ex", f.digest_final);
+                  find_function(library, "EVP_DecryptFinal_ex", f.decrypt_final);
   if (!is_whole) return std::nullopt;
   return f;
 }
@@ -138,38 +125,6 @@ Result<std::string> AesGcm::open(std::string_view nonce, std::string_view about,
     return fail(ErrorCode::corrupt, "its tag does not fit");
   out.resize(text.size());
   return out;
-}
-
-struct BulkSha256::State {
-  const CryptoFunctions* f = functions();
-  EVP_MD_CTX* context = f ? f->digest_new() : nullptr;
-  Sha256 ours;
-  State() {
-    if (context && f->digest_init(context, f->sha256(), nullptr) == 1) return;
-    if (context) f->digest_free(context);
-    context = nullptr;
-  }
-  ~State() {
-    if (context) f->digest_free(context);
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-};
-
-BulkSha256::BulkSha256() : state_(std::make_unique<State>()) {}
-BulkSha256::~BulkSha256() = default;
-BulkSha256::BulkSha256(BulkSha256&&) noexcept = default;
-
-void BulkSha256::add(std::string_view bytes) {
-  if (!state_->context) return state_->ours.add(bytes);
-  state_->f->digest_update(state_->context, bytes.data(), bytes.size());
-}
-
-std::string BulkSha256::hex() {
-  if (!state_->context) return state_->ours.hex();
-  std::string out(32, '\0');
-  state_->f->digest_final(state_->context, raw(out), nullptr);
-  return to_hex(out);
 }
 
 }  // namespace muster

@@ -1,4 +1,4 @@
-// What we need of libcrypto, which is loaded at its first use: AES-256-GCM, and SHA-256 of much.
+// What we need of libcrypto, which is loaded at its first use: AES-256-GCM.
 //
 // Errors: `not_found` when the library is not there; `corrupt` when a tag does not fit.
 // Source: NIST SP 800-38D; https://docs.openssl.org/3.0/man3/EVP_EncryptInit/; docs/reliability.md B56.
@@ -29,20 +29,6 @@ class AesGcm {
  private:
   struct State;
   explicit AesGcm(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
-};
-
-// Like Sha256 of base/digest.h, four times as fast where libcrypto can be had; the same where not.
-class BulkSha256 {
- public:
-  BulkSha256();
-  ~BulkSha256();
-  BulkSha256(BulkSha256&&) noexcept;
-  void add(std::string_view bytes);
-  [[nodiscard]] std::string hex();  // ends it
-
- private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -2,8 +2,8 @@
 
 #include <future>
 
+#include "interpreter/base/digest.h"
 #include "interpreter/world/fresh_check.h"
-#include "steps/archive/libcrypto.h"
 #include "steps/restore/database_header.h"
 
 namespace muster {
@@ -84,7 +84,7 @@ Result<void> check_counts(const Expectation& expected, const Map& records, const
 Result<std::string> sha256_of_file(FilesRead& files, const std::string& path, std::stop_token stop) {
   Result<std::unique_ptr<ReadFile>> file = files.open(path);
   if (!file) return pass(file.error());
-  BulkSha256 digest;
+  Sha256 digest;
   while (true) {
     if (stop.stop_requested()) return fail(ErrorCode::interrupted, "the restore was stopped");
     Result<std::string> bytes = (*file)->read(hash_bytes);
