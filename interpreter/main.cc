@@ -102,7 +102,8 @@ int main(int argc, char** argv) {
       ::sigprocmask(SIG_BLOCK, &mine, nullptr);
       invocation.signal_fd = ::signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
     }
-    return row.run(invocation);
+    const int code = row.run(invocation);
+    return row.carries_runs ? code : muster::with_answers(code);  // how a run ended is what a script must know of it
   }
   muster::answer(muster::help_of(forms));
   return muster::exit_code::ok;

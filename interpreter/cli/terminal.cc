@@ -4,25 +4,38 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <ctime>
+#include <string>
 
 namespace muster {
 namespace {
 
-void write_all(int fd, std::string_view text) {
+// 0, or what was wrong.
+int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     ssize_t put = ::write(fd, text.data(), text.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return;  // a closed pipe: nobody listens
+    if (put <= 0) return put < 0 ? errno : EIO;
     text.remove_prefix(static_cast<size_t>(put));
   }
+  return 0;
 }
+
+int unwritten = 0;  // what was wrong with the first answer that could not be written; nothing is written after it
 
 }  // namespace
 
-void answer(std::string_view text) { write_all(STDOUT_FILENO, text); }
-void tell(std::string_view text) { write_all(STDERR_FILENO, text); }
-void leave(int exit_code) { ::_exit(exit_code); }
+void answer(std::string_view text) {
+  if (unwritten != 0) return;
+  unwritten = write_all(STDOUT_FILENO, text);
+  // A closed pipe: nobody listens, as behind `| head`.
+  if (unwritten == 0 || unwritten == EPIPE) return;
+  tell("muster: the answer could not be written, and is cut: " + std::string(std::strerror(unwritten)) + "\n");
+}
+int with_answers(int exit_code) { return exit_code == 0 && unwritten != 0 && unwritten != EPIPE ? 1 : exit_code; }
+void tell(std::string_view text) { (void)write_all(STDERR_FILENO, text); }
+void leave(int exit_code) { ::_exit(with_answers(exit_code)); }
 
 std::string painted(std::string_view text, std::string_view ansi, Colour colour) {
   if (colour == Colour::off) return std::string(text);

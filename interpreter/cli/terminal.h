@@ -19,8 +19,10 @@ struct Terminal {
   bool verbose = false;
 };
 
-void answer(std::string_view text);  // to stdout, all of it
+void answer(std::string_view text);  // to stdout, all of it; said on stderr where that cannot be
 void tell(std::string_view text);    // to stderr
+// The exit code of a command whose answers count: 1 where one of them could not be written, for a full disk.
+[[nodiscard]] int with_answers(int exit_code);
 // Ends a process that holds nothing but memory: to give that back piece by piece takes a tenth of the time of checking
 // or planning 10,000 steps, and the kernel takes it at once. No destructor runs: not where a run is carried, or a
 // folder of scratch is to be removed.

@@ -65,7 +65,7 @@ const std::map<std::string, Rooms> owners = {
     {"lz4", {"steps"}},
     {"zlib.h", {"steps"}},
     {"zstd.h", {"steps"}},
-    {"openssl/", {"steps"}},
+    {"openssl/", {"interpreter/base", "steps"}},
     {"lua", {"scripting"}},
     {"archive.h", {"steps"}},
     {"postgresql/libpq-fe.h", {"interpreter/world", "interpreter/journal"}},

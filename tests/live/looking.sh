@@ -19,6 +19,17 @@ expect() { # label, exit code, text in the output, then the command
     failed=1
   fi
 }
+# An answer that cannot be written is no success: a bundle on a full disk would be half of one.
+on_full_disk() { # label, then the command
+  local label=$1 said status
+  shift
+  said=$(timeout 60 "$@" </dev/null 2>&1 >/dev/full)
+  status=$?
+  if [ $status -ne 1 ] || [ "$said" != "muster: the answer could not be written, and is cut: No space left on device" ]; then
+    echo "$label on a full disk: exit $status, and $said"
+    failed=1
+  fi
+}
 version() { # number, gate, claim
   cat > "$folder/books/v$1.muster.yaml" <<YAML
 muster: 1
@@ -50,6 +61,9 @@ expect "a plan" 0 'argv: ["printf","%s","good day"]' "$muster" plan --offline "$
 expect "a plan tells what waits" 0 '-> (known after said)' "$muster" plan --offline "$one"
 expect "a plan shows its gate" 0 "guards: all/said, all/kept" "$muster" plan --offline "$one"
 expect "a plan for programs" 0 '"known_after":' "$muster" plan --offline "$one" --output json
+on_full_disk "a plan" "$muster" plan --offline "$one"
+on_full_disk "a check" "$muster" check "$one"
+on_full_disk "a schema" "$muster" schema
 expect "a wrong input" 2 'did you mean `word`?' "$muster" plan --offline "$one" -i wrod=x
 expect "a dry run" 0 '=> predicted' env MUSTER_STORE="$folder/kept.db" "$muster" plan "$one"
 expect "a dry run by the other name" 0 '=> unknown, before the change of `said`: its `when` is known after said' env MUSTER_STORE="$folder/kept.db" "$muster" run --dry-run "$one"
