@@ -48,6 +48,12 @@ enum class Certainty {
 };
 [[nodiscard]] std::string_view name_of(Certainty certainty);  // none, maybe, done: as `error.effect` shows it
 
+// What in a step's arguments an error is about: `query`, `invariants[1].query`; and where in that text.
+struct ArgumentPlace {
+  std::string argument;
+  int64_t line = 0, column = 0;  // from 1; 0: the argument as a whole
+};
+
 struct Error {
   ErrorCode code = ErrorCode::failed;
   std::string message;
@@ -57,6 +63,7 @@ struct Error {
   std::optional<int64_t> exit_code;  // exit code of a process, where there was one
   std::string cause;                 // what the library or system said, for people
   std::string own_code = {};         // what an extension calls it, instead of `code`
+  std::optional<ArgumentPlace> place = {};
 };
 
 template <class T>

@@ -178,9 +178,9 @@ void LiveView::show_gate(const OpRecord& gate, bool with_commands) {
 }
 
 void LiveView::show_manual(const OpRecord& step, bool with_command) {
-  show_panel(manual_panel(run_, step, panel_style()),
-             with_command ? "  once it is done, type\n  " + complete_command_line(settings_.muster, run_, step) + "\n"
-                          : "");
+  show_panel(
+      manual_panel(run_, step, panel_style()),
+      with_command ? "  once it is done, type\n  " + complete_command_line(settings_.muster, run_, step) + "\n" : "");
 }
 
 void LiveView::progress(const OpId& op, int64_t done, int64_t total, std::string_view unit) {
@@ -229,7 +229,8 @@ void LiveView::tell_ending_of_step(const Event& event, const Map& body, const Op
   if (const Map* map = error ? error->find<Map>() : nullptr) {
     std::string drawn = text_of(*map, "diagnostic"), hint = text_of(*map, "hint");
     std::string text = indented(drawn.empty() ? text_of(*map, "message") : drawn, below);
-    if (!hint.empty()) text += std::string(below) + "= help: " + safe_line(hint) + "\n";
+    const bool is_drawn = drawn.find(hint) != std::string::npos;
+    if (!hint.empty() && !is_drawn) text += std::string(below) + "= help: " + safe_line(hint) + "\n";
     if (!text.empty()) text.pop_back();
     line(text);
   }

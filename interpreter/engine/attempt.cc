@@ -367,6 +367,8 @@ void Engine::Loop::action_ended(ActionEnd end) {
       failure.message = "it was not done within " + to_text(timeout_of_attempt(node));
     }
     error = error_map(failure, end.op.path, end.attempt);
+    if (std::string drawn = drawn_in_argument(node, failure); !drawn.empty() && !end.automatic_undo)
+      (*error)["diagnostic"] = std::move(drawn);
   }
   if (breach) {
     // It was told to stop, and may have ended before it heard that.

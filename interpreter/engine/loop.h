@@ -110,10 +110,10 @@ struct NodeRun {
   int reruns = 0;                        // because of doubts, in this process
   // gate
   std::optional<std::vector<std::string>> unmet;  // of a called playbook's requirements, once they were looked at
-  bool previewing = false;  // or it reads what a decision is bound to
+  bool previewing = false;                        // or it reads what a decision is bound to
   std::optional<GateProof> proof;
   bool telling = false;  // its channels
-  int looked_at = 0;  // the opening that was compared with what it would show now
+  int looked_at = 0;     // the opening that was compared with what it would show now
   // secrets
   bool opening_secrets = false;
   int secrets_asked = 0;  // for which attempt, and how far: see opens_secrets
@@ -195,8 +195,8 @@ class Engine::Loop {
   Result<Ending> park(int exit_code, std::string reason);
 
   // --- requirements.cc: what must hold before the first step
-  bool requirements_are_settled();  // true: they hold, or the run has ended for them
-  bool has_late_requirements(const Node& called) const;        // an option calls it: they are asked when its turn comes
+  bool requirements_are_settled();                       // true: they hold, or the run has ended for them
+  bool has_late_requirements(const Node& called) const;  // an option calls it: they are asked when its turn comes
   std::optional<Status> requirements_of_call(const Node& called);  // nothing: they hold
   std::shared_ptr<WantedRequirements> wanted_by(const Node& top);
   void requirements_were_looked_at(std::vector<std::string> unmet, const std::string& passed_alone);
@@ -215,7 +215,7 @@ class Engine::Loop {
   // --- calls.cc: playbooks within
   const Node* called_above(const Node& node) const;  // the called playbook that it belongs to; nullptr: the run's own
   tl::expected<Map, Map> inputs_of_call(const Node& called, Timestamp at);
-  bool enter(const Node& group);  // false: it has failed instead
+  bool enter(const Node& group);     // false: it has failed instead
   Map limits_of(const Node& group);  // its objectives, where they have `${{ }}`
   std::string secret_prefix(const Node& node) const;
   // Nothing: no failure has led there. nullptr: one could have, and did not.
@@ -363,8 +363,7 @@ class Engine::Loop {
   // --- gate_opening.cc
   std::optional<Status> advance_gate(const Node& node, Context context);
   void open_gate(const Node& node, int opening);
-  void previewed(const Node& node, int opening, Timestamp at, std::vector<GuardedPreview> previews,
-                 Map evidence);
+  void previewed(const Node& node, int opening, Timestamp at, std::vector<GuardedPreview> previews, Map evidence);
   // What stands behind a gate: actions, and what undoes them, rescues them, ends their groups or comes between their
   // attempts, all of which a decision lets happen, too.
   struct Behind {
@@ -405,7 +404,7 @@ class Engine::Loop {
   void close_gate(const OpId& gate, const GateDecision& decision);
   void leave_review(const OpId& gate, const std::string& person, const std::string& reason, const Value& guarded);
   void tell_of_gate(const Node& node);  // gate_telling.cc
-  void advance_review();  // of a broken glass: nobody waits for it
+  void advance_review();                // of a broken glass: nobody waits for it
 
   const Node* gate_above(const Node& node) const;  // the nearest approved gate that guards it
 
@@ -422,6 +421,8 @@ class Engine::Loop {
   std::optional<Duration> duration_of(const Node& node, const std::optional<DurationText>& text);
   std::optional<int64_t> integer_of(const Node& node, const IntegerText& text);
   Map expression_error(const Diagnostic& diagnostic) const;
+  // Where a step failed in its author's text: drawn with the place, or empty.
+  [[nodiscard]] std::string drawn_in_argument(const Node& node, const Error& error) const;
   ArgumentValues argument_values(const Node& node, RunEnvironment& names);
   const Action& action_of(const ActionCall& call) const;
 

@@ -1,6 +1,7 @@
 // Templates and arguments with the values of this run.
 #include "interpreter/base/json.h"
 #include "interpreter/checker/checker.h"
+#include "interpreter/engine/argument_place.h"
 #include "interpreter/engine/loop.h"
 
 namespace muster {
@@ -43,6 +44,18 @@ RunEnvironment Engine::Loop::environment(const Node& node, Timestamp at) {
 Map Engine::Loop::expression_error(const Diagnostic& diagnostic) const {
   std::string drawn = parts_.files ? render(diagnostic, *parts_.files) : diagnostic.message;
   return Map{{"code", "expression"}, {"message", diagnostic.message}, {"effect", "none"}, {"diagnostic", drawn}};
+}
+
+std::string Engine::Loop::drawn_in_argument(const Node& node, const Error& error) const {
+  if (!error.place || !parts_.files || !node.step || node.step->actions.empty()) return {};
+  std::optional<Span> at = span_of_place(node.step->actions.front().args, *error.place, *parts_.files);
+  if (!at) return {};
+  Diagnostic wrong;
+  wrong.code = std::string(name_of(error.code));
+  wrong.at = *at;
+  wrong.message = error.message;
+  wrong.help = error.hint;
+  return render(wrong, *parts_.files);
 }
 
 ArgumentValues Engine::Loop::argument_values(const Node& node, RunEnvironment& names) {

@@ -100,7 +100,7 @@ Result<void> Partitions::find_keys(SqlSession& source, const Batch& batch) {
         (void)of(row, 0);
         return {};
       });
-      if (!read) return read;
+      if (!read) return pass(statements_.of_keys(read.error()));
     }
     may_add_ = false;
   } else if (batch.is_given) {
@@ -162,7 +162,7 @@ Result<void> Partitions::derive_islands(SqlSession& source, const Batch& batch) 
       islands.add(*day);
       return {};
     });
-    if (!read) return read;
+    if (!read) return pass(statements_.of_source(read.error()));
   }
   close();
   return {};
@@ -225,7 +225,7 @@ Result<void> Partitions::derive_by_script(SqlSession& source, const Batch& batch
           for (size_t i = 0; i < rows.columns.size(); ++i) rows.cells.push_back(row.value(i));
           return {};
         });
-    if (!read) return read;
+    if (!read) return pass(statements_.of_source(read.error()));
   }
   close();
   // A partition without rows is asked about, too.
@@ -254,7 +254,7 @@ Result<void> Partitions::copy_rows(SqlSession& source, const Batch& batch) {
       partition->wanted.push_back(std::move(cells));
       return {};
     });
-    if (!read) return read;
+    if (!read) return pass(statements_.of_source(read.error()));
   }
   return {};
 }
@@ -266,7 +266,7 @@ Result<void> Partitions::read_crossing(SqlSession& target, const Batch& batch) {
       if (start && end) crossing_[std::string(row.text(0))].push_back({*start, *end, 0});
       return {};
     });
-    if (!read) return read;
+    if (!read) return pass(statements_.of_target(read.error()));
   }
   return {};
 }
@@ -287,7 +287,7 @@ Result<void> Partitions::read_target(SqlSession& target, const Batch& batch) {
       partition->there.push_back(std::move(cells));
       return {};
     });
-    if (!read) return read;
+    if (!read) return pass(statements_.of_target(read.error()));
   }
   return {};
 }

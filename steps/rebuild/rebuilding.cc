@@ -7,6 +7,7 @@
 
 #include "interpreter/base/json.h"
 #include "interpreter/world/sql_text.h"
+#include "steps/statement_errors.h"
 
 namespace muster {
 
@@ -85,7 +86,7 @@ Result<RebuildPlan> plan_of(SqlSession& source, const RebuildRequest& request, c
     plan.ranges.back().last = row.value(0);
     return {};
   });
-  if (!read) return pass(read.error());
+  if (!read) return pass(statements.of_keys(read.error()));
   return plan;
 }
 
@@ -128,7 +129,8 @@ Result<Rebuilding::Sessions> Rebuilding::open() {
   Result<std::unique_ptr<SqlSession>> target = touch_.sql.open_to_write(request_.into.connection, limits, input_.stop);
   if (!target) return pass(target.error());
   sessions.target = std::move(*target);
-  if (Result<int64_t> made = sessions.target->run(plain(statements_.make_keys())); !made) return pass(made.error());
+  if (Result<int64_t> made = sessions.target->run(plain(statements_.make_keys())); !made)
+    return pass(statements_.of_target(made.error()));
   Result<std::unique_ptr<ScriptFunction>> script =
       script_of(request_, input_, parse_timestamp(now_).value_or(touch_.look.clock.now()));
   if (!script) return pass(script.error());
@@ -145,7 +147,8 @@ Result<Rebuilding::Sessions> Rebuilding::open() {
 Result<void> Rebuilding::prepare(SqlSession& target) {
   if (Result<int64_t> made = target.run(plain(make_results)); !made) return pass(made.error());
   if (request_.keep) {
-    if (Result<int64_t> made = target.run(plain(statements_.make_old_rows())); !made) return pass(made.error());
+    if (Result<int64_t> made = target.run(plain(statements_.make_old_rows())); !made)
+      return pass(statements_.of_target(made.error()));
   }
   for (const RebuildInvariant& invariant : request_.invariants) {
     Result<void> asked =
@@ -158,7 +161,7 @@ Result<void> Rebuilding::prepare(SqlSession& target) {
     Result<void> itself = target.each(plain("SELECT 1 FROM (\n" + invariant.query + "\n) AS q LIMIT 0"),
                                       [](const SqlRow&) { return Result<void>(); });
     if (!itself) {
-      Error error = itself.error();
+      Error error = statements_.of_invariant(itself.error(), names_key_.size());
       error.message = "the invariant `" + invariant.name + "`: " + error.message;
       return pass(std::move(error));
     }
@@ -197,11 +200,12 @@ Result<RebuildCounts> Rebuilding::apply_rows(SqlSession& target, const Partition
     for (const Cells* row : difference.gone) {
       if (std::exchange(last, row) == row) continue;  // its like went with it
       if (request_.keep) {
-        if (Result<int64_t> kept = target.run(statements_.keep_row(columns, *row)); !kept) return pass(kept.error());
+        if (Result<int64_t> kept = target.run(statements_.keep_row(columns, *row)); !kept)
+          return pass(statements_.of_target(kept.error()));
       }
       Result<void> gone =
           target.each(statements_.delete_row(columns, *row), [](const SqlRow&) { return Result<void>(); });
-      if (!gone) return pass(gone.error());
+      if (!gone) return pass(statements_.of_target(gone.error()));
     }
     for (const Cells* row : difference.changed) {
       if (request_.keep) {
@@ -211,11 +215,12 @@ Result<RebuildCounts> Rebuilding::apply_rows(SqlSession& target, const Partition
       }
       Result<void> changed =
           target.each(statements_.update_row(columns, *row), [](const SqlRow&) { return Result<void>(); });
-      if (!changed) return pass(changed.error());
+      if (!changed) return pass(statements_.of_target(changed.error()));
     }
     for (const Cells* row : difference.fresh) fresh.push_back(*row);
   }
-  if (Result<void> added = target.insert(statements_.into(), columns, fresh); !added) return pass(added.error());
+  if (Result<void> added = target.insert(statements_.into(), columns, fresh); !added)
+    return pass(statements_.of_target(added.error()));
   return counts;
 }
 
@@ -256,19 +261,21 @@ Result<RebuildCounts> Rebuilding::apply_sql(SqlSession& target, const Batch& bat
         if (is_ours) (is_before ? into.there : into.wanted).push_back(std::move(cells));
         return {};
       });
-      if (!read) return read;
+      if (!read) return pass(statements_.of_target(read.error()));
     }
     return {};
   };
   Partition all;
   if (Result<void> read = rows_of(all, true); !read) return pass(read.error());
   if (request_.keep) {
-    if (Result<int64_t> kept = target.run(statements_.keep_all()); !kept) return pass(kept.error());
+    if (Result<int64_t> kept = target.run(statements_.keep_all()); !kept)
+      return pass(statements_.of_target(kept.error()));
   }
-  if (Result<int64_t> gone = target.run(statements_.delete_all()); !gone) return pass(gone.error());
+  if (Result<int64_t> gone = target.run(statements_.delete_all()); !gone)
+    return pass(statements_.of_target(gone.error()));
   const std::string& text = std::get<RebuildSql>(request_.derive).text;
   if (Result<int64_t> done = target.run(statements_.author(text, now_)); !done) {
-    Error error = done.error();
+    Error error = in_statement(done.error(), "derive.sql");
     error.message = "`derive.sql`: " + error.message;
     return pass(std::move(error));
   }
@@ -314,7 +321,7 @@ Result<std::vector<std::pair<std::string, std::string>>> Rebuilding::violations_
                                         ++rows[Partitions::text_of_key(row.value(0))];
                                         return {};
                                       });
-      if (!read) return pass(read.error());
+      if (!read) return pass(statements_.of_invariant(read.error(), i));
     }
     for (const auto& [key, count] : rows)
       if (count != request_.invariants[i].rows) found.emplace_back(request_.invariants[i].name, key);
@@ -512,7 +519,7 @@ Result<void> Rebuilding::check_total(SqlSession& target) {
       ++rows;
       return {};
     });
-    if (!read) return read;
+    if (!read) return pass(in_statement(read.error(), "invariants[" + std::to_string(i) + "].query"));
     if (rows != request_.invariants[i].rows)
       counts_.violations.push_back(Map{{"invariant", request_.invariants[i].name}, {"rows", rows}});
   }

@@ -1,6 +1,7 @@
 #include "steps/rebuild/statements.h"
 
 #include "interpreter/world/sql_text.h"
+#include "steps/statement_errors.h"
 
 namespace muster {
 
@@ -225,6 +226,24 @@ SqlText RebuildStatements::invariant(const std::string& query, const KeyRange& r
 
 SqlText RebuildStatements::invariant_probe(const std::string& query) const {
   return {"SELECT q." + key_ + " FROM " + inner(query) + " AS q LIMIT 0", {}, {}};
+}
+
+Error RebuildStatements::of_keys(Error error) const {
+  if (request_->keys_query.empty()) return of_source(std::move(error));
+  return in_wrapped_statement(std::move(error), request_->keys_query, "partition.keys.query", "partition.keys.query");
+}
+
+Error RebuildStatements::of_source(Error error) const {
+  return in_wrapped_statement(std::move(error), request_->from.where, "from.where", "from.table");
+}
+
+Error RebuildStatements::of_target(Error error) const {
+  return in_wrapped_statement(std::move(error), {}, {}, "into.table");
+}
+
+Error RebuildStatements::of_invariant(Error error, size_t index) const {
+  const std::string argument = "invariants[" + std::to_string(index) + "].query";
+  return in_wrapped_statement(std::move(error), request_->invariants[index].query, argument, argument);
 }
 
 SqlText RebuildStatements::generated_columns() const {

@@ -47,6 +47,12 @@ class RebuildStatements {
   [[nodiscard]] SqlText generated_columns() const;
   [[nodiscard]] SqlText author(const std::string& text, const std::string& now) const;  // with :from, :to, :now
 
+  // An error of such a statement, at the place in the playbook that it is about.
+  [[nodiscard]] Error of_keys(Error error) const;
+  [[nodiscard]] Error of_source(Error error) const;
+  [[nodiscard]] Error of_target(Error error) const;
+  [[nodiscard]] Error of_invariant(Error error, size_t index) const;
+
   [[nodiscard]] SqlDialect dialect() const { return target_; }  // of the target
   [[nodiscard]] const std::string& into() const { return into_; }
   [[nodiscard]] const std::string& old_rows() const { return old_rows_name_; }
