@@ -5,11 +5,13 @@
 // "Actions on the world"; docs/actions/sql.md.
 #include <algorithm>
 
+#include "interpreter/action/pins.h"
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/world/redaction.h"
 #include "interpreter/world/sql_text.h"
 #include "steps/saved_rows.h"
+#include "steps/statement_errors.h"
 #include "steps/steps.h"
 
 namespace muster {
@@ -150,6 +152,11 @@ Result<void> read_statements(const Value& written, FilesRead& files, Request& re
   if (!text) return pass(text.error());
   request.file_sha256 = sha256_hex(*text);
   std::string bound = text_of(*map, "sha256");
+  if (bound == unread_file) {
+    return fail(ErrorCode::refused,
+                "`" + request.file + "` could not be read when the gate showed this step: nobody has seen what it says",
+                "put a gate behind the step that makes the file, or write its `sha256` beside `file`");
+  }
   if (!bound.empty() && bound != request.file_sha256) {
     return fail(ErrorCode::refused,
                 "`" + request.file + "` is not what it was: its SHA-256 is " + request.file_sha256 + ", and " + bound +
@@ -160,10 +167,13 @@ Result<void> read_statements(const Value& written, FilesRead& files, Request& re
   return {};
 }
 
-// Places in errors are those of the file.
-Error in_file(Error error, const Request& request) {
-  if (!request.file.empty() && error.message.starts_with("line "))
-    error.message = "`" + request.file + "`: " + error.message;
+// Places in errors are those of the file, or of the playbook's own text.
+Error in_place(Error error, const Request& request) {
+  const std::string argument = request.is_execute ? "execute" : "query";
+  if (request.file.empty()) return in_statement(std::move(error), argument);
+  if (!error.message.starts_with("line ")) return error;
+  error.message = "`" + request.file + "`: " + error.message;
+  error.place = ArgumentPlace{argument + ".file"};
   return error;
 }
 
@@ -214,6 +224,12 @@ Result<Request> request_of(const StepInput& input, FilesRead& files) {
   return request;
 }
 
+StatementProgress progress_of(const StepInput& input) {
+  return [&progress = input.progress](int64_t done, int64_t total, std::string_view unit) {
+    progress.at(done, total, unit);
+  };
+}
+
 StepOutput output_of(SqlResult result, const Redaction& redaction) {
   StepOutput output;
   List rows;
@@ -240,8 +256,10 @@ Result<StepOutput> look(const StepInput& input, Look& world) {
   if (request->is_execute) return fail(ErrorCode::invalid, "`execute` writes and cannot be used as a read");
   Redaction redaction(input.args, input.opened);
   if (!request->is_check) {
+    const StatementProgress progress = progress_of(input);
+    request->options.limits.progress = &progress;
     Result<SqlResult> result = world.sql.query(request->connection, request->sql, request->options.limits, input.stop);
-    if (!result) return pass(redaction.error(in_file(result.error(), *request)));
+    if (!result) return pass(redaction.error(in_place(result.error(), *request)));
     return output_of(std::move(*result), redaction);
   }
   Result<CheckResult> result =
@@ -257,7 +275,7 @@ Result<StepOutput> save_rows(const StepInput& input, Touch& touch, const Request
   Redaction redaction(input.args, input.opened);
   RowsToSave wanted{request.connection, request.sql, request.options.limits, request.save};
   Result<SavedRows> saved = save_rows_to_file(wanted, input, touch, redaction);
-  if (!saved) return pass(redaction.error(in_file(saved.error(), request)));
+  if (!saved) return pass(redaction.error(in_place(saved.error(), request)));
   StepOutput output;
   output.fields = {{"rows", List{}},
                    {"row", redaction.value(saved->first)},
@@ -276,9 +294,11 @@ Result<StepOutput> act(const StepInput& input, Touch& touch) {
   if (!request) return pass(request.error());
   if (!request->save.empty()) return save_rows(input, touch, *request);
   if (!request->is_execute) return look(input, touch.look);
+  const StatementProgress progress = progress_of(input);
+  request->options.limits.progress = &progress;
   Result<SqlResult> result = touch.sql.execute(request->connection, request->sql, request->options, input.stop);
   Redaction redaction(input.args, input.opened);
-  if (!result) return pass(redaction.error(in_file(result.error(), *request)));
+  if (!result) return pass(redaction.error(in_place(result.error(), *request)));
   return output_of(std::move(*result), redaction);
 }
 
@@ -342,6 +362,29 @@ Result<void> add_trial(const StepInput& input, const Request& request, Trial& tr
   return {};
 }
 
+// Of statements in a file that cannot be read yet: what is shown, and that nothing else is shown, binds the step.
+std::optional<Preview> preview_of_unread(const StepInput& input, FilesRead& files) {
+  for (const char* verb : {"query", "execute"}) {
+    const Value* written = member(input.args, verb);
+    const Map* map = written ? written->find<Map>() : nullptr;
+    if (!map) continue;
+    const std::string file = text_of(*map, "file"), sha256 = text_of(*map, "sha256");
+    Result<std::string> text = files.read(file, most_file_bytes);
+    if (text || text.error().code == ErrorCode::interrupted) continue;
+    Preview preview;
+    preview.lines = {"the statements in `" + file + "`, which nobody has seen: it cannot be read now"};
+    if (sha256.empty() || sha256 == unread_file) {
+      preview.lines.emplace_back("refused, should it be there when the step begins");
+      preview.pinned[verb] = Map{{"file", file}, {"sha256", std::string(unread_file)}};
+    } else {
+      preview.lines.push_back("refused, unless its SHA-256 is " + sha256);
+    }
+    preview.fails = text.error().message;
+    return preview;
+  }
+  return std::nullopt;
+}
+
 Result<Preview> preview(const StepInput& input, Look& world, Trial& trial) {
   Preview preview;
   for (const auto& [name, value] : input.args) {
@@ -350,7 +393,10 @@ Result<Preview> preview(const StepInput& input, Look& world, Trial& trial) {
   bool is_known = !preview.unknown;
   Result<Request> request = request_of(input, world.files);
   if (!request && !is_known) return preview;
-  if (!request) return pass(request.error());
+  if (!request) {
+    if (std::optional<Preview> unread = preview_of_unread(input, world.files)) return std::move(*unread);
+    return pass(request.error());
+  }
   if (request->is_check) {
     std::string database = text_of(request->connection.settings, "path");
     if (database.empty()) database = request->connection.name;  // a server's URL may hold a password

@@ -326,6 +326,7 @@ void Engine::Loop::previewed(const Node& node, int opening, Timestamp at, std::v
       for (const std::string& line : preview.preview->lines) lines.push_back(line);
       if (step.place != Place::body) continue;
       if (preview.preview->unknown) lines.push_back("not known: " + *preview.preview->unknown);
+      if (preview.preview->fails) lines.push_back("fails as things are now: " + *preview.preview->fails);
       row["facts"] = preview.preview->facts;
     }
     if (!step.only_if.empty()) lines.push_back("only if " + step.only_if);

@@ -1,5 +1,6 @@
 #include "interpreter/engine/pinned_files.h"
 
+#include "interpreter/action/pins.h"
 #include "interpreter/base/digest.h"
 
 namespace muster {
@@ -28,6 +29,7 @@ Map evidence_of_pinned(const PinnedFile& file) { return Map{{"sha256", file.sha2
 Map read_pinned(FilesRead& files, const PinnedFile& file) {
   Result<std::string> text = files.read(file.path, most_bytes);
   if (text) return Map{{"sha256", sha256_hex(*text)}};
+  if (file.sha256 == unread_file) return evidence_of_pinned(file);
   return Map{{"error", std::string(name_of(text.error().code))}, {"message", text.error().message}};
 }
 

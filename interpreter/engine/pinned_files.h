@@ -2,8 +2,9 @@
 // own.
 //
 // They are shown and bound as evidence is: read when the gate opens and again when a decision is used. Where one of
-// them has changed by then, the decision is void and the gate shows what it would do now. Errors: what cannot be read
-// is `{error, message}`, as evidence is.
+// them has changed by then, the decision is void and the gate shows what it would do now. One that could not be read
+// when the gate opened has changed when it can be read. Errors: what cannot be read any more is `{error, message}`, as
+// evidence is.
 #pragma once
 
 #include <string>
@@ -17,7 +18,7 @@ namespace muster {
 struct PinnedFile {
   std::string name;  // as evidence: `migrate.sql of change/tables`
   std::string path;
-  std::string sha256;  // when it was shown
+  std::string sha256;  // when it was shown; `unread_file`: it could not be read then
 };
 
 // Of a gate's `pinned`: by step, the arguments that were chosen when it opened.

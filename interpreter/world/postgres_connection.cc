@@ -16,6 +16,7 @@
 
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/world/postgres_values.h"
+#include "interpreter/world/statement_telling.h"
 
 namespace muster {
 
@@ -611,7 +612,12 @@ Result<SqlResult> PostgresConnection::run(const std::vector<NumberedStatement>& 
     if (Result<void> allowed = check_fence(state.fence, statement, sql.text); !allowed) return pass(allowed.error());
   }
   SqlResult result;
+  StatementTelling telling(limits.progress);
+  int64_t ended = 0;
   for (const NumberedStatement& statement : statements) {
+    // A server tells nothing of a statement that is under way, so what is known are those behind it and rows that came.
+    if (telling.is_due()) telling.tell(ended, static_cast<int64_t>(statements.size()), "statements");
+    ++ended;
     Result<std::vector<PostgresBind>> binds = binds_of(statement.binds, sql.bind);
     if (!binds) return pass(binds.error());
     bool is_first = true;
@@ -627,6 +633,7 @@ Result<SqlResult> PostgresConnection::run(const std::vector<NumberedStatement>& 
       ResultRow row(state.pq, result.columns);
       for (int i = 0; i < state.pq.ntuples(answer); ++i) {
         ++result.row_count;
+        if (telling.is_due()) telling.tell(result.row_count, 0, "rows");
         if (result.truncated) continue;
         row.at(answer, i);
         for (size_t column = 0; column < result.columns.size(); ++column)

@@ -14,6 +14,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,10 +42,14 @@ struct SqlText {
   Map names;  // identifiers, text
 };
 
+// How far statements are, told from the thread that runs them, now and then; a total of 0 is not known.
+using StatementProgress = std::function<void(int64_t done, int64_t total, std::string_view unit)>;
+
 struct SqlLimits {
   Duration timeout{30'000'000};
   int64_t max_rows = 10'000;
   int64_t max_bytes = 1 << 20;
+  const StatementProgress* progress = nullptr;  // of query() and execute()
 };
 
 struct SqlResult {

@@ -17,6 +17,7 @@
 #include "interpreter/world/sqlite_fence.h"
 #include "interpreter/world/sqlite_reading_ahead.h"
 #include "interpreter/world/sqlite_values.h"
+#include "interpreter/world/statement_telling.h"
 #include "interpreter/world/system_error.h"
 
 namespace muster {
@@ -125,6 +126,9 @@ struct SqliteConnection::State {
   bool is_pragma = false;               // the fence saw a PRAGMA in the statement, and nothing else
   std::atomic<bool> may_interrupt = true;
   int writes = 0;
+  StatementTelling telling{nullptr};
+  sqlite3_stmt* running = nullptr;  // the author's statement
+  int64_t rows = 0;                 // that it has given or changed
   SqliteReading reading;
   Use use;
   Db db;
@@ -139,12 +143,19 @@ struct SqliteConnection::State {
   bool must_end() const { return may_interrupt && (stop.stop_requested() || is_over_time()); }
   int open_file(bool is_immutable);
   int first_read();
+  void tell_how_far();
   Result<void> bind_all(sqlite3_stmt* statement, const Map& bind) const;
   Result<void> step_all(sqlite3_stmt* statement, const SqlLimits& limits, SqlResult& result, const std::string& at);
   Error error_of(int rc, const std::string& at) const;
 
   static int authorize(void* self, int action, const char* first, const char* second, const char*, const char*);
-  static int ask_whether_to_end(void* self) { return static_cast<State*>(self)->must_end() ? 1 : 0; }
+  static int ask_whether_to_end(void* self) {
+    static_cast<State*>(self)->tell_how_far();
+    return static_cast<State*>(self)->must_end() ? 1 : 0;
+  }
+  static void count_change(void* self, int, const char*, const char*, sqlite3_int64) {
+    ++static_cast<State*>(self)->rows;
+  }
   static int wait_for_lock(void* self, int earlier_waits);
 };
 
@@ -168,6 +179,14 @@ int SqliteConnection::State::wait_for_lock(void* self, int earlier_waits) {
   timespec pause{0, std::min(1 + earlier_waits, 20) * 1'000'000L};
   ::nanosleep(&pause, nullptr);
   return 1;
+}
+
+// Before the first row of a sum or of a sorted result there is only what has been read for it.
+void SqliteConnection::State::tell_how_far() {
+  if (!running || !telling.is_due()) return;
+  if (rows > 0) return telling.tell(rows, 0, "rows");
+  const int read = sqlite3_stmt_status(running, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
+  if (read > 0) telling.tell(read, 0, "rows read");
 }
 
 int SqliteConnection::State::open_file(bool is_immutable) {
@@ -343,7 +362,7 @@ Result<void> SqliteConnection::State::step_all(sqlite3_stmt* statement, const Sq
   }
   int rc = SQLITE_OK;
   while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-    ++result.row_count;
+    rows = std::max(rows, ++result.row_count);
     if (result.truncated) continue;
     for (int i = 0; i < columns; ++i) bytes += column_size(statement, i);
     result.truncated = static_cast<int64_t>(result.rows.size()) >= limits.max_rows || bytes > limits.max_bytes;
@@ -395,6 +414,8 @@ Result<SqliteConnection> SqliteConnection::open(const std::string& path, SqlFenc
 Result<SqlResult> SqliteConnection::run(const FilledSql& sql, const Map& bind, const SqlLimits& limits) {
   State& state = *state_;
   SqlResult result;
+  state.telling = StatementTelling(limits.progress);
+  if (limits.progress) sqlite3_update_hook(state.db.get(), &State::count_change, &state);
   const char* const begin = sql.text.c_str();
   const char* const end = begin + sql.text.size();
   for (const char* at = begin; at < end;) {
@@ -426,7 +447,10 @@ Result<SqlResult> SqliteConnection::run(const FilledSql& sql, const Map& bind, c
     int64_t before = sqlite3_total_changes64(state.db.get());
     // Statements that SQLite prepares again, because the schema has changed, pass the fence again.
     state.is_fenced = true;
+    state.running = raw;
+    state.rows = 0;
     Result<void> done = state.step_all(raw, limits, result, place);
+    state.running = nullptr;
     state.is_fenced = false;
     if (!done) return pass(done.error());
     if (is_write) ++state.writes;

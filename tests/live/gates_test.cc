@@ -429,6 +429,16 @@ phases:
   fs::remove(statements);
   EXPECT_EQ(home.muster({"resume", second, "--detach"}).code, 75);
   EXPECT_EQ(users(), 2);
+
+  // And so is one that comes behind a decision on a gate that could not show it.
+  said = home.muster({"gates", second});
+  EXPECT_NE((said.out + said.err).find("nobody has seen"), std::string::npos) << said.out << said.err;
+  ASSERT_EQ(home.muster({"approve", second, "--no-wait"}).code, 0);
+  home.write("clean.sql", "DELETE FROM users;\n");
+  EXPECT_EQ(home.muster({"resume", second, "--detach"}).code, 75);
+  EXPECT_EQ(users(), 2) << "it ran what nobody had seen";
+  said = home.muster({"gates", second});
+  EXPECT_NE((said.out + said.err).find("DELETE FROM users;"), std::string::npos) << said.out << said.err;
   sqlite3_close(db);
 }
 

@@ -120,6 +120,7 @@ class StepStage {
   Files* files = &files_;
   Scratch* scratch = &no_scratch_;
   Marks* marks = &marks_;
+  Progress* progress = &progress_;
 
   Result<StepOutput> look(const Action& action, const Map& args) {
     StepInput input = input_of(args);
@@ -154,7 +155,7 @@ class StepStage {
 
   StepInput input_of(const Map& args) {
     return {args,   run_,     op,        attempt, key,   timeout, stop.get_token(),
-            *marks, actions_, progress_, streams, false, opened};
+            *marks, actions_, *progress, streams, false, opened};
   }
   Look look_port() { return {clock, *files, *sql, port(), processes_}; }
 

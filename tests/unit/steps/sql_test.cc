@@ -250,6 +250,39 @@ TEST_F(SqlAction, AFileThatChangedAfterItWasShownIsNotRun) {
   EXPECT_EQ(count(), 3);
 }
 
+TEST_F(SqlAction, AFileThatCouldNotBeReadWhenItWasToBeShownIsNotRun) {
+  Map args{{"execute", Map{{"file", directory_.path() + "/later.sql"}}}};
+  Result<Preview> shown = preview(args);
+  ASSERT_TRUE(shown) << shown.error().message;
+  ASSERT_FALSE(shown->lines.empty());
+  EXPECT_NE(shown->lines.front().find("later.sql"), std::string::npos) << shown->lines.front();
+  EXPECT_NE(shown->fails.value_or("").find("later.sql"), std::string::npos);
+  for (const auto& [name, value] : shown->pinned) args[name] = value;
+  Result<StepOutput> still_gone = act(args);
+  ASSERT_FALSE(still_gone);
+  EXPECT_EQ(still_gone.error().code, ErrorCode::not_found);
+  write("later.sql", "DELETE FROM users");
+  Result<StepOutput> done = act(args);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::refused) << done.error().message;
+  EXPECT_EQ(count(), 3);
+}
+
+TEST_F(SqlAction, AFileThatIsNotThereYetIsBoundByTheDigestThatItsAuthorWrote) {
+  const std::string text = "DELETE FROM users";
+  Map args{{"execute", Map{{"file", directory_.path() + "/later.sql"}, {"sha256", sha256_hex(text)}}}};
+  Result<Preview> shown = preview(args);
+  ASSERT_TRUE(shown) << shown.error().message;
+  EXPECT_TRUE(shown->pinned.empty());
+  write("later.sql", "DELETE FROM users WHERE id = 1");
+  EXPECT_EQ(act(args).error().code, ErrorCode::refused);
+  EXPECT_EQ(count(), 3);
+  write("later.sql", text);
+  Result<StepOutput> done = act(args);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(count(), 0);
+}
+
 TEST_F(SqlAction, RowsAreSavedAsCsv) {
   write("out.csv", "what was there before");
   Result<StepOutput> done =
