@@ -32,6 +32,7 @@ struct FileStatus {
   uint64_t device = 0;
   uint64_t inode = 0;
   uint64_t links = 1;
+  bool is_mounted_on = false;  // the root of a mount: it cannot be renamed. Told by status() only
 };
 
 struct DirectoryEntry {

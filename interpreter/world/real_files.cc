@@ -43,6 +43,14 @@ FileStatus status_of(const struct stat& raw) {
   return status;
 }
 
+// Kernels before 5.8 do not tell; what renames is refused by every kernel.
+bool is_mounted_on(const std::string& path) {
+  struct statx raw {};
+  constexpr int as_it_is = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+  return ::statx(AT_FDCWD, path.c_str(), as_it_is, STATX_TYPE, &raw) == 0 &&
+         (raw.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 // A path with a NUL in it would name another file to the system than to us.
 Result<void> check_path(const std::string& path) {
   if (path.empty()) return fail(ErrorCode::invalid, "a path is empty");
@@ -190,7 +198,11 @@ int remove_entries(UniqueFd folder) {
 Result<std::optional<FileStatus>> RealFiles::status(const std::string& path) {
   if (Result<void> valid = check_path(path); !valid) return pass(valid.error());
   struct stat raw {};
-  if (::lstat(path.c_str(), &raw) == 0) return std::optional<FileStatus>(status_of(raw));
+  if (::lstat(path.c_str(), &raw) == 0) {
+    FileStatus status = status_of(raw);
+    status.is_mounted_on = is_mounted_on(path);
+    return std::optional<FileStatus>(status);
+  }
   if (errno == ENOENT || errno == ENOTDIR) return std::optional<FileStatus>();
   return system_error(errno, "look at", path);
 }

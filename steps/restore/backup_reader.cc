@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "steps/restore/lz4_frame.h"
 #include "steps/restore/wal.h"
@@ -56,6 +57,17 @@ class Decoder {
   Lz4FrameReader reader_;
 };
 
+// Why a log cannot be the one behind another, by the first salts of both. SQLite counts that salt up by one where it
+// goes on with a log from its beginning; where another connection begins the log behind a checkpoint it draws a new
+// one, which says nothing. A salt that was drawn lies as near to the last one once in eight million times.
+std::optional<std::string> not_the_next(uint32_t before, uint32_t salt) {
+  constexpr int32_t near = 256;
+  const auto step = static_cast<int32_t>(salt - before);
+  if (step == 1 || step > near || step < -near) return std::nullopt;
+  if (step == 0) return "it is that log once more";
+  return step < 0 ? "it is an earlier log than that" : "it is a later log than the next one";
+}
+
 // The logs of a choice one after the other; `sink` gets each proven frame with its log's index.
 class LogChain {
  public:
@@ -82,6 +94,7 @@ class LogChain {
           },
           consumed);
       if (!read) return pass(in_file(read.error(), where(choice_, segment), segment.path));
+      if (Result<void> follows = check_salt(segment); !follows) return follows;
       if (decoder_->bytes() == segment.offset) {
         return pass(in_file(fail(ErrorCode::corrupt, "the segment holds nothing").value(), where(choice_, segment),
                             segment.path));
@@ -117,6 +130,16 @@ class LogChain {
                                         " bytes of this log");
   }
 
+  Result<void> check_salt(const Segment& segment) {
+    if (segment.offset != 0 || !decoder_->salt()) return {};
+    const std::optional<uint32_t> before = std::exchange(salt_, decoder_->salt());
+    const std::optional<std::string> wrong = before ? not_the_next(*before, *salt_) : std::nullopt;
+    if (!wrong) return {};
+    return pass(
+        in_file(fail(ErrorCode::corrupt, "it does not follow on log " + hex_name(index_ - 1) + ": " + *wrong).value(),
+                where(choice_, segment), segment.path));
+  }
+
   Result<void> end_log(const End& end, bool is_last) {
     std::string place = where(choice_, *last_);
     if (!decoder_->is_between_frames()) {
@@ -139,6 +162,7 @@ class LogChain {
   uint32_t page_size_;
   std::optional<WalDecoder> decoder_;
   uint32_t index_ = 0;
+  std::optional<uint32_t> salt_;  // of the log that was begun last
   const Segment* last_ = nullptr;
 };
 

@@ -42,6 +42,14 @@ Result<Place> find_place(FilesRead& files, const std::string& target, bool is_di
       return fail(ErrorCode::refused, "the target `" + place.target + "` is not a directory");
     if (!is_directory && old.kind != FileKind::file)
       return fail(ErrorCode::refused, "the target `" + place.target + "` is not a plain file");
+    // It can be read and written to and never be renamed, which only the switch would find, behind all the copying.
+    if (old.is_mounted_on) {
+      return fail(
+          ErrorCode::refused,
+          "something is mounted on the target `" + place.target + "`, as by `mount --bind`: it cannot be replaced",
+          is_directory ? "restore to a directory beneath it, or name the directory where it really lies"
+                       : "name the file where it really lies");
+    }
     if (!is_directory && old.links > 1) {
       return fail(ErrorCode::refused,
                   "the target `" + place.target + "` has " + std::to_string(old.links) +

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,10 @@ class WalDecoder {
   [[nodiscard]] uint64_t committed_frames() const { return committed_frames_; }
   // The database's size in pages after the last commit; 0 without one.
   [[nodiscard]] uint32_t commit_pages() const { return commit_pages_; }
+  // The first salt of its header; nothing before that has come.
+  [[nodiscard]] std::optional<uint32_t> salt() const {
+    return has_header_ ? std::optional<uint32_t>(salt1_) : std::nullopt;
+  }
 
  private:
   [[nodiscard]] Result<void> take_header(std::string_view header);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -179,6 +181,34 @@ TEST(Sealing, GivesTheSameTextAnotherCipherInEveryArchive) {
     std::string whole = sealed("the same text", key_of(good_key), noise(48, n + 1));
     EXPECT_TRUE(seen.insert(whole.substr(header_bytes)).second) << n;
   }
+}
+
+// Two chunks of the same text under one key and one nonce would begin alike.
+TEST(Sealing, S29NeverTakesANonceTwiceInAMillionChunks) {
+  constexpr size_t chunks = 1'000'000, chunk = 8, tag = 16;
+  const std::string whole = sealed(std::string(chunks * chunk, 'x'), key_of(good_key), noise(48), chunk);
+  ASSERT_EQ(whole.size(), header_bytes + chunks * (chunk + tag));
+  std::vector<uint64_t> first(chunks);
+  for (size_t i = 0; i < chunks; ++i)
+    std::memcpy(&first[i], whole.data() + header_bytes + i * (chunk + tag), sizeof first[i]);
+  std::ranges::sort(first);
+  EXPECT_EQ(std::ranges::adjacent_find(first), first.end());
+}
+
+// S30: the same words make another key for every archive, at a cost that the header names.
+TEST(Sealing, S30MakesAKeyOfAPassphraseWithASaltAndACost) {
+  std::set<std::string> seen;
+  for (unsigned n = 1; n <= 3; ++n) {
+    const std::string whole = sealed("the same text", key_of("words", true), noise(48, n));
+    EXPECT_TRUE(seen.insert(whole.substr(header_bytes)).second);
+    std::string other_salt = whole;
+    other_salt[24] = static_cast<char>(other_salt[24] ^ 1);
+    EXPECT_EQ(unsealed(other_salt, key_of("words", true)).error().code, ErrorCode::wrong_key);
+  }
+  Gathered out;
+  std::unique_ptr<ByteSink> seal = *seal_into(key_of("words", true), noise(48), out, SealOptions{});
+  ASSERT_TRUE(seal->end().has_value());
+  EXPECT_EQ(out.bytes.substr(12, 8), std::string("\x03\0\0\0\0\0\x01\0", 8)) << "3 passes over 64 MiB";
 }
 
 TEST(Compression, GivesBackWhatWentInAndRefusesCutsAndTrailingBytes) {

@@ -252,6 +252,42 @@ TEST_P(Crash, AtAnyCallIsFinishedWhenEnteredAgain) {
   EXPECT_GT(tried, 100 / stride(4));
 }
 
+// Each number of a restore has its intent and its outcome in the journal: killed before each of these is stored, which
+// is also behind all that came before it, without leaving one out.
+TEST_P(Crash, AtEveryNumberedPointIsFinishedWhenEnteredAgain) {
+  auto restore_storing = [&](const std::function<void(std::string_view)>& before_store) {
+    FileMarks marks(stage.directory / "marks-1");
+    marks.before_store = before_store;
+    OpId op{"replace/restored"};
+    std::string run = "r1";
+    StepInput input{args, run, op, 1, "key", {}, {}, marks, stage.no_actions, stage.progress, stage.no_streams, false};
+    Touch ports = stage.touch();
+    return stage.action.act(input, ports).has_value();
+  };
+  std::vector<std::string> points;
+  ASSERT_TRUE(restore_storing([&](std::string_view what) { points.emplace_back(what); }));
+  for (const char* number : {"choose", "fetch", "fold", "validate", "identity", "switch", "verdict", "cleanup"}) {
+    EXPECT_THAT(points, testing::Contains(testing::HasSubstr(number)));
+  }
+  int tried = for_each_point(0, 1, [&](int n) {
+    if (n == static_cast<int>(points.size())) return false;
+    pid_t child = ::fork();
+    if (child == 0) {
+      int stored = 0;
+      (void)restore_storing([&](std::string_view) {
+        if (stored++ == n) ::_exit(killed);
+      });
+      ::_exit(refused);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == killed) << points[static_cast<size_t>(n)];
+    expect_restored(stage.restore(args, true), n);
+    return true;
+  });
+  EXPECT_EQ(tried, static_cast<int>(points.size()));
+}
+
 TEST_P(Crash, OfABackupsFileAtAnyCallIsFinishedWhenEnteredAgain) {
   std::string source = stage.directory / "source.db";
   Map made = Stage::args(source, replica);

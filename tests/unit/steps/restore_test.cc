@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "interpreter/base/digest.h"
 #include "steps/steps.h"
@@ -413,24 +414,33 @@ TEST_F(Restore, B52EverySegmentThatIsGoneDoubledOrInAnothersPlaceIsRefused) {
     fs::remove(path);
     const bool ends_its_log = i + 1 == names.size() || names[i + 1].substr(0, 8) != names[i].substr(0, 8);
     if (!ends_its_log) expect_refused(names[i] + " gone");
-    // In the place of the next one, with its time.
-    if (i + 1 < names.size()) {
-      write_keeping_time(wal + names[i + 1], whole[names[i]]);
-      write_bytes(path, whole[names[i + 1]]);
-      fs::last_write_time(path, time);
-      expect_refused(names[i] + " and the next one changed places");
-      write_keeping_time(wal + names[i + 1], whole[names[i + 1]]);
-    }
-    // Twice: once more in the next one's place.
     write_bytes(path, whole[names[i]]);
     fs::last_write_time(path, time);
-    if (i + 1 < names.size()) {
-      write_keeping_time(wal + names[i + 1], whole[names[i]]);
-      expect_refused(names[i] + " twice");
-      write_keeping_time(wal + names[i + 1], whole[names[i + 1]]);
+    for (size_t j = 0; j < names.size(); ++j) {
+      if (j == i) continue;
+      // Twice: once more in another one's place, with its time.
+      write_keeping_time(wal + names[j], whole[names[i]]);
+      expect_refused(names[i] + " once more in the place of " + names[j]);
+      // In another order.
+      if (j > i) {
+        write_keeping_time(path, whole[names[j]]);
+        expect_refused(names[i] + " and " + names[j] + " changed places");
+        write_keeping_time(path, whole[names[i]]);
+      }
+      write_keeping_time(wal + names[j], whole[names[j]]);
     }
+    // Twice: once more under a name of its own, between where it begins and where it ends.
+    char between[32];
+    std::snprintf(between, sizeof between, "%s_%08llx.wal.lz4", names[i].substr(0, 8).c_str(),
+                  std::stoull(names[i].substr(9, 8), nullptr, 16) + 0x20);
+    write_bytes(wal + between, whole[names[i]]);
+    fs::last_write_time(wal + between, time);
+    expect_refused(names[i] + " once more as " + between);
+    fs::remove(wal + between);
+    if (HasFatalFailure()) return;
   }
-  EXPECT_GE(refusals, static_cast<int>(2 * (names.size() - 1)));
+  const int of = static_cast<int>(names.size());
+  EXPECT_GE(refusals, of * (of - 1) + of * (of - 1) / 2 + of);
   ASSERT_TRUE(stage.restore(args).has_value());
   EXPECT_EQ(content_sha256(target), last.content_sha256);
 }
@@ -562,34 +572,67 @@ TEST_F(Restore, B62ExtendedAttributesOfTheOldFileAreOnTheNewOne) {
   EXPECT_EQ(count(target, "orders") > 0, true);
 }
 
+TEST_F(Restore, B62AMountOnTheTargetIsRefusedBeforeAnythingIsCopied) {
+  execute(target, "CREATE TABLE old (id INTEGER)");
+  bool has_written = false;
+  stage.files.before = [&](std::string_view call) -> std::optional<Error> {
+    has_written = has_written || call == "create" || call == "make_directory";
+    return std::nullopt;
+  };
+  stage.files.pretended_mount = target;
+  Error error = refused(at("c03-insert"));
+  EXPECT_EQ(error.code, ErrorCode::refused);
+  EXPECT_EQ(error.effect, Certainty::no_effect);
+  EXPECT_THAT(error.message, HasSubstr("something is mounted on the target `" + target + "`"));
+  EXPECT_FALSE(has_written);
+  stage.files.pretended_mount.clear();
+  Result<StepOutput> done = stage.restore(at("c03-insert"));
+  EXPECT_TRUE(done.has_value()) << done.error().message;
+  EXPECT_TRUE(has_written);
+}
+
+// Before the restore, which then copies nothing; and while it copies, so that only the switch meets it.
 TEST_F(Restore, B62AFileThatIsMountedOnTheTargetStaysAndIsNamed) {
   execute(target, "CREATE TABLE old (id INTEGER)");
   const std::string other = stage.directory / "other.db";
   execute(other, "CREATE TABLE mounted (id INTEGER)");
   const std::string before = bytes_of(other);
   constexpr int cannot_mount = 77;
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {  // in a view of the file systems of its own
-    const bool is_mounted = ::unshare(CLONE_NEWNS) == 0 &&
-                            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                            ::mount(other.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) == 0;
-    if (!is_mounted) ::_exit(cannot_mount);
-    Result<StepOutput> done = stage.restore(at("c03-insert"));
-    const bool is_right = !done && done.error().effect == Certainty::no_effect &&
-                          done.error().hint.find("something is mounted") != std::string::npos &&
-                          bytes_of(target) == before;
-    ::_exit(is_right ? 0 : 1);
+  bool may_mount = true;
+  for (const bool is_late : {false, true}) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {  // in a view of the file systems of its own
+      bool is_mounted =
+          ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+      if (!is_mounted) ::_exit(cannot_mount);
+      // On itself it is the very file that the restore has seen.
+      const std::string& from = is_late ? target : other;
+      auto mount_it = [&] { return ::mount(from.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) == 0; };
+      bool has_copied = false;
+      if (!is_late) is_mounted = mount_it();
+      stage.files.before = [&](std::string_view call) -> std::optional<Error> {
+        if (call == "create" && !std::exchange(has_copied, true) && is_late) is_mounted = mount_it();
+        return std::nullopt;
+      };
+      if (!is_mounted) ::_exit(cannot_mount);
+      Result<StepOutput> done = stage.restore(at("c03-insert"));
+      const bool is_right =
+          is_mounted && !done && done.error().effect == Certainty::no_effect &&
+          (done.error().message + done.error().hint).find("something is mounted") != std::string::npos &&
+          bytes_of(target) == bytes_of(from) && has_copied == is_late;
+      ::_exit(is_right ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(bytes_of(other), before);
+    EXPECT_THAT(names_in(home), ElementsAre("app.db"));
+    may_mount = WEXITSTATUS(status) != cannot_mount;
+    if (!may_mount) break;
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "late: " << is_late;
   }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(bytes_of(other), before);
-  EXPECT_THAT(names_in(home), ElementsAre("app.db"));
-  if (WEXITSTATUS(status) != cannot_mount) {
-    EXPECT_EQ(WEXITSTATUS(status), 0);
-    return;
-  }
+  if (may_mount) return;
   // This user may mount nothing: without the mount the same restore goes through.
   Result<StepOutput> done = stage.restore(at("c03-insert"));
   EXPECT_TRUE(done.has_value()) << done.error().message;

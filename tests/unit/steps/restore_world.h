@@ -34,7 +34,9 @@ class TemporaryDirectory {
 class DiskFiles : public Files, public DiskAttributes {
  public:
   Result<std::optional<FileStatus>> status(const std::string& path) override {
-    return asked("status", &Files::status, path);
+    Result<std::optional<FileStatus>> found = asked("status", &Files::status, path);
+    if (found && *found && path == pretended_mount) (*found)->is_mounted_on = true;
+    return found;
   }
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
     return asked("list", &Files::list, path);
@@ -84,6 +86,7 @@ class DiskFiles : public Files, public DiskAttributes {
   std::function<std::optional<Error>(std::string_view call)> before;
   std::optional<uint64_t> free_bytes_left;
   std::vector<Holder> pretended_holders;
+  std::string pretended_mount;
   bool looks_for_holders = true;  // a look at every process of the machine, thousands of system calls
 
  private:

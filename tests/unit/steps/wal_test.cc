@@ -100,16 +100,12 @@ TEST(Wal, RefusesEveryFlippedByteThatSqliteWouldTakeForTheEnd) {
   LogMaker log;
   log.frame(1, 0, 'a').frame(2, 2, 'b').frame(1, 2, 'c');
   for (size_t at = 0; at < log.bytes.size(); ++at) {
-    if (at >= 12 && at < 16) continue;  // the checkpoint sequence: covered by the checksum, tried below
     std::string bytes = log.bytes;
     bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
     Seen seen = decode(bytes, bytes.size());
     ASSERT_FALSE(seen.result.has_value()) << "byte " << at;
     EXPECT_EQ(seen.result.error().code, ErrorCode::corrupt);
   }
-  std::string sequence = log.bytes;
-  sequence[13] = 1;
-  EXPECT_FALSE(decode(sequence, 512).result.has_value());
 }
 
 TEST(Wal, RefusesAFrameOfAnotherLog) {
