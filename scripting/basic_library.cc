@@ -42,11 +42,62 @@ int counted(lua_State* lua) {
 }
 
 // The functions on tables loop as far as the length says, and a length can be made up by a metamethod.
+void want_own_length(lua_State* lua) {
+  if (lua_istable(lua, 1) == 0 || luaL_getmetafield(lua, 1, "__len") == LUA_TNIL) return;
+  lua_pop(lua, 1);
+  if (!is_marked(lua, 1)) raise(lua, std::string("the functions on tables want one whose length is its own"));
+}
 int table_function(lua_State* lua) {
-  if (lua_istable(lua, 1) != 0 && luaL_getmetafield(lua, 1, "__len") != LUA_TNIL) {
+  want_own_length(lua);
+  return counted(lua);
+}
+
+// From and to are said: a metamethod can give a value for each.
+int table_concat(lua_State* lua) {
+  want_own_length(lua);
+  const lua_Integer from = luaL_optinteger(lua, 3, 1);
+  if (lua_isnoneornil(lua, 4) == 0 && luaL_getmetafield(lua, 1, "__index") != LUA_TNIL) {
     lua_pop(lua, 1);
-    if (!is_marked(lua, 1)) raise(lua, std::string("the functions on tables want one whose length is its own"));
+    const lua_Integer to = luaL_checkinteger(lua, 4);
+    if (to >= from) {
+      if (from < 0 && to > LUA_MAXINTEGER + from) raise(lua, std::string("these are too many values to join"));
+      Sandbox::charge(lua, to - from + 1);
+    }
   }
+  return counted(lua);
+}
+
+// Comparing long texts takes long, and nothing else would count it. Upvalue 1: the order, or nil.
+int counted_order(lua_State* lua) {
+  if (lua_type(lua, 1) == LUA_TSTRING && lua_type(lua, 2) == LUA_TSTRING)
+    Sandbox::charge(lua, static_cast<int64_t>(std::min(lua_rawlen(lua, 1), lua_rawlen(lua, 2))) / 16 + 1);
+  if (lua_isnil(lua, lua_upvalueindex(1)) != 0) {
+    lua_pushboolean(lua, lua_compare(lua, 1, 2, LUA_OPLT));
+  } else {
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_call(lua, 2, 1);
+  }
+  return 1;
+}
+// Whether two texts of the table at 1 are so long that comparing them is to be counted.
+bool has_long_texts(lua_State* lua) {
+  constexpr lua_Unsigned long_text = 1024;
+  int found = 0;
+  const auto count = static_cast<lua_Integer>(lua_rawlen(lua, 1));
+  for (lua_Integer i = 1; i <= count && found < 2; ++i) {
+    if (lua_rawgeti(lua, 1, i) == LUA_TSTRING && lua_rawlen(lua, -1) > long_text) ++found;
+    lua_pop(lua, 1);
+  }
+  return found == 2;
+}
+int table_sort(lua_State* lua) {
+  want_own_length(lua);
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  if (lua_isnoneornil(lua, 2) == 0) luaL_checktype(lua, 2, LUA_TFUNCTION);
+  lua_settop(lua, 2);
+  if (lua_iscfunction(lua, 2) != 0 || (lua_isnil(lua, 2) != 0 && has_long_texts(lua)))
+    lua_pushcclosure(lua, counted_order, 1);
   return counted(lua);
 }
 
@@ -65,9 +116,10 @@ int string_rep(lua_State* lua) {
   luaL_checklstring(lua, 1, &one);
   luaL_optlstring(lua, 3, "", &between);
   constexpr lua_Integer most = 1 << 28;
-  if (n > most || (n > 0 && static_cast<lua_Integer>(one + between) > most / n))
-    raise(lua, std::string("this text would be too long"));
-  if (n > 0) Sandbox::charge(lua, n * static_cast<lua_Integer>(one + between) / 16 + 1);
+  const auto size = static_cast<lua_Integer>(one + between);
+  if (n <= 0 || size == 0) return lua_pushliteral(lua, ""), 1;
+  if (n > most || size > most / n) raise(lua, std::string("this text would be too long"));
+  Sandbox::charge(lua, n + n * size / 16);  // each is copied by itself
   return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
 
@@ -236,6 +288,27 @@ int guarded_call(lua_State* lua) {
   return finish_guarded(lua, status, 0);
 }
 
+// --- coroutines: one that the hook ends stays without a hook (Lua 5.4.4), and what it closes then would run uncounted.
+// So each runs inside of a call that catches: this gives the hook back, closes, and raises anew.
+
+int finish_coroutine(lua_State* lua, int status, lua_KContext) {
+  if (status != LUA_OK && status != LUA_YIELD) return lua_error(lua);
+  return lua_gettop(lua);
+}
+int run_coroutine(lua_State* lua) {
+  lua_pushvalue(lua, lua_upvalueindex(1));
+  lua_insert(lua, 1);
+  const int status = lua_pcallk(lua, lua_gettop(lua) - 1, LUA_MULTRET, 0, 0, finish_coroutine);
+  return finish_coroutine(lua, status, 0);
+}
+// Of `create` and `wrap`. Upvalue 1: Lua's own.
+int make_coroutine(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TFUNCTION);
+  lua_settop(lua, 1);
+  lua_pushcclosure(lua, run_coroutine, 1);
+  return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
+}
+
 // --- load: text only, and in the environment of the script unless another is given. Upvalue 1: that environment.
 
 int load_text(lua_State* lua) {
@@ -277,9 +350,9 @@ void take(lua_State* lua, lua_CFunction opener, const std::vector<const char*>& 
 }
 
 // Replaces a function of the table on top by one of ours that has it as its upvalue.
-void wrap(lua_State* lua, const char* name, lua_CFunction how) {
+void wrap(lua_State* lua, const char* name, lua_CFunction how, int cost = 1) {
   lua_getfield(lua, -1, name);
-  lua_pushinteger(lua, 1);
+  lua_pushinteger(lua, cost);
   lua_pushcclosure(lua, how, 2);
   lua_setfield(lua, -2, name);
 }
@@ -315,16 +388,17 @@ bool is_frozen(lua_State* lua, int index) {
 
 void open_basic(lua_State* lua) {
   push_library(lua, luaopen_base);
-  for (const char* name : {"assert", "error", "getmetatable", "ipairs", "pcall", "rawequal", "rawget", "rawlen",
-                           "select", "tonumber", "type"}) {
+  for (const char* name :
+       {"assert", "error", "getmetatable", "ipairs", "pcall", "rawequal", "rawget", "rawlen", "select", "type"}) {
     lua_getfield(lua, -1, name);
     lua_setfield(lua, -3, name);
   }
-  for (const char* name : {"setmetatable", "rawset"}) {
+  for (const char* name : {"setmetatable", "rawset", "tonumber"}) {
     lua_getfield(lua, -1, name);
     lua_setfield(lua, -3, name);
   }
   lua_pop(lua, 1);
+  wrap(lua, "tonumber", counted);
   wrap(lua, "setmetatable", set_metatable);
   wrap(lua, "rawset", raw_set);
   set(lua, "xpcall", guarded_call);
@@ -334,28 +408,30 @@ void open_basic(lua_State* lua) {
   lua_pushliteral(lua, "Lua 5.4");
   lua_setfield(lua, -2, "_VERSION");
 
-  take(lua, luaopen_table, {"concat", "insert", "pack", "remove", "unpack"}, table_function, 1);
+  take(lua, luaopen_table, {"insert", "pack", "remove", "unpack"}, table_function, 1);
   push_library(lua, luaopen_table);
-  lua_getfield(lua, -1, "move");
-  lua_setfield(lua, -3, "move");
-  lua_getfield(lua, -1, "sort");
-  lua_pushinteger(lua, 20);  // about the logarithm
-  lua_pushcclosure(lua, table_function, 2);
-  lua_setfield(lua, -3, "sort");
+  for (const char* name : {"concat", "move", "sort"}) {
+    lua_getfield(lua, -1, name);
+    lua_setfield(lua, -3, name);
+  }
   lua_pop(lua, 1);
+  wrap(lua, "concat", table_concat);
   wrap(lua, "move", table_move);
+  wrap(lua, "sort", table_sort, 20);  // about the logarithm
   freeze(lua);
   lua_setfield(lua, -2, "table");
 
   take(lua, luaopen_math,
        {"abs", "ceil",       "cos",  "exp", "floor", "fmod", "huge", "log",       "max",  "maxinteger",
         "min", "mininteger", "modf", "pi",  "sin",   "sqrt", "tan",  "tointeger", "type", "ult"},
-       nullptr, 0);
+       counted, 1);
   freeze(lua);
   lua_setfield(lua, -2, "math");
 
   take(lua, luaopen_coroutine, {"close", "create", "isyieldable", "resume", "running", "status", "wrap", "yield"},
        nullptr, 0);
+  wrap(lua, "create", make_coroutine);
+  wrap(lua, "wrap", make_coroutine);
   freeze(lua);
   lua_setfield(lua, -2, "coroutine");
 

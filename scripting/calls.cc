@@ -92,16 +92,16 @@ class WithFallbacks {
  public:
   WithFallbacks(const ScriptedAction& scripted, const Map& args) : args_(&args) {
     if (scripted.fallbacks.empty()) return;
-    filled_ = args;
-    for (const auto& [name, value] : scripted.fallbacks) filled_.emplace(name, value);
-    args_ = &filled_;
+    filled_.emplace(args);
+    for (const auto& [name, value] : scripted.fallbacks) filled_->emplace(name, value);
+    args_ = &*filled_;
   }
   WithFallbacks(const WithFallbacks&) = delete;
   WithFallbacks& operator=(const WithFallbacks&) = delete;
   [[nodiscard]] const Map* get() const { return args_; }
 
  private:
-  Map filled_;
+  std::optional<Map> filled_;
   const Map* args_;
 };
 
@@ -252,7 +252,7 @@ Result<Value> value_of_call(ScriptState& state, ScriptHost& host, const ScriptCo
                             std::string_view function, std::span<const Value> arguments) {
   Value out;
   Result<void> done = call_function(state, host, context, chunk, function, [&](lua_State* lua) {
-    luaL_checkstack(lua, static_cast<int>(arguments.size()) + 8, "too many arguments");
+    luaL_checkstack(lua, static_cast<int>(arguments.size()) + 16, "too many arguments");
     for (const Value& argument : arguments) push(lua, argument);
     ScriptState::push_context(lua);
     lua_call(lua, static_cast<int>(arguments.size()) + 1, 1);
@@ -296,7 +296,7 @@ class PreparedFunction final : public ScriptFunction {
   static void push_rows(lua_State* lua, const ScriptRows& rows) {
     const size_t columns = rows.columns.size();
     const size_t count = columns == 0 ? 0 : rows.cells.size() / columns;
-    luaL_checkstack(lua, static_cast<int>(columns) + 8, "too many columns");
+    luaL_checkstack(lua, static_cast<int>(columns) + 16, "too many columns");
     const int first = lua_gettop(lua) + 1;
     for (const std::string& column : rows.columns) lua_pushlstring(lua, column.data(), column.size());
     lua_createtable(lua, static_cast<int>(count), 0);

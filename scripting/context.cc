@@ -41,8 +41,11 @@ int call_action(lua_State* lua) {
   if (!answer) {
     Error error = answer.error();
     lua_Debug caller;
-    if (lua_getstack(lua, 1, &caller) != 0 && lua_getinfo(lua, "Sl", &caller) != 0 && caller.currentline > 0)
-      error.message = std::string(caller.short_src) + ":" + std::to_string(caller.currentline) + ": " + error.message;
+    if (lua_getstack(lua, 1, &caller) != 0 && lua_getinfo(lua, "Sl", &caller) != 0 && caller.currentline > 0) {
+      const std::string place = std::string(caller.short_src) + ":" + std::to_string(caller.currentline) + ": ";
+      // An action that calls itself says so once.
+      if (error.message.rfind(place, 0) != 0) error.message.insert(0, place);
+    }
     raise(lua, error);
   }
   push(lua, *answer);

@@ -12,9 +12,8 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 11> definition_keys = {"summary",  "effect",   "fields",     "one_of",
-                                                              "results",  "preview",  "run",        "probe",
-                                                              "rollback", "examples", "description"};
+constexpr std::array<std::string_view, 10> definition_keys = {"summary", "effect", "fields", "one_of",   "results",
+                                                              "preview", "run",    "probe",  "rollback", "examples"};
 constexpr std::array<std::string_view, 10> field_keys = {"type", "required", "default", "pattern", "values",
                                                          "of",   "fields",   "secret",  "kinds",   "description"};
 constexpr std::array<std::string_view, 6> example_keys = {"args", "answers", "preview", "result", "fails", "title"};
@@ -108,35 +107,54 @@ bool is_name(std::string_view text) {
 // Reads one definition, which stands as plain data here: functions are marked by their keys.
 class Reading {
  public:
-  Reading(const SourceFile& source, uint32_t file, int64_t line, std::string action, Diagnostics& problems)
-      : source_(source), file_(file), line_(line), action_(std::move(action)), problems_(problems) {}
+  Reading(const SourceFile& source, uint32_t file, int64_t line, const KnownNames& known, Diagnostics& problems)
+      : source_(source), file_(file), line_(line), known_(known), problems_(problems) {}
 
-  // The place of a word from the definition's line on, or that line.
-  Span place(std::string_view word) const {
-    Span line = line_of(source_, file_, line_);
+  // What a word is in a file: the same may stand there as a key, and as a text.
+  enum class Word { key, text };
+  // The place of a word from the definition's line on, or that line. A key is looked for in front of a `=`, a text in
+  // quotes; where there is none, any place will do.
+  Span place(std::string_view word, Word as = Word::key) const {
+    Span line = line_of(source_, file_, line_), any = line;
     if (word.empty()) return line;
     const std::string& text = source_.text;
     auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
-    for (size_t at = text.find(word, line.begin); at != std::string::npos; at = text.find(word, at + 1)) {
-      bool starts = at == 0 || !is_letter(text[at - 1]);
-      bool ends = at + word.size() >= text.size() || !is_letter(text[at + word.size()]);
-      if (starts && ends) return {file_, static_cast<uint32_t>(at), static_cast<uint32_t>(at + word.size())};
+    auto at_or_space = [&text](size_t at) { return at < text.size() ? text[at] : ' '; };
+    for (size_t at = text.find(word, std::max<size_t>(line.begin, from_)); at != std::string::npos;
+         at = text.find(word, at + 1)) {
+      const size_t end = at + word.size();
+      const char before = at == 0 ? ' ' : text[at - 1];
+      if (is_letter(before) || is_letter(at_or_space(end))) continue;
+      const Span here{file_, static_cast<uint32_t>(at), static_cast<uint32_t>(end)};
+      const size_t next = std::min(text.find_first_not_of(" \t", end), text.size());
+      const bool is_key = at_or_space(next) == '=' && at_or_space(next + 1) != '=';
+      const bool is_quoted = (before == '"' || before == '\'') && at_or_space(end) == before;
+      if (as == Word::key ? is_key : is_quoted) return here;
+      if (any.begin == line.begin && any.end == line.end) any = here;
     }
-    return line;
+    return any;
   }
-  void refuse(std::string_view word, std::string message, std::string help = {}) {
-    problems_.push_back({Severity::error, "bad-action", place(word), std::move(message), std::move(help), {}});
+  void refuse(std::string_view word, std::string message, std::string help = {}, Word as = Word::key) {
+    problems_.push_back({Severity::error, "bad-action", place(word, as), std::move(message), std::move(help), {}});
+  }
+  void refuse_text(std::string_view word, std::string message, std::string help = {}) {
+    refuse(word, std::move(message), std::move(help), Word::text);
+  }
+  // A word that must be one of those that are known; the help names the nearest, or all.
+  template <class Known>
+  bool is_known(std::string_view word, const Known& known, const std::string& message, std::string_view all_are,
+                Word as = Word::text) {
+    if (std::find(known.begin(), known.end(), word) != known.end()) return true;
+    std::vector<std::string_view> names(known.begin(), known.end());
+    std::string_view near = nearest(word, names);
+    std::string all;
+    for (std::string_view name : names) all += (all.empty() ? "" : ", ") + quoted(name);
+    refuse(word, message, near.empty() ? std::string(all_are) + " " + all : "did you mean " + quoted(near) + "?", as);
+    return false;
   }
   template <class Known>
   bool is_known(std::string_view key, const Known& known, std::string_view what) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) return true;
-    std::vector<std::string_view> names(known.begin(), known.end());
-    std::string_view near = nearest(key, names);
-    std::string all;
-    for (std::string_view name : names) all += (all.empty() ? "" : ", ") + quoted(name);
-    refuse(key, std::string(what) + " has no key " + quoted(key),
-           near.empty() ? "it may have " + all : "did you mean " + quoted(near) + "?");
-    return false;
+    return is_known(key, known, std::string(what) + " has no key " + quoted(key), "it may have", Word::key);
   }
 
   std::string text(const Map& map, std::string_view key, std::string_view of) {
@@ -183,7 +201,44 @@ class Reading {
     return out;
   }
 
+  void refuse_effect(std::string_view action, const std::string& said) {
+    constexpr std::array<std::string_view, 3> effects = {"read", "write", "destructive"};
+    const std::string must = "`effect` of " + quoted(action) + " must be `read`, `write` or `destructive`";
+    std::string_view near = said.empty() ? "" : nearest(said, {effects.begin(), effects.end()});
+    refuse_text(said, must, near.empty() ? "" : "did you mean " + quoted(near) + "?");
+  }
+
+  // Groups of fields of which exactly one must be given.
+  void read_groups(const std::string& name, const Value& said, Action& action) {
+    const List* groups = said.find<List>();
+    if (!groups || groups->empty() ||
+        std::any_of(groups->begin(), groups->end(), [](const Value& group) { return !group.is<List>(); }))
+      return refuse("one_of", "`one_of` of " + quoted(name) + " must be a list of lists of fields",
+                    "`one_of = {{\"file\", \"url\"}}`");
+    std::vector<std::string> names;
+    for (const Field& field : action.fields) names.push_back(field.name);
+    for (const Value& group : *groups) {
+      action.one_of.push_back(words(Map{{"one_of", group}}, "one_of", quoted(name)));
+      for (const std::string& word : action.one_of.back()) {
+        if (!is_known(word, names, "`one_of` names `" + word + "`, which is no field of " + quoted(name),
+                      names.empty() ? "it has no fields" : "its fields are"))
+          continue;
+        const auto field = std::find_if(action.fields.begin(), action.fields.end(),
+                                        [&word](const Field& one) { return one.name == word; });
+        if (field->required)
+          refuse(word, "field " + quoted(word) + " is required, and `one_of` would let another stand instead of it");
+      }
+    }
+  }
+
   Field field(const std::string& name, const Value& value, Map& fallbacks, int depth = 0) {
+    // What is wrong inside of it is looked for behind its name.
+    struct Behind {
+      size_t& from;
+      size_t before;
+      ~Behind() { from = before; }
+    } const behind{from_, from_};
+    from_ = place(name).begin;
     Field field;
     field.name = name;
     const Map* said = value.find<Map>();
@@ -206,11 +261,7 @@ class Reading {
     } else if (known == types.end()) {
       std::vector<std::string_view> names = {"url"};
       for (const TypeName& row : types) names.push_back(row.name);
-      std::string_view near = nearest(type, names);
-      std::string all;
-      for (std::string_view one : names) all += (all.empty() ? "" : ", ") + quoted(one);
-      refuse(type, "no type is called " + quoted(type),
-             near.empty() ? "the types are " + all : "did you mean " + quoted(near) + "?");
+      (void)is_known(type, names, "no type is called " + quoted(type), "the types are");
     } else {
       field.type = known->type;
     }
@@ -230,6 +281,18 @@ class Reading {
       if (!member(*said, "values")) refuse(name, of + " is an enum: it needs its `values`");
     }
     if (member(*said, "kinds")) field.kinds = words(*said, "kinds", of);
+    for (const std::string& kind : field.kinds)
+      (void)is_known(kind, known_.kinds, "no kind of connection is called " + quoted(kind), "the kinds are");
+    // What another type would look at.
+    auto belongs = [&](std::string_view key, bool fitting, std::string_view to) {
+      if (member(*said, key) && !fitting && (known != types.end() || type == "url"))
+        refuse(key, "only " + std::string(to) + " has " + quoted(key) + ", and " + of + " is " + with_article(type));
+    };
+    const bool is_list_or_map = field.type == FieldType::list || field.type == FieldType::map;
+    belongs("kinds", field.type == FieldType::connection, "a connection");
+    belongs("values", field.type == FieldType::choice, "an enum");
+    belongs("of", is_list_or_map, "a list or a map");
+    belongs("fields", field.type == FieldType::object, "an object");
     if (const Value* items = member(*said, "of")) {
       Map ignored;
       field.items = {this->field(name, *items, ignored, depth + 1)};
@@ -262,8 +325,9 @@ class Reading {
   const SourceFile& source_;
   uint32_t file_;
   int64_t line_;
-  std::string action_;
+  const KnownNames& known_;
   Diagnostics& problems_;
+  size_t from_ = 0;  // words are looked for from here on
 };
 
 // The definition on top of the stack as data: its functions are told by name, all else is copied.
@@ -336,7 +400,7 @@ Span line_of(const SourceFile& source, uint32_t file, int64_t line) {
 }
 
 void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibrary>& library, size_t chunk,
-                      const SourceFile& source, uint32_t file, const std::vector<std::string>& taken, ScriptSet& out,
+                      const SourceFile& source, uint32_t file, const KnownNames& known, ScriptSet& out,
                       Diagnostics& problems) {
   struct Raw {
     Map data;
@@ -364,21 +428,22 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
     return;
   }
   for (auto& [name, raw] : found) {
-    Reading reading(source, file, raw.line, name, problems);
+    Reading reading(source, file, raw.line, known, problems);
     const size_t before = problems.size();
     if (!raw.is_defined) {
-      reading.refuse(name, quoted(name) + " is named here, and nothing says what it is",
-                     "`action \"" + name + "\" {summary = ..., effect = ..., run = function(args, ctx) ... end}`");
+      reading.refuse_text(name, quoted(name) + " is named here, and nothing says what it is",
+                          "`action \"" + name + "\" {summary = ..., effect = ..., run = function(args, ctx) ... end}`");
       continue;
     }
     if (!is_name(name))
-      reading.refuse(name, "the name of an action is made of a-z, 0-9 and `_` and begins with a letter, and " +
-                               quoted(name) + " is not");
-    bool is_taken = std::find(taken.begin(), taken.end(), name) != taken.end() ||
+      reading.refuse_text(name, "the name of an action is made of a-z, 0-9 and `_` and begins with a letter, and " +
+                                    quoted(name) + " is not");
+    bool is_taken = std::find(known.taken.begin(), known.taken.end(), name) != known.taken.end() ||
                     std::any_of(out.actions.begin(), out.actions.end(),
                                 [&, &own = name](const Action& a) { return a.name == own; });
     if (is_taken)
-      reading.refuse(name, "an action or a key of steps is called " + quoted(name) + " already", "choose another name");
+      reading.refuse_text(name, "an action or a key of steps is called " + quoted(name) + " already",
+                          "choose another name");
     for (const auto& [key, ignored] : raw.data) (void)reading.is_known(key, definition_keys, "an action");
     for (const std::string& key : raw.functions) (void)reading.is_known(key, definition_keys, "an action");
     auto has = [&, &own = name, &functions = raw.functions, &data = raw.data](std::string_view key) {
@@ -399,8 +464,7 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
       reading.refuse("", quoted(name) + " needs a `summary`: one line for people");
     std::string effect_name = reading.text(raw.data, "effect", quoted(name));
     std::optional<Effect> effect = effect_of(effect_name);
-    if (!effect)
-      reading.refuse(effect_name, "`effect` of " + quoted(name) + " must be `read`, `write` or `destructive`");
+    if (!effect) reading.refuse_effect(name, effect_name);
     if (const Map* fields = reading.map_of(raw.data, "fields", quoted(name)))
       for (const auto& [field_name, field] : *fields) {
         if (!is_name(field_name))
@@ -417,14 +481,18 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
         Field field = reading.field(result_name, result, ignored);
         action.results.push_back({result_name, field.type, field.meaning});
       }
-    if (const Value* groups = member(raw.data, "one_of"))
-      for (const Value& group : groups->is<List>() ? groups->get<List>() : List{})
-        action.one_of.push_back(reading.words(Map{{"one_of", group}}, "one_of", quoted(name)));
+    if (const Value* groups = member(raw.data, "one_of")) reading.read_groups(name, *groups, action);
     if (!has("run") && !member(raw.data, "run"))
       reading.refuse("", quoted(name) + " needs `run`: the function that does it");
     scripted.has_preview = has("preview");
     scripted.has_probe = has("probe");
     scripted.has_rollback = has("rollback");
+    if (effect == Effect::read)
+      for (std::string_view key : {"probe", "rollback"})
+        if (std::find(raw.functions.begin(), raw.functions.end(), key) != raw.functions.end())
+          reading.refuse(key, quoted(name) + " only reads: there is nothing to " +
+                                  (key == "probe" ? "settle after a crash" : "undo") + ", and " + quoted(key) +
+                                  " would never be called");
     read_examples(reading, name, raw.data, out);
     if (problems.size() > before) continue;
     scripted.effect = *effect;

@@ -11,7 +11,7 @@ namespace muster {
 
 // The definitions of the instance in `state`, in the order of their names.
 void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibrary>& library, size_t chunk,
-                      const SourceFile& source, uint32_t file, const std::vector<std::string>& taken, ScriptSet& out,
+                      const SourceFile& source, uint32_t file, const KnownNames& known, ScriptSet& out,
                       Diagnostics& problems);
 
 // The line of a Lua file, without its indentation.

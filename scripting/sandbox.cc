@@ -5,6 +5,7 @@
 #include <cstring>
 #include <lua.hpp>
 #include <new>
+#include <utility>
 
 #include "scripting/libraries.h"
 #include "scripting/values.h"
@@ -22,41 +23,49 @@ constexpr int collect_at_percent = 300;
 }  // namespace
 
 struct SandboxCallbacks {
+  // Each call of a script comes here ten times: what is rare stands in functions of its own.
   static void* allocate(void* data, void* block, size_t old_size, size_t new_size) {
     Sandbox& box = *static_cast<Sandbox*>(data);
-    if (new_size == 0) {
-      if (!block) return nullptr;
-      box.bytes_ -= old_size;
-      if (box.small_.owns(block)) {
-        box.small_.give(block, old_size);
-      } else {
-        std::free(block);
-      }
-      return nullptr;
+    if (!block) {
+      // Of the piece that is there already no limit is asked: it has an end of its own.
+      block = box.small_.take(new_size);
+      if (!block) return made(box, new_size);
+      box.bytes_ += new_size;
+      return block;
     }
-    if (!block) old_size = 0;  // it tells the kind of thing
-    if (new_size > old_size && !box.closing_) {
-      const size_t more = new_size - old_size;
-      if (more > box.limits_.bytes || box.bytes_ > box.limits_.bytes - more) return nullptr;
-      box.churned_ += static_cast<int64_t>(more);
-      if (box.churned_ > look_at_clock_every && !box.is_in_budget()) return nullptr;
+    if (new_size != 0) return resized(box, block, old_size, new_size);
+    if (!box.small_.give_back(block, old_size)) std::free(block);
+    box.bytes_ -= old_size;
+    return nullptr;
+  }
+  [[gnu::noinline]] static void* made(Sandbox& box, size_t size) {
+    if (size == 0) return nullptr;
+    void* block = box.small_.take_new(size);
+    if (!block && is_allowed(box, size)) block = std::malloc(size);
+    if (block) box.bytes_ += size;
+    return block;
+  }
+  [[gnu::noinline]] static void* resized(Sandbox& box, void* block, size_t old_size, size_t new_size) {
+    if (new_size > old_size && !is_allowed(box, new_size - old_size)) return nullptr;
+    void* moved = block;
+    if (!box.small_.owns(block)) {
+      moved = std::realloc(block, new_size);
+    } else if (!SmallBlocks::holds(old_size, new_size)) {
+      moved = box.small_.take(new_size);
+      if (!moved) moved = box.small_.take_new(new_size);
+      if (!moved) moved = std::malloc(new_size);
+      if (!moved) return nullptr;
+      std::memcpy(moved, block, std::min(old_size, new_size));
+      (void)box.small_.give_back(block, old_size);
     }
-    void* moved = block ? resized(box, block, old_size, new_size) : made(box, new_size);
     if (moved) box.bytes_ = box.bytes_ - old_size + new_size;
     return moved;
   }
-  static void* made(Sandbox& box, size_t size) {
-    void* block = box.small_.take(size);
-    return block ? block : std::malloc(size);
-  }
-  static void* resized(Sandbox& box, void* block, size_t old_size, size_t new_size) {
-    if (!box.small_.owns(block)) return std::realloc(block, new_size);
-    if (SmallBlocks::holds(old_size, new_size)) return block;
-    void* moved = made(box, new_size);
-    if (!moved) return nullptr;
-    std::memcpy(moved, block, old_size);
-    box.small_.give(block, old_size);
-    return moved;
+  static bool is_allowed(Sandbox& box, size_t more) {
+    if (box.closing_) return true;
+    if (more > box.limits_.bytes || box.bytes_ > box.limits_.bytes - more) return false;
+    box.churned_ += static_cast<int64_t>(more);
+    return box.churned_ <= look_at_clock_every || box.is_in_budget();
   }
 
   // Once a budget is used up the hook comes with every instruction, so that code around a `pcall` is hit, too.
@@ -82,9 +91,8 @@ struct SandboxCallbacks {
   }
 
   static int run(lua_State* lua) {
-    auto* body = static_cast<const Sandbox::Body*>(lua_touserdata(lua, 1));
-    lua_settop(lua, 0);
-    body->call(body->object, lua);
+    const Sandbox::Body& body = *Sandbox::of(lua).body_;
+    body.call(body.object, lua);
     return 0;
   }
 
@@ -183,7 +191,7 @@ void Sandbox::charge(lua_State* lua, int64_t cost) {
   Sandbox& box = of(lua);
   box.instructions_ -= cost;
   box.charged_ += cost;
-  if (box.instructions_ > 0 && box.charged_ < look_at_clock_after) return;
+  if (box.instructions_ > 0 && box.charged_ < look_at_clock_after && !box.spent_) return;
   box.charged_ = 0;
   if (box.is_spent()) {
     lua_sethook(lua, &SandboxCallbacks::hook, LUA_MASKCOUNT, 1);
@@ -192,27 +200,28 @@ void Sandbox::charge(lua_State* lua, int64_t cost) {
 }
 
 Result<void> Sandbox::guard(const Body& body) {
-  if (!lua_) return fail(ErrorCode::storage, "there is no memory for Lua");
-  int top = lua_gettop(lua_);
-  if (lua_checkstack(lua_, 8) == 0) return fail(ErrorCode::storage, "there is no memory for Lua");
+  if (!lua_ || lua_checkstack(lua_, 8) == 0) return fail(ErrorCode::storage, "there is no memory for Lua");
+  const Body* around = std::exchange(body_, &body);
   lua_pushcfunction(lua_, &SandboxCallbacks::explain);
   lua_pushcfunction(lua_, &SandboxCallbacks::run);
-  lua_pushlightuserdata(lua_, const_cast<Body*>(&body));
   if (!frames_.empty()) frames_.clear();
-  int status = lua_pcall(lua_, 1, 0, top + 1);
-  Result<void> result;
-  if (status != LUA_OK) {
-    Error error = error_of(lua_);
-    if (status == LUA_ERRMEM && !spent_) {
-      error.message = "the script has used up its memory of " + std::to_string(limits_.bytes >> 20) + " MB";
-    } else if (spent_ && error.message.find(spent_) == std::string::npos) {
-      error.message = error.message.empty() ? spent_ : std::string(spent_) + " (" + error.message + ")";
-    }
-    if (stopped_) error.code = ErrorCode::interrupted;
-    result = pass(std::move(error));
+  const int status = lua_pcall(lua_, 0, 0, -2);
+  body_ = around;
+  if (status != LUA_OK) return failure(status);
+  lua_pop(lua_, 1);
+  return {};
+}
+
+Result<void> Sandbox::failure(int status) {
+  Error error = error_of(lua_);
+  if (status == LUA_ERRMEM && !spent_) {
+    error.message = "the script has used up its memory of " + std::to_string(limits_.bytes >> 20) + " MB";
+  } else if (spent_ && error.message.find(spent_) == std::string::npos) {
+    error.message = error.message.empty() ? spent_ : std::string(spent_) + " (" + error.message + ")";
   }
-  lua_settop(lua_, top);
-  return result;
+  if (stopped_) error.code = ErrorCode::interrupted;
+  lua_pop(lua_, 2);  // what was raised, and the handler
+  return pass(std::move(error));
 }
 
 // Looks at what was raised without calling anything of it: a metamethod could raise again.

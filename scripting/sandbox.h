@@ -8,6 +8,7 @@
 // asked. Source: docs/extending.md, "Limits".
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -57,6 +58,7 @@ class Sandbox {
   [[nodiscard]] static Sandbox& of(lua_State* lua);
   // Counts work that is done in C; raises when the budget is used up.
   static void charge(lua_State* lua, int64_t cost);
+  [[nodiscard]] static int64_t left(lua_State* lua) { return std::max<int64_t>(of(lua).instructions_, 0); }
   [[nodiscard]] size_t bytes() const { return bytes_; }
 
  private:
@@ -67,6 +69,7 @@ class Sandbox {
     const void* object;
   };
   [[nodiscard]] Result<void> guard(const Body& body);
+  [[nodiscard]] Result<void> failure(int status);  // of what was raised, on top of the stack
   void look_at_clock();
   [[nodiscard]] bool is_spent();
   [[nodiscard]] bool is_in_budget();
@@ -88,6 +91,7 @@ class Sandbox {
   const char* spent_ = nullptr;  // which budget, in words
   bool stopped_ = false;
   bool closing_ = false;
+  const Body* body_ = nullptr;  // what runs now
   lua_State* lua_ = nullptr;
 };
 

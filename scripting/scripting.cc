@@ -108,7 +108,7 @@ class Scanner {
 std::vector<RequiredModule> required_modules(std::string_view lua) { return Scanner(lua).run(); }
 
 std::optional<ScriptSet> load_scripts(const SourceFiles& files, const std::vector<ScriptFile>& scripts,
-                                      const std::vector<std::string>& taken, Diagnostics& problems) {
+                                      const KnownNames& known, Diagnostics& problems) {
   const size_t before = problems.size();
   std::vector<ScriptChunk> chunks;
   for (const ScriptFile& script : scripts) {
@@ -145,7 +145,7 @@ std::optional<ScriptSet> load_scripts(const SourceFiles& files, const std::vecto
       problems.push_back(problem_of(ran.error(), "lua-failed", files, scripts, i));
       continue;
     }
-    read_definitions(state, library, i, files.at(scripts[i].file), scripts[i].file, taken, out, problems);
+    read_definitions(state, library, i, files.at(scripts[i].file), scripts[i].file, known, out, problems);
   }
   if (problems.size() > before) return std::nullopt;
   out.scripts = make_scripts(library, std::move(names));

@@ -46,9 +46,13 @@ struct ScriptSet {
   std::shared_ptr<const Scripts> scripts;
   std::vector<ScriptExample> examples;
 };
-// Compiles the files, runs each extension once and turns what it defines into actions and functions. `taken`: what no
-// action may be called.
+// What a playbook knows without its extensions.
+struct KnownNames {
+  std::vector<std::string> taken;  // what no action may be called
+  std::vector<std::string> kinds;  // of connections
+};
+// Compiles the files, runs each extension once and turns what it defines into actions and functions.
 [[nodiscard]] std::optional<ScriptSet> load_scripts(const SourceFiles& files, const std::vector<ScriptFile>& scripts,
-                                                    const std::vector<std::string>& taken, Diagnostics& problems);
+                                                    const KnownNames& known, Diagnostics& problems);
 
 }  // namespace muster

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 
@@ -14,30 +15,33 @@ namespace muster {
 
 class SmallBlocks {
  public:
-  // A block of `size` bytes, aligned as by malloc; nullptr where it is too large, or there is no room.
+  // A block of `size` bytes that was given back, aligned as by malloc; nullptr where there is none.
   [[nodiscard]] void* take(size_t size) {
     const size_t kind = kind_of(size);
     if (kind >= kinds) return nullptr;
-    if (Free* block = free_[kind]) {
-      free_[kind] = block->next;
-      return block;
-    }
-    const size_t wanted = kind * step;
-    if (!memory_ || wanted > bytes - used_) return nullptr;
+    Free* block = free_[kind];
+    if (block) free_[kind] = block->next;
+    return block;
+  }
+  // One that nobody had before; nullptr where it is too large, or there is no room.
+  [[nodiscard]] void* take_new(size_t size) {
+    const size_t wanted = kind_of(size) * step;
+    if (!memory_ || wanted >= kinds * step || wanted > bytes - used_) return nullptr;
     void* block = memory_.get() + used_;
     used_ += wanted;
     return block;
   }
   [[nodiscard]] bool owns(const void* block) const {
-    const auto* at = static_cast<const std::byte*>(block);
-    return at >= memory_.get() && at < memory_.get() + bytes;
+    return reinterpret_cast<uintptr_t>(block) - reinterpret_cast<uintptr_t>(memory_.get()) < bytes;
   }
   // Whether a block that was taken as `size` bytes can hold `wanted`.
   [[nodiscard]] static bool holds(size_t size, size_t wanted) { return wanted <= kind_of(size) * step; }
-  // `size`: no more than it was taken as.
-  void give(void* block, size_t size) {
+  // `size`: no more than it was taken as. False: the block is none of these.
+  [[nodiscard]] bool give_back(void* block, size_t size) {
+    if (!owns(block)) return false;
     Free*& first = free_[kind_of(size)];
     first = new (block) Free{first};
+    return true;
   }
 
  private:

@@ -97,9 +97,12 @@ void push_match(lua_State* lua, const std::string& text, const Regex& regex, con
   }
 }
 std::optional<Regex::Match> search(lua_State* lua, const Regex& regex, const std::string& text, size_t from) {
+  // What a character costs: each thread of the program carries the places of its groups.
+  const auto cost = static_cast<int64_t>(regex.size() / 4 * (1 + regex.group_names().size() / 8) + 1);
   size_t reached = from;
-  std::optional<Regex::Match> match = regex.search(text, from, &reached);
-  Sandbox::charge(lua, static_cast<int64_t>((reached - from + 1) * (regex.size() / 4 + 1)));
+  std::optional<Regex::Match> match =
+      regex.search(text, from, &reached, from + static_cast<size_t>(Sandbox::left(lua) / cost));
+  Sandbox::charge(lua, static_cast<int64_t>(reached - from + 1) * cost);
   return match;
 }
 int re_match(lua_State* lua) {

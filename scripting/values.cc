@@ -15,6 +15,9 @@ namespace {
 constexpr int deepest = 100;
 constexpr int64_t most_values = 1'000'000;
 constexpr int64_t most_bytes = 16 << 20;
+// What is small is not worth counting.
+constexpr int64_t values_per_charge = 1024;
+constexpr size_t text_to_charge = 1024;
 
 constexpr const char* timestamp_name = "timestamp";
 constexpr const char* secret_name = "secret";
@@ -142,6 +145,11 @@ void new_type(lua_State* lua, const char* name, const luaL_Reg* functions) {
   lua_pop(lua, 1);
 }
 
+// A C function of Lua finds room for twenty values, of which two levels take eight: only what is nested deeper asks.
+void make_room(lua_State* lua, int depth) {
+  if (depth >= 2) luaL_checkstack(lua, 8, "values are nested too deep");
+}
+
 // What a table is, on the way out of Lua.
 class Reader {
  public:
@@ -157,6 +165,7 @@ class Reader {
   // Into a value that is nil yet: it is made where it stays.
   void read(int index, const Place* place, Value& out) {
     if (++values_ > most_values) refuse(place, "has more than a million values");
+    if (values_ % values_per_charge == 0) Sandbox::charge(lua_, values_per_charge * 4);
     switch (lua_type(lua_, index)) {
       case LUA_TNIL:
       case LUA_TNONE:
@@ -206,6 +215,7 @@ class Reader {
     const char* bytes = lua_tolstring(lua_, index, &size);
     bytes_ += static_cast<int64_t>(size);
     if (bytes_ > most_bytes) refuse(place, "has more than 16 MB of text");
+    if (size >= text_to_charge) Sandbox::charge(lua_, static_cast<int64_t>(size) / 4);
     return {bytes, size};
   }
 
@@ -214,7 +224,7 @@ class Reader {
     if (std::find(open_.begin(), open_.begin() + depth_, self) != open_.begin() + depth_)
       refuse(place, "is a table that stands inside itself");
     if (depth_ >= deepest) refuse(place, "is nested more than 100 deep");
-    luaL_checkstack(lua_, 8, "values are nested too deep");
+    make_room(lua_, depth_);
     open_[static_cast<size_t>(depth_++)] = self;
     fill(index, place, out);
     --depth_;
@@ -297,8 +307,10 @@ class Reader {
   int64_t values_ = 0, bytes_ = 0;
 };
 
-void push_list(lua_State* lua, const List& list) {
-  luaL_checkstack(lua, 8, "values are nested too deep");
+void push_value(lua_State* lua, const Value& value, int depth);
+
+void push_list(lua_State* lua, const List& list, int depth) {
+  make_room(lua, depth);
   lua_createtable(lua, static_cast<int>(std::min<size_t>(list.size(), 1 << 20)), 0);
   bool has_nil = false;
   lua_Integer i = 0;
@@ -308,7 +320,7 @@ void push_list(lua_State* lua, const List& list) {
       has_nil = true;
       continue;
     }
-    push(lua, item);
+    push_value(lua, item, depth + 1);
     lua_rawseti(lua, -2, i);
   }
   if (!has_nil) return;
@@ -319,6 +331,36 @@ void push_list(lua_State* lua, const List& list) {
   lua_rawset(lua, -3);
   lua_pop(lua, 1);
   lua_setmetatable(lua, -2);
+}
+
+void push_map(lua_State* lua, const Map& map, int depth) {
+  make_room(lua, depth);
+  lua_createtable(lua, 0, static_cast<int>(std::min<size_t>(map.size(), 1 << 20)));
+  for (const auto& [name, value] : map) {
+    lua_pushlstring(lua, name.data(), name.size());
+    push_value(lua, value, depth + 1);
+    lua_rawset(lua, -3);
+  }
+  if (!map.empty()) return;
+  lua_rawgetp(lua, LUA_REGISTRYINDEX, &map_mark);
+  lua_setmetatable(lua, -2);
+}
+
+void push_value(lua_State* lua, const Value& value, int depth) {
+  std::visit(overloaded{
+                 [&](Null) { lua_pushnil(lua); },
+                 [&](bool b) { lua_pushboolean(lua, b ? 1 : 0); },
+                 [&](int64_t i) { lua_pushinteger(lua, i); },
+                 [&](double d) { lua_pushnumber(lua, d); },
+                 [&](const std::string& s) { lua_pushlstring(lua, s.data(), s.size()); },
+                 [&](const List& list) { push_list(lua, list, depth); },
+                 [&](const Map& map) { push_map(lua, map, depth); },
+                 [&](Timestamp t) { push_object(lua, timestamp_name, t); },
+                 [&](Duration d) { push_seconds(lua, d); },
+                 [&](const Secret& s) { push_object(lua, secret_name, s); },
+                 [&](const Unknown& u) { raise(lua, "a value is not known yet: " + u.why); },
+             },
+             value.data);
 }
 
 }  // namespace
@@ -357,35 +399,8 @@ void open_values(lua_State* lua) {
   lua_rawsetp(lua, LUA_REGISTRYINDEX, &map_mark);
 }
 
-void push(lua_State* lua, const Map& map) {
-  luaL_checkstack(lua, 8, "values are nested too deep");
-  lua_createtable(lua, 0, static_cast<int>(std::min<size_t>(map.size(), 1 << 20)));
-  for (const auto& [name, value] : map) {
-    lua_pushlstring(lua, name.data(), name.size());
-    push(lua, value);
-    lua_rawset(lua, -3);
-  }
-  if (!map.empty()) return;
-  lua_rawgetp(lua, LUA_REGISTRYINDEX, &map_mark);
-  lua_setmetatable(lua, -2);
-}
-
-void push(lua_State* lua, const Value& value) {
-  std::visit(overloaded{
-                 [&](Null) { lua_pushnil(lua); },
-                 [&](bool b) { lua_pushboolean(lua, b ? 1 : 0); },
-                 [&](int64_t i) { lua_pushinteger(lua, i); },
-                 [&](double d) { lua_pushnumber(lua, d); },
-                 [&](const std::string& s) { lua_pushlstring(lua, s.data(), s.size()); },
-                 [&](const List& list) { push_list(lua, list); },
-                 [&](const Map& map) { push(lua, map); },
-                 [&](Timestamp t) { push_object(lua, timestamp_name, t); },
-                 [&](Duration d) { push_seconds(lua, d); },
-                 [&](const Secret& s) { push_object(lua, secret_name, s); },
-                 [&](const Unknown& u) { raise(lua, "a value is not known yet: " + u.why); },
-             },
-             value.data);
-}
+void push(lua_State* lua, const Map& map) { push_map(lua, map, 0); }
+void push(lua_State* lua, const Value& value) { push_value(lua, value, 0); }
 
 Value value_at(lua_State* lua, int index, const char* what) {
   const Reader::Place whole;

@@ -18,6 +18,7 @@ namespace muster {
 
 void open_values(lua_State* lua);  // the metatables
 
+// Each of these wants room for eight more values on the stack, as a C function has it that has pushed a few.
 void push(lua_State* lua, const Value& value);
 void push(lua_State* lua, const Map& map);
 // `what` begins the path in messages: `the result`.

@@ -74,7 +74,8 @@ class Machine {
   Machine(const RegexProgram& program, std::string_view text, size_t groups)
       : program_(program), text_(text), slots_((groups + 1) * 2) {}
 
-  std::optional<std::vector<size_t>> run(size_t from, bool anchored, size_t* reached) {
+  std::optional<std::vector<size_t>> run(size_t from, bool anchored, size_t* reached,
+                                         size_t until = std::string_view::npos) {
     Threads now(program_.size()), next(program_.size());
     std::optional<std::vector<size_t>> best;
     std::vector<size_t> fresh(slots_, unset);
@@ -105,6 +106,9 @@ class Machine {
       std::swap(now, next);
       if (at >= text_.size()) break;
       at += length;
+      if (at <= until) continue;
+      best.reset();
+      break;
     }
     if (reached) *reached = std::min(at, text_.size());
     return best;
@@ -243,8 +247,8 @@ tl::expected<Regex, std::string> Regex::compile(std::string_view pattern) {
 
 size_t Regex::size() const { return program_->size(); }
 
-std::optional<Regex::Match> Regex::search(std::string_view text, size_t from, size_t* reached) const {
-  std::optional<std::vector<size_t>> slots = Machine(*program_, text, names_.size()).run(from, false, reached);
+std::optional<Regex::Match> Regex::search(std::string_view text, size_t from, size_t* reached, size_t until) const {
+  std::optional<std::vector<size_t>> slots = Machine(*program_, text, names_.size()).run(from, false, reached, until);
   if (!slots) return std::nullopt;
   Match match;
   match.begin = (*slots)[0];

@@ -24,8 +24,10 @@ class Regex {
     std::vector<std::optional<std::pair<size_t, size_t>>> groups;  // from 1 on
   };
   [[nodiscard]] static tl::expected<Regex, std::string> compile(std::string_view pattern);
-  // The first match that begins at `from` or later. `reached` is set to the place up to which the text was read.
-  [[nodiscard]] std::optional<Match> search(std::string_view text, size_t from = 0, size_t* reached = nullptr) const;
+  // The first match that begins at `from` or later. `reached` is set to the place up to which the text was read. Behind
+  // `until` nothing is read: a `reached` beyond it says that there may be a match.
+  [[nodiscard]] std::optional<Match> search(std::string_view text, size_t from = 0, size_t* reached = nullptr,
+                                            size_t until = std::string_view::npos) const;
   [[nodiscard]] bool matches_whole(std::string_view text) const;
   [[nodiscard]] const std::vector<std::string>& group_names() const { return names_; }  // "" for unnamed, from 1 on
   [[nodiscard]] size_t size() const;                                                    // instructions

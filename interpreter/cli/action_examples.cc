@@ -51,10 +51,22 @@ std::string differs(const char* what, const Value& wanted, const Value& got) {
   return std::string("its ") + what + " should be\n    " + shown(wanted) + "\n  and is\n    " + shown(got);
 }
 
+// An answer that nobody would ask for.
+std::optional<std::string> unknown_answer(const std::string& name, const std::vector<Action>& actions) {
+  if (find_action(actions, name)) return std::nullopt;
+  std::vector<std::string_view> names;
+  for (const Action& action : actions) names.push_back(action.name);
+  const std::string_view near = nearest(name, names);
+  return "`answers` names `" + name + "`, and no action is called that" +
+         (near.empty() ? "" : ": did you mean `" + std::string(near) + "`?");
+}
+
 // What is wrong with it, or nothing.
 std::optional<std::string> judge(const ScriptExample& example, const std::vector<Action>& actions, World& world) {
   const Action* action = find_action(actions, example.action);
   if (!action) return "no action is called `" + example.action + "`";
+  for (const auto& [name, ignored] : example.answers)
+    if (std::optional<std::string> unknown = unknown_answer(name, actions)) return unknown;
   tl::expected<Map, Diagnostics> args = type_values(example.args, *action);
   if (!args) {
     const std::string& said = args.error().front().message;
@@ -115,6 +127,11 @@ int test_extension(Invocation& invocation, const std::string& path) {
     if (!has_one) tell("`" + action.name + "` carries no example\n");
   }
   const size_t count = set->examples.size();
+  if (set->actions.empty()) tell("`" + path + "` defines no action\n");
+  if (count == 0) {
+    answer("there is no example to run\n");
+    return exit_code::ok;
+  }
   answer(std::to_string(count - failed) + " of " + std::to_string(count) + (count == 1 ? " example" : " examples") +
          " as it should be\n");
   return failed == 0 ? exit_code::ok : exit_code::failed;

@@ -7,6 +7,7 @@
 #include "interpreter/base/json.h"
 #include "interpreter/cli/frame.h"
 #include "interpreter/cli/manual_panel.h"
+#include "interpreter/report/lua_places.h"
 #include "interpreter/report/wording.h"
 
 namespace muster {
@@ -229,6 +230,7 @@ void LiveView::tell_ending_of_step(const Event& event, const Map& body, const Op
   if (const Map* map = error ? error->find<Map>() : nullptr) {
     std::string drawn = text_of(*map, "diagnostic"), hint = text_of(*map, "hint");
     std::string text = indented(drawn.empty() ? text_of(*map, "message") : drawn, below);
+    if (std::string places = lua_places(*map); !places.empty()) text += std::string(below) + safe_line(places) + "\n";
     const bool is_drawn = drawn.find(hint) != std::string::npos;
     if (!hint.empty() && !is_drawn) text += std::string(below) + "= help: " + safe_line(hint) + "\n";
     if (!text.empty()) text.pop_back();

@@ -148,6 +148,13 @@ std::vector<std::string> taken_names(const std::vector<Action>& builtin) {
   return all;
 }
 
+// What extensions are read beside.
+static KnownNames known_names(const std::vector<Action>& builtin) {
+  KnownNames known{taken_names(builtin), {}};
+  for (const ConnectionKind& kind : connection_kinds()) known.kinds.emplace_back(kind.name);
+  return known;
+}
+
 Result<SourceFiles> first_source(const std::string& path) {
   tl::expected<std::string, std::string> bytes = read_source(path);
   if (!bytes) return fail(ErrorCode::invalid, bytes.error());
@@ -176,7 +183,7 @@ std::optional<CheckedPlaybook> read_and_check(SourceFiles& files, const OpenSour
   // Without its actions everything else would look wrong, too.
   if (problems.size() > before) return std::nullopt;
   if (!lua.scripts.empty()) {
-    std::optional<ScriptSet> set = load_scripts(files, lua.scripts, taken_names(builtin), problems);
+    std::optional<ScriptSet> set = load_scripts(files, lua.scripts, known_names(builtin), problems);
     if (!set) return std::nullopt;
     extended.actions = std::make_shared<const std::vector<Action>>(all_actions(builtin, std::move(set->actions)));
     extended.scripts = std::move(set->scripts);
@@ -191,7 +198,7 @@ std::optional<ScriptSet> read_extension(SourceFiles& files, const OpenSource& op
   lua.scripts = {{0, module.empty() ? "extension" : module, true}};
   lua.follow_requires();
   if (has_errors(problems)) return std::nullopt;
-  return load_scripts(files, lua.scripts, taken_names(builtin), problems);
+  return load_scripts(files, lua.scripts, known_names(builtin), problems);
 }
 
 }  // namespace muster

@@ -1,5 +1,6 @@
 #include "interpreter/base/html.h"
 
+#include "interpreter/report/lua_places.h"
 #include "interpreter/report/report.h"
 #include "interpreter/report/wording.h"
 
@@ -66,6 +67,7 @@ std::string step_row(const TimelineStep& step) {
   auto say = [&](const std::string& text) { more += (more.empty() ? "" : "<br>") + text; };
   if (step.attempts > 1) say(std::to_string(step.attempts) + " attempts");
   if (!step.error.empty() && !step.is_group) say(html_text(text_of(step.error, "message")));
+  if (std::string places = lua_places(step.error); !places.empty() && !step.is_group) say(html_text(places));
   if (!step.doubt.empty()) say(html_text(step.doubt));
   for (const std::string& note : step.notes) say(html_text(note));
   for (const Value& claim : step.claims)

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "interpreter/report/lua_places.h"
 #include "interpreter/report/report.h"
 #include "interpreter/report/wording.h"
 
@@ -114,6 +115,7 @@ std::string step_row(const TimelineStep& step) {
   if (step.attempts > 1) rest = std::to_string(step.attempts) + " attempts";
   auto say = [&](const std::string& text) { rest += (rest.empty() ? "" : "; ") + plain(text); };
   if (!step.error.empty() && !step.is_group) say(text_of(step.error, "message"));
+  if (std::string places = lua_places(step.error); !places.empty() && !step.is_group) say(places);
   if (!step.doubt.empty()) say(step.doubt);
   return "| " + (step.started_at ? clock_of(*step.started_at) : "") + " | " + name + " (" + code(step.op, true) +
          ") | " + step.state + " | " + (step.took() ? spent(*step.took()) : "") + " | " + rest + " |\n";

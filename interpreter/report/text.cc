@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "interpreter/report/lua_places.h"
 #include "interpreter/report/report.h"
 #include "interpreter/report/wording.h"
 
@@ -38,7 +39,10 @@ std::string step_lines(const TimelineStep& step) {
   while (out.back() == ' ') out.pop_back();
   out += "\n";
   // A group's error is that of the step in it.
-  if (!step.error.empty() && !step.is_group) out += "      " + safe_line(text_of(step.error, "message")) + "\n";
+  if (!step.error.empty() && !step.is_group) {
+    out += "      " + safe_line(text_of(step.error, "message")) + "\n";
+    if (std::string places = lua_places(step.error); !places.empty()) out += "        " + safe_line(places) + "\n";
+  }
   if (!step.doubt.empty()) out += "      " + safe_line(step.doubt) + "\n";
   for (const std::string& note : step.notes) out += "      " + safe_line(note) + "\n";
   return out;

@@ -153,7 +153,7 @@ void try_it(const std::string& lua, Writer& writer) {
   SourceFiles files;
   std::vector<ScriptFile> scripts = {{files.add({"t.lua", lua, ""}), "t", true}};
   Diagnostics problems;
-  std::optional<ScriptSet> set = load_scripts(files, scripts, {"shell"}, problems);
+  std::optional<ScriptSet> set = load_scripts(files, scripts, {{"shell"}, {"sqlite"}}, problems);
   if (set.has_value() != problems.empty()) std::abort();  // no verdict, or two
   for (const Diagnostic& problem : problems)
     if (problem.message.empty() || problem.at.begin > lua.size() || problem.at.end > lua.size() ||

@@ -17,7 +17,7 @@ muster::ScriptSet load(const std::string& lua, bool must_load) {
   muster::SourceFiles files;
   std::vector<muster::ScriptFile> scripts = {{files.add({"t.lua", lua, ""}), "t", true}};
   muster::Diagnostics problems;
-  std::optional<muster::ScriptSet> set = muster::load_scripts(files, scripts, {"shell"}, problems);
+  std::optional<muster::ScriptSet> set = muster::load_scripts(files, scripts, {{"shell"}, {"sqlite"}}, problems);
   if (!set && problems.empty()) std::abort();  // no verdict
   for (const muster::Diagnostic& problem : problems)
     if (problem.message.empty() || problem.at.begin > lua.size() || problem.at.end > lua.size()) std::abort();

@@ -26,28 +26,93 @@ void expect_stopped(const std::string& body) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(40)) << body;
 }
 
+// What a script says within limits of its own: empty where nothing is raised.
+std::string says_within(ScriptLimits limits, const std::string& body) {
+  Sandbox box(limits);
+  box.begin();
+  Result<void> done = box.protect([&](lua_State* lua) {
+    if (luaL_loadbufferx(lua, body.data(), body.size(), "=t.lua", "t") != LUA_OK) lua_error(lua);
+    push_environment(lua);
+    lua_setupvalue(lua, -2, 1);
+    lua_call(lua, 0, 0);
+  });
+  return done ? std::string() : done.error().message;
+}
+// By its count alone: with a time that no machine is too slow for. A call that ran on inside of C would take minutes.
+void expect_counted(const std::string& body,
+                    ScriptLimits limits = {.instructions = 2'000'000, .time = Duration::seconds(600)}) {
+  auto begin = std::chrono::steady_clock::now();
+  std::string said = says_within(limits, body);
+  EXPECT_NE(said.find("used up its budget of instructions"), std::string::npos) << body << "\n" << said;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(40)) << body;
+}
+
 TEST(ScriptLimits, EndALoopThatDoesNotEnd) { expect_stopped("while true do end"); }
 
 TEST(ScriptLimits, EndItInsideWhateverCatchesErrors) {
-  expect_stopped("while true do pcall(function() while true do end end) end");
-  expect_stopped("local function loop() while true do end end while true do xpcall(loop, loop) end");
-  expect_stopped("local function again() return pcall(again) or again() end again()");
-  expect_stopped("do local x <close> = setmetatable({}, {__close = function() while true do end end}) error('x') end");
+  expect_counted("while true do pcall(function() while true do end end) end");
+  expect_counted("local function loop() while true do end end while true do xpcall(loop, loop) end");
+  // Each error of a stack this deep takes long: time ends it, where the count would not for minutes.
+  EXPECT_TRUE(is_stopped(says_within({.time = Duration::milliseconds(500)},
+                                     "local function again() return pcall(again) or again() end again()")));
+  expect_counted("do local x <close> = setmetatable({}, {__close = function() while true do end end}) error('x') end");
 }
 
 TEST(ScriptLimits, EndItInsideCoroutines) {
-  expect_stopped("while true do coroutine.wrap(function() while true do end end)() end");
-  expect_stopped(
+  expect_counted("while true do coroutine.wrap(function() while true do end end)() end");
+  expect_counted(
       "while true do local co = coroutine.create(function() while true do end end) coroutine.resume(co) end");
-  expect_stopped(
+  expect_counted(
       "coroutine.wrap(function() while true do pcall(coroutine.wrap(function() while true do end end)) end end)()");
+}
+
+// Lua leaves a coroutine that its hook has ended without a hook: nothing would count what it closes then.
+TEST(ScriptLimits, EndItInWhatACoroutineClosesThatWasEnded) {
+  const std::string open = "local x <close> = setmetatable({}, {__close = function() while true do end end}) ";
+  expect_counted("coroutine.wrap(function() " + open + "while true do end end)()");
+  expect_counted("local co = coroutine.create(function() " + open +
+                 "while true do end end) coroutine.resume(co) coroutine.close(co) while true do end");
+  expect_counted("while true do pcall(coroutine.wrap(function() " + open + "while true do end end)) end");
+  expect_counted("coroutine.wrap(function() coroutine.wrap(function() " + open + open +
+                 "while true do end end)() end)()");
+}
+
+TEST(ScriptLimits, LeaveCoroutinesAsTheyAre) {
+  EXPECT_EQ(says_within({},
+                        "local co = coroutine.wrap(function(...)\n"
+                        "  local a, b = ... local c = coroutine.yield(a + b) local d, e = coroutine.yield(c * 2)\n"
+                        "  return d .. e\n"
+                        "end)\n"
+                        "assert(co(1, 2) == 3 and co(5) == 10 and co('x', 'y') == 'xy')\n"
+                        "local ok, why = pcall(co) assert(not ok and why:find('dead'))"),
+            "");
+  EXPECT_EQ(says_within({},
+                        "local co = coroutine.create(function()\n"
+                        "  pcall(function() coroutine.yield(1) error('x') end) coroutine.yield(2) error({code = 7})\n"
+                        "end)\n"
+                        "assert(select(2, coroutine.resume(co)) == 1 and select(2, coroutine.resume(co)) == 2)\n"
+                        "local ok, why = coroutine.resume(co)\n"
+                        "assert(not ok and why.code == 7 and coroutine.status(co) == 'dead')"),
+            "");
+  EXPECT_NE(says_within({}, "coroutine.wrap(1)").find("function expected, got number"), std::string::npos);
 }
 
 TEST(ScriptLimits, CountThePatternsThatGoWrong) {
   expect_stopped("return ('a'):rep(220):find(('.-'):rep(4) .. 'b')");
-  expect_stopped("return ('a'):rep(3000):match(('a*'):rep(12) .. 'b')");
-  expect_stopped("return (('a'):rep(300):gsub(('.-'):rep(5) .. 'b', ''))");
-  expect_stopped("for _ in ('a'):rep(300):gmatch(('.-'):rep(5) .. 'b') do end");
+  expect_counted("return ('a'):rep(220):find(('.-'):rep(4) .. 'b')");
+  expect_counted("return ('a'):rep(3000):match(('a*'):rep(12) .. 'b')");
+  expect_counted("return (('a'):rep(300):gsub(('.-'):rep(5) .. 'b', ''))");
+  expect_counted("for _ in ('a'):rep(300):gmatch(('.-'):rep(5) .. 'b') do end");
+}
+
+// A regular expression takes no longer than text times program: what is left of the budget bounds that, too.
+TEST(ScriptLimits, CountRegularExpressionsWhileTheyRead) {
+  const std::string text = "local s = ('a'):rep(3e7) ";
+  for (const char* search : {"re.test(s, '(a?){50}a{50}z')", "re.match(s, '(a|b|c|d|e|f|g|h){100}z')",
+                             "re.match_all(s, '(a?){50}a{50}z')", "re.replace(s, '(a?){50}a{50}z', '')"})
+    expect_counted(text + search, {.instructions = 40'000'000, .time = Duration::seconds(600)});
+  expect_counted("re.test(('a'):rep(1e6), ('(a)'):rep(1000) .. 'z')",
+                 {.instructions = 40'000'000, .time = Duration::seconds(600)});
 }
 
 TEST(ScriptLimits, HoldMemory) {
@@ -63,11 +128,57 @@ TEST(ScriptLimits, HoldMemory) {
 }
 
 TEST(ScriptLimits, CountLoopsInsideTheLibraries) {
-  expect_stopped("table.move({}, 1, 2^40, 2)");
+  expect_counted("table.move({}, 1, 2^40, 2)");
   EXPECT_EQ(gives("table.insert(setmetatable({}, {__len = function() return 2^50 end}), 1, 1)"),
             "error: t.lua:1: the functions on tables want one whose length is its own");
-  expect_stopped(
-      "local t = {} for i = 1, 200000 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end");
+  expect_counted(
+      "local t = {} for i = 1, 20000 do t[i] = i end while true do table.insert(t, 1, 0) table.remove(t, 1) end");
+  // Values that a metamethod makes up, as far as one says.
+  expect_counted("table.concat(setmetatable({}, {__index = rawlen}), '', 1, 2^40)");
+  expect_counted("table.concat(setmetatable({}, {__index = tostring, __tostring = table.concat}), '', 1, 2^62)");
+  EXPECT_EQ(gives("table.concat(setmetatable({}, {__index = tostring}), '', math.mininteger, math.maxinteger)"),
+            "error: t.lua:1: these are too many values to join");
+  EXPECT_EQ(gives("return table.concat({'a', 'b', 'c'}, '-', 2, 3)"), "string b-c");
+  EXPECT_EQ(gives("return table.concat({'a'}, '-', 1, 2^40)"),
+            "error: t.lua:1: invalid value (nil) at index 2 in table for 'concat'");
+}
+
+// Rows B82 and B83: each copy counts, of however small a text.
+TEST(ScriptLimits, CountEachCopyOfAText) {
+  for (const char* body : {"while true do (''):rep(2^62) end", "while true do ('x'):rep(1e5) end",
+                           "while true do pcall(string.rep, 'x', 1e5, '') end"})
+    expect_counted(body);
+  EXPECT_EQ(gives("return (''):rep(2^62)"), "string ");
+  EXPECT_EQ(gives("return ('x'):rep(-1)"), "string ");
+  EXPECT_EQ(gives("return (''):rep(3, ',')"), "string ,,");
+  EXPECT_EQ(gives("return ('x'):rep(2^29)"), "error: t.lua:1: this text would be too long");
+  // One byte, as often as a state has room for: counted before anything is copied.
+  expect_counted("return ('x'):rep(2^25)");
+}
+
+// Comparing two long texts is one step for `table.sort`, and takes as long as they are.
+TEST(ScriptLimits, CountTheTextsThatAreSorted) {
+  const std::string two =
+      "local a, b = ('x'):rep(1e6) .. 'a', ('x'):rep(1e6) .. 'b' local t = {} "
+      "for i = 1, 1e4 do t[i] = i % 2 == 0 and a or b end ";
+  expect_counted(two + "table.sort(t)", {.instructions = 20'000'000, .time = Duration::seconds(600)});
+  expect_counted(two + "table.sort(t, rawequal)", {.instructions = 20'000'000, .time = Duration::seconds(600)});
+  EXPECT_EQ(gives("local long = ('x'):rep(2000) local t = {long .. 'c', 'y', long .. 'a', long .. 'b'} table.sort(t) "
+                  "return t[1]:sub(-1) .. t[2]:sub(-1) .. t[3]:sub(-1) .. t[4]"),
+            "string abcy");
+  EXPECT_EQ(gives("local t = {3, 1, 2} table.sort(t, function(a, b) return a > b end) return t"), "list [3,2,1]");
+  EXPECT_EQ(gives("table.sort({1, 'x'})"), "error: t.lua:1: attempt to compare string with number");
+  EXPECT_EQ(gives("table.sort({2, 1}, 3)"),
+            "error: t.lua:1: bad argument #2 to 'sort' (function expected, got number)");
+}
+
+// Values go out of Lua one by one, and texts are read as numbers character by character.
+TEST(ScriptLimits, CountWhatIsReadAndWritten) {
+  expect_counted("local t = {} for i = 1, 1e5 do t[i] = 1 end while true do pcall(json.encode, t) end");
+  expect_counted("local s = ('\\1'):rep(1e6) while true do pcall(json.encode, s) end");
+  expect_counted("local s = '[' .. ('1,'):rep(1e5) .. '1]' while true do pcall(json.decode, s) end");
+  expect_counted("local s = ('0'):rep(1e6) while true do pcall(tonumber, s, 10) end");
+  expect_counted("local s = ('0'):rep(1e6) while true do math.floor(s) end");
 }
 
 TEST(ScriptLimits, StopWhenTheRunDoes) {

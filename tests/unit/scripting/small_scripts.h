@@ -16,7 +16,7 @@ struct SmallScripts {
   explicit SmallScripts(std::string lua, const std::vector<std::pair<std::string, std::string>>& modules = {}) {
     std::vector<ScriptFile> scripts = {{files.add({"t.lua", std::move(lua), ""}), "t", true}};
     for (const auto& [name, text] : modules) scripts.push_back({files.add({name + ".lua", text, ""}), name, false});
-    set = load_scripts(files, scripts, {"shell"}, problems);
+    set = load_scripts(files, scripts, {{"shell"}, {"sqlite", "http"}}, problems);
   }
   [[nodiscard]] std::string said() const { return render_all(problems, files); }
   [[nodiscard]] Result<Value> call(const std::string& function, std::vector<Value> arguments = {}) const {
