@@ -228,8 +228,17 @@ Result<Preview> preview(const ScriptedAction& scripted, const StepInput& input, 
       raise(lua, std::string(
                      "a preview gives the lines of what would be done: a text, a list of texts, or `{lines = ...}`"));
     if (!map) return;
-    if (const Value* facts = member(*map, "facts"); facts && facts->is<Map>()) out.facts = facts->get<Map>();
-    if (const Value* pinned = member(*map, "pinned"); pinned && pinned->is<Map>()) out.pinned = pinned->get<Map>();
+    auto take_part = [&](const char* name, Map& part) {
+      const Value* said = member(*map, name);
+      const List* list = said ? said->find<List>() : nullptr;
+      if (!said || (list && list->empty())) return;
+      if (!said->is<Map>())
+        raise(lua, std::string("`") + name + "` of a preview must be a table of names, and is a " +
+                       std::string(type_name(*said)));
+      part = said->get<Map>();
+    };
+    take_part("facts", out.facts);
+    take_part("pinned", out.pinned);
   });
   if (!done) return pass(done.error());
   return out;

@@ -29,6 +29,17 @@ auto outside(lua_State* lua, F f) {
   return f();
 }
 
+// With the file and line of the Lua code that called.
+[[noreturn]] void raise_here(lua_State* lua, Error error) {
+  lua_Debug caller;
+  if (lua_getstack(lua, 1, &caller) != 0 && lua_getinfo(lua, "Sl", &caller) != 0 && caller.currentline > 0) {
+    const std::string place = std::string(caller.short_src) + ":" + std::to_string(caller.currentline) + ": ";
+    // An action that calls itself says so once.
+    if (error.message.rfind(place, 0) != 0) error.message.insert(0, place);
+  }
+  raise(lua, error);
+}
+
 // Upvalue 1: the action's name. `ctx.shell{...}` and `ctx:shell{...}` are the same.
 int call_action(lua_State* lua) {
   ScriptHost& host = host_of(lua);
@@ -38,16 +49,7 @@ int call_action(lua_State* lua) {
     raise(lua, "`ctx." + name + "` takes a table of its fields, as in `ctx." + name + "{...}`");
   Map args = map_at(lua, at, "its argument");
   Result<Value> answer = outside(lua, [&] { return host.call(name, args); });
-  if (!answer) {
-    Error error = answer.error();
-    lua_Debug caller;
-    if (lua_getstack(lua, 1, &caller) != 0 && lua_getinfo(lua, "Sl", &caller) != 0 && caller.currentline > 0) {
-      const std::string place = std::string(caller.short_src) + ":" + std::to_string(caller.currentline) + ": ";
-      // An action that calls itself says so once.
-      if (error.message.rfind(place, 0) != 0) error.message.insert(0, place);
-    }
-    raise(lua, error);
-  }
+  if (!answer) raise_here(lua, answer.error());
   push(lua, *answer);
   return 1;
 }
@@ -77,7 +79,7 @@ int sleep(lua_State* lua) {
     raise(lua, std::string("`ctx.sleep` takes a number of seconds, or text as in `30s`"));
   ScriptHost& host = host_of(lua);
   Result<void> slept = outside(lua, [&] { return host.sleep(*duration); });
-  if (!slept) raise(lua, slept.error());
+  if (!slept) raise_here(lua, slept.error());
   return 0;
 }
 int is_stopped(lua_State* lua) {

@@ -7,7 +7,7 @@
 #include "interpreter/base/json.h"
 #include "interpreter/cli/frame.h"
 #include "interpreter/cli/manual_panel.h"
-#include "interpreter/report/lua_places.h"
+#include "interpreter/base/lua_places.h"
 #include "interpreter/report/wording.h"
 
 namespace muster {

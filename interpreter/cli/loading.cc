@@ -1,6 +1,7 @@
 #include "interpreter/cli/loading.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <set>
 
@@ -67,6 +68,13 @@ class LuaFiles {
       for (const RequiredModule& wanted : required_modules(files_.at(file).text)) {
         auto known = [&](const ScriptFile& one) { return one.module == wanted.module; };
         if (std::any_of(scripts.begin(), scripts.end(), known)) continue;
+        if (!names_a_file(wanted.module)) {
+          refuse(problems_, {file, wanted.begin, wanted.end}, "bad-extension",
+                 "a required file is named by letters, digits, `_` and `-`, with `.` between folders, and " +
+                     backquoted(wanted.module) + " is no such name",
+                 "`require \"lib.time\"` reads `lib/time.lua` in the folder of the playbook");
+          continue;
+        }
         std::string path = wanted.module;
         std::replace(path.begin(), path.end(), '.', '/');
         tl::expected<uint32_t, std::string> opened = open(path + ".lua", 0);
@@ -82,6 +90,14 @@ class LuaFiles {
   }
 
  private:
+  // One name for one file: `lib.time`.
+  static bool names_a_file(std::string_view module) {
+    if (module.empty() || module.front() == '.' || module.back() == '.') return false;
+    if (module.find("..") != std::string_view::npos) return false;
+    return std::all_of(module.begin(), module.end(), [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+    });
+  }
   void add_extension(const Name& name) {
     std::string module = module_of(name.text);
     if (module.empty()) {

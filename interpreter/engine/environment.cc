@@ -1,5 +1,7 @@
 #include "interpreter/engine/environment.h"
 
+#include "interpreter/base/lua_places.h"
+
 namespace muster {
 namespace {
 
@@ -155,8 +157,9 @@ std::optional<Value> playbook_field(const Playbook& playbook, std::string_view f
 tl::expected<Value, std::string> call_of_expression(const Scripts& scripts, const std::string& function,
                                                     std::span<const Value> arguments, Timestamp now) {
   Result<Value> answer = scripts.call(function, arguments, ScriptContext{now, {}, {}});
-  if (!answer) return tl::unexpected(answer.error().message);
-  return std::move(*answer);
+  if (answer) return std::move(*answer);
+  const std::string places = lua_places(answer.error().message, answer.error().cause);
+  return tl::unexpected(answer.error().message + (places.empty() ? "" : " (" + places + ")"));
 }
 
 }  // namespace muster

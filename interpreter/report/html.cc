@@ -1,6 +1,6 @@
 #include "interpreter/base/html.h"
 
-#include "interpreter/report/lua_places.h"
+#include "interpreter/base/lua_places.h"
 #include "interpreter/report/report.h"
 #include "interpreter/report/wording.h"
 

@@ -259,6 +259,12 @@ TEST(ScriptErrors, TellARecursionThatDoesNotEndAtOnce) {
             "error: t.lua:1: the script has used up its memory of 64 MB");
 }
 
+TEST(ScriptErrors, OfWhatTheHostRefusesSayTheLine) {
+  EXPECT_EQ(gives("local ctx = ... ctx.sleep(1)"), "error: t.lua:1: a function only computes: it cannot sleep");
+  EXPECT_EQ(gives("local ctx = ... ctx.shell{}"),
+            "error: t.lua:1: `ctx.shell` is not there: a function only computes");
+}
+
 TEST(ScriptErrors, KeepTheirCode) {
   SmallScripts scripts(
       "return {known = function() error{code = 'no_backup', message = 'none', effect = 'none'} end,\n"

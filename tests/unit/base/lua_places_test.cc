@@ -1,4 +1,4 @@
-#include "interpreter/report/lua_places.h"
+#include "interpreter/base/lua_places.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,8 @@ TEST(LuaPlaces, AreThoseThatTheMessageDoesNotSay) {
   EXPECT_EQ(places("a.lua:3: no", "a.lua:3"), "");
   EXPECT_EQ(places("a.lua:3: no", "a.lua:3\nlib/b.lua:9\na.lua:12"), "called from lib/b.lua:9, a.lua:12");
   EXPECT_EQ(places("no restarts left", "a.lua:3"), "raised at a.lua:3");
-  EXPECT_EQ(places("no restarts left", "a.lua:3\na.lua:9\na.lua:12"), "raised at a.lua:3, called from a.lua:9, a.lua:12");
+  EXPECT_EQ(places("no restarts left", "a.lua:3\na.lua:9\na.lua:12"),
+            "raised at a.lua:3, called from a.lua:9, a.lua:12");
 }
 
 TEST(LuaPlaces, AreNoneOfWhatALibrarySaid) {

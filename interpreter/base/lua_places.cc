@@ -1,4 +1,4 @@
-#include "interpreter/report/lua_places.h"
+#include "interpreter/base/lua_places.h"
 
 #include <algorithm>
 #include <string_view>
@@ -15,8 +15,9 @@ bool is_place(std::string_view line) {
 
 }  // namespace
 
-std::string lua_places(const Map& error) {
-  const std::string cause = text_of(error, "cause"), message = text_of(error, "message");
+std::string lua_places(const Map& error) { return lua_places(text_of(error, "message"), text_of(error, "cause")); }
+
+std::string lua_places(std::string_view message, std::string_view cause) {
   std::vector<std::string_view> places;
   for (std::string_view rest = cause; !rest.empty();) {
     const size_t end = std::min(rest.find('\n'), rest.size());

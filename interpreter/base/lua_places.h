@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "interpreter/base/value.h"
 
@@ -14,5 +15,6 @@ namespace muster {
 // `raised at lib.lua:3, called from render.lua:12`, without what the message says already; empty where nothing is left,
 // and for errors that no script raised. `error`: as it is recorded.
 [[nodiscard]] std::string lua_places(const Map& error);
+[[nodiscard]] std::string lua_places(std::string_view message, std::string_view cause);
 
 }  // namespace muster
