@@ -43,7 +43,13 @@ Action notify_action() {
   };
   action.preview = [](const StepInput& input, Look&, Trial&) -> Result<Preview> {
     Preview preview;
-    preview.lines.push_back("tell " + text_of(input.args, "channel") + ": " + text_of(input.args, "message"));
+    auto said = [&](std::string_view name) {
+      const Value* value = member(input.args, name);
+      return value ? to_text(*value) : std::string();
+    };
+    preview.lines.push_back("tell " + said("channel") + ": " + said("message"));
+    for (const auto& [name, value] : input.args)
+      if (const Unknown* unknown = find_unknown(value); unknown && !preview.unknown) preview.unknown = unknown->why;
     return preview;
   };
   return action;

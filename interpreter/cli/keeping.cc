@@ -56,8 +56,12 @@ Value to_value(const PruneReport& report, bool dry_run) {
                        {"events", run.events}});
   for (const VerifyFinding& finding : report.broken)
     broken.push_back(Map{{"run", finding.run}, {"seq", finding.seq}, {"message", finding.message}});
+  List dry_runs;
+  for (const PrunedPlan& plan : report.plans)
+    dry_runs.push_back(Map{{"playbook", plan.playbook}, {"at", plan.at}, {"ledger_entry", plan.entry}});
   return Map{{"dry_run", dry_run},
              {"pruned", std::move(runs)},
+             {"pruned_dry_runs", std::move(dry_runs)},
              {"kept_as_parents", std::move(parents)},
              {"kept_as_broken", std::move(broken)}};
 }
@@ -69,11 +73,15 @@ void tell_in_words(const PruneReport& report, bool dry_run) {
            to_text(run.ended_at) + "\n";
   std::string count = std::to_string(report.runs.size()) + (report.runs.size() == 1 ? " run" : " runs");
   answer(out + (dry_run ? count + " would be pruned\n" : count + " pruned\n"));
+  if (!report.plans.empty())
+    answer(std::to_string(report.plans.size()) + (report.plans.size() == 1 ? " dry run" : " dry runs") +
+           (dry_run ? " would be pruned\n" : " pruned\n"));
   if (!report.parents.empty())
     answer(std::to_string(report.parents.size()) + " kept: a later run refers to " +
            (report.parents.size() == 1 ? "it\n" : "them\n"));
   for (const VerifyFinding& finding : report.broken)
-    answer("run " + finding.run + " kept: it does not verify: " + safe_line(finding.message) + "\n");
+    answer((finding.run.empty() ? "a dry run" : "run " + finding.run) +
+           " kept: it does not verify: " + safe_line(finding.message) + "\n");
 }
 
 }  // namespace

@@ -12,6 +12,9 @@
 #include "interpreter/journal/sqlite_store.h"
 #include "interpreter/journal/verify.h"
 
+// Of what is kept beside runs, the entries whose bodies `muster prune` has taken away: those of runs name a run.
+#define MUSTER_PRUNED_KEPT "SELECT run_seq FROM ledger WHERE kind = 'pruned' AND run = ''"
+
 namespace muster {
 
 // The key beside the store; `refused` where it is another store's.

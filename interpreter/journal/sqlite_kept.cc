@@ -41,7 +41,7 @@ Result<void> SqliteJournal::keep(std::string_view kind, const std::string& body,
 Result<void> SqliteJournal::each_kept(std::string_view kind, const std::function<bool(Kept&&)>& take) {
   StoreStatement all = store_->prepare(
       "SELECT ledger.n, ledger.at_us, ledger.run_head, file.bytes FROM ledger LEFT JOIN file ON file.digest = "
-      "ledger.run_head WHERE ledger.kind = ? ORDER BY ledger.n DESC");
+      "ledger.run_head WHERE ledger.kind = ? AND ledger.n NOT IN (" MUSTER_PRUNED_KEPT ") ORDER BY ledger.n DESC");
   all.bind(1, std::string(kind));
   int code = SQLITE_ROW;
   while ((code = all.step()) == SQLITE_ROW) {
@@ -59,7 +59,8 @@ Result<void> SqliteJournal::each_kept(std::string_view kind, const std::function
 Result<void> SqliteJournal::verify_kept(VerifyReport& report) {
   StoreStatement lost = store_->prepare(
       "SELECT ledger.n, ledger.kind FROM ledger LEFT JOIN file ON file.digest = ledger.run_head WHERE ledger.kind IN "
-      "('rehearsed', 'planned') AND file.digest IS NULL ORDER BY ledger.n");
+      "('rehearsed', 'planned') AND file.digest IS NULL AND ledger.n NOT IN (" MUSTER_PRUNED_KEPT
+      ") ORDER BY ledger.n");
   int code = SQLITE_ROW;
   while ((code = lost.step()) == SQLITE_ROW)
     report.findings.push_back({"", lost.number(0),

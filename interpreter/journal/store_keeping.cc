@@ -15,6 +15,7 @@
 #include "interpreter/base/digest.h"
 #include "interpreter/base/handle.h"
 #include "interpreter/base/json.h"
+#include "interpreter/journal/foreseen.h"
 #include "interpreter/journal/ledger_entries.h"
 #include "interpreter/journal/sqlite_journal.h"
 #include "interpreter/journal/store_files.h"
@@ -104,7 +105,8 @@ Result<void> remove_files(SqliteStore& store) {
       if (code != SQLITE_DONE) return pass(store.error("reading events"));
     }
     {
-      StoreStatement kept = store.prepare("SELECT run_head FROM ledger WHERE kind IN ('rehearsed', 'planned')");
+      StoreStatement kept = store.prepare(
+          "SELECT run_head FROM ledger WHERE kind IN ('rehearsed', 'planned') AND n NOT IN (" MUSTER_PRUNED_KEPT ")");
       int code = SQLITE_ROW;
       while ((code = kept.step()) == SQLITE_ROW) used.insert(kept.text(0));
       if (code != SQLITE_DONE) return pass(store.error("reading the ledger"));
@@ -123,6 +125,90 @@ Result<void> remove_files(SqliteStore& store) {
     }
     return {};
   });
+}
+
+struct KeptPlan {
+  PrunedPlan told;
+  std::string digest, playbook_digest, inputs;
+  bool is_whole = false;  // what is kept is what the ledger says
+};
+
+// Newest first.
+Result<std::vector<KeptPlan>> kept_plans(SqliteStore& store) {
+  std::vector<KeptPlan> out;
+  StoreStatement rows = store.prepare(
+      "SELECT ledger.n, ledger.at_us, ledger.run_head, file.bytes FROM ledger LEFT JOIN file ON file.digest = "
+      "ledger.run_head WHERE ledger.kind = 'planned' AND ledger.n NOT IN (" MUSTER_PRUNED_KEPT
+      ") ORDER BY ledger.n DESC");
+  int code = SQLITE_ROW;
+  while ((code = rows.step()) == SQLITE_ROW) {
+    KeptPlan plan;
+    plan.told.entry = rows.number(0);
+    plan.told.at.us = rows.number(1);
+    plan.digest = rows.text(2);
+    const Kept kept{plan.told.at, rows.text(3)};
+    plan.is_whole = sha256_hex(kept.body) == plan.digest;
+    if (std::optional<ForeseenRun> foreseen = decode_foreseen(kept)) {
+      plan.told.playbook = foreseen->playbook;
+      plan.playbook_digest = foreseen->digest;
+      plan.inputs = encode_value(Value(foreseen->inputs));
+    }
+    out.push_back(std::move(plan));
+  }
+  if (code != SQLITE_DONE) return pass(store.error("reading the ledger"));
+  return out;
+}
+
+// Whether it is laid beside a run: the last one of the same files and inputs that was made before it. Asked of the
+// newest first; `served` are the runs that go, and those that have theirs.
+Result<bool> is_laid_beside(SqliteStore& store, const KeptPlan& plan, std::set<std::string>& served) {
+  StoreStatement runs = store.prepare("SELECT id FROM run WHERE graph_digest = ? AND inputs = ? AND created_at >= ?");
+  runs.bind(1, plan.playbook_digest).bind(2, plan.inputs).bind(3, plan.told.at.us);
+  bool is_laid = false;
+  int code = SQLITE_ROW;
+  while ((code = runs.step()) == SQLITE_ROW) is_laid = served.insert(runs.text(0)).second || is_laid;
+  if (code != SQLITE_DONE) return pass(store.error("listing runs"));
+  return is_laid;
+}
+
+// Dry runs go by the same rules as runs, once those have gone. Each leaves an entry that names its own.
+Result<void> prune_plans(SqliteStore& store, const SigningKey& key, const PruneRequest& request, PruneReport& report,
+                         const std::function<void(const SignedHead&)>& on_head) {
+  Result<std::vector<KeptPlan>> plans = kept_plans(store);
+  if (!plans) return pass(plans.error());
+  std::set<std::string> served;
+  for (const PrunedRun& run : report.runs) served.insert(run.id);
+  for (size_t i = 0; i < plans->size(); ++i) {
+    const KeptPlan& plan = (*plans)[i];
+    Result<bool> stays = is_laid_beside(store, plan, served);
+    if (!stays) return pass(stays.error());
+    if (*stays || (request.ended_before && !(plan.told.at < *request.ended_before))) continue;
+    if (request.keep && static_cast<int64_t>(i) < *request.keep) continue;
+    if (!plan.is_whole) {
+      report.broken.push_back({"", plan.told.entry,
+                               "the dry run of ledger entry " + std::to_string(plan.told.entry) +
+                                   " is not the one that was kept"});
+      continue;
+    }
+    if (!request.dry_run) {
+      std::optional<SignedHead> head;
+      Result<void> done = store.write([&]() -> Result<void> {
+        LedgerEntry entry;
+        entry.at_us = request.now.us;
+        entry.kind = "pruned";
+        entry.run_seq = plan.told.entry;
+        entry.run_head = plan.digest;
+        Result<SignedHead> added = add_ledger_entry(store, key, std::move(entry));
+        if (!added) return pass(added.error());
+        head = std::move(*added);
+        return {};
+      });
+      if (!done) return done;
+      if (on_head) on_head(*head);
+    }
+    report.plans.push_back(plan.told);
+  }
+  return {};
 }
 
 tl::unexpected<Error> no_backup(const std::string& file, const std::string& why) {
@@ -208,7 +294,9 @@ Result<PruneReport> prune_store(const std::string& path, const PruneRequest& req
     if (!run.parent.empty()) --children[run.parent];
     report.runs.push_back(run.told);
   }
-  if (request.dry_run || report.runs.empty()) return report;
+  Result<void> plans = prune_plans(store, *key, request, report, on_head);
+  if (!plans) return pass(plans.error());
+  if (request.dry_run || (report.runs.empty() && report.plans.empty())) return report;
   Result<void> files = remove_files(store);
   if (!files) return pass(files.error());
   store.checkpoint(LogAfter::emptied);

@@ -18,7 +18,7 @@ namespace muster {
 
 struct PruneRequest {
   std::optional<Timestamp> ended_before;  // nothing: of any age
-  std::optional<int64_t> keep;            // the newest so many ended runs stay
+  std::optional<int64_t> keep;            // the newest so many ended runs stay, and so many dry runs
   bool dry_run = false;
   Timestamp now;
 };
@@ -30,8 +30,16 @@ struct PrunedRun {
   int64_t events = 0;
 };
 
+// What a dry run foresaw, kept beside the runs.
+struct PrunedPlan {
+  int64_t entry = 0;  // of the ledger
+  std::string playbook;
+  Timestamp at;
+};
+
 struct PruneReport {
   std::vector<PrunedRun> runs;
+  std::vector<PrunedPlan> plans;      // dry runs that no run which stays was made after
   std::vector<std::string> parents;   // ids that stay because a run that stays tries them again
   std::vector<VerifyFinding> broken;  // runs that stay because their chain does not hold: evidence is not removed
 };

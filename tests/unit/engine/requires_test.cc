@@ -25,6 +25,13 @@ always:
   - {do: {name: always}}
 )";
 
+void let_ann_break_the_glass(Simulation& sim) {
+  sim.configuration.gates = GateRules{};
+  Requirement chief;
+  chief.of.push_back({{}, Approver::Kind::user, "ann"});
+  sim.configuration.gates->break_glass.push_back(chief);
+}
+
 TEST(Requires, NamesEverythingThatIsMissingAndRunsNothing) {
   Simulation sim;
   ASSERT_TRUE(sim.load(demanding)) << sim.diagnostics;
@@ -75,10 +82,7 @@ TEST(Requires, LetsThoseBeginOutsideOfTheWindowWhomTheConfigurationLetsAndLeaves
   Result<std::string> nobody = begin();
   ASSERT_FALSE(nobody.has_value());
   EXPECT_EQ(nobody.error().message, "`ann` may not break the glass");
-  sim.configuration.gates = GateRules{};
-  Requirement chief;
-  chief.of.push_back({{}, Approver::Kind::user, "ann"});
-  sim.configuration.gates->break_glass.push_back(chief);
+  let_ann_break_the_glass(sim);
   Result<std::string> run = begin();
   ASSERT_TRUE(run.has_value()) << run.error().message;
   Result<Ending> ending = sim.engine->go({});
@@ -99,10 +103,7 @@ TEST(Requires, BreaksNoGlassWhereTheWindowIsOpenAndPassesNothingElse) {
   std::string text = at_night;
   text.replace(text.find("requires:"), 9, "requires:\n  commands: [/no/such/program]");
   ASSERT_TRUE(sim.load(text)) << sim.diagnostics;
-  sim.configuration.gates = GateRules{};
-  Requirement chief;
-  chief.of.push_back({{}, Approver::Kind::user, "ann"});
-  sim.configuration.gates->break_glass.push_back(chief);
+  let_ann_break_the_glass(sim);
   auto ran = [&](const std::string& playbook) {
     EXPECT_TRUE(sim.load(playbook)) << sim.diagnostics;
     sim.engine = std::make_unique<Engine>(sim.parts(), sim);
@@ -277,10 +278,7 @@ TEST(Requires, AreLetByWhoeverMayBreakTheGlassAndLeaveAReviewOpen) {
     Result<Ending> nobody = sim.run();
     ASSERT_FALSE(nobody.has_value());
     EXPECT_EQ(nobody.error().message, "`ann` may not break the glass");
-    sim.configuration.gates = GateRules{};
-    Requirement chief;
-    chief.of.push_back({{}, Approver::Kind::user, "ann"});
-    sim.configuration.gates->break_glass.push_back(chief);
+    let_ann_break_the_glass(sim);
     Result<Ending> ending = sim.run();
     ASSERT_TRUE(ending.has_value()) << ending.error().message;
     EXPECT_EQ(ending->exit_code, 0) << ending->reason;
@@ -299,10 +297,7 @@ TEST(Requires, LeaveNoReviewWhereNothingWasPassed) {
   Simulation sim;
   ASSERT_TRUE(sim.load(rehearsed_playbook)) << sim.diagnostics;
   keep(sim, Duration{0});
-  sim.configuration.gates = GateRules{};
-  Requirement chief;
-  chief.of.push_back({{}, Approver::Kind::user, "ann"});
-  sim.configuration.gates->break_glass.push_back(chief);
+  let_ann_break_the_glass(sim);
   sim.change_request = [](StartRequest& request) { request.break_glass = "to be sure"; };
   EXPECT_EQ(sim.run()->exit_code, 0);
   EXPECT_EQ(open_review(sim.engine->history()), nullptr);

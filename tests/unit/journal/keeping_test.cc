@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "interpreter/base/json.h"
+#include "interpreter/journal/foreseen.h"
 #include "interpreter/journal/heads.h"
 #include "interpreter/journal/store_keeping.h"
 #include "tests/unit/journal/journal_world.h"
@@ -103,6 +104,100 @@ TEST_F(Keeping, PrunesByCountAndByBoth) {
   EXPECT_EQ(prune(std::nullopt, 1), (Ids{id(3), id(4)}));
   EXPECT_EQ(left(), Ids{id(5)});
   EXPECT_EQ(verified().pruned, 4);
+}
+
+// Dry runs of the files and inputs of `run`, or of others.
+class KeepingPlans : public Keeping {
+ protected:
+  void plan(int n, const std::string& files = "graph", const std::string& what = "sql") {
+    ForeseenRun foreseen;
+    foreseen.playbook = "restore-database";
+    foreseen.digest = sha256_hex(files);
+    foreseen.inputs = {{"database", "/srv/app.db"}};
+    foreseen.steps = {{"one/a", what, "", "predicted", "", "", "", "", {"UPDATE"}, {}}};
+    ASSERT_TRUE(open_store(path)->keep(kept_plan, encode_foreseen(foreseen), day(n)).has_value());
+  }
+  [[nodiscard]] std::vector<int64_t> pruned_days() const {
+    std::vector<int64_t> out;
+    for (const PrunedPlan& one : last.plans) out.push_back((one.at.us - start.us) / 1'000'000 / 86'400);
+    return out;
+  }
+  // From the newest on.
+  std::vector<int64_t> days_left() {
+    std::vector<int64_t> out;
+    Result<void> read = open_store(path)->each_kept(kept_plan, [&](Kept&& one) {
+      out.push_back((one.at.us - start.us) / 1'000'000 / 86'400);
+      return true;
+    });
+    EXPECT_TRUE(read.has_value()) << message_of(read);
+    return out;
+  }
+  using Days = std::vector<int64_t>;
+};
+
+TEST_F(KeepingPlans, GoByAgeAndByCountAsRunsDo) {
+  for (int n : {1, 2, 3, 4}) plan(n, "other " + std::to_string(n));
+  EXPECT_EQ(prune(day(4), 2), Ids{});
+  EXPECT_EQ(pruned_days(), (Days{2, 1})) << "the newest two stay, however old";
+  EXPECT_EQ(days_left(), (Days{4, 3}));
+  ASSERT_EQ(heads.size(), 2u);
+  for (const SignedHead& head : heads) {
+    EXPECT_EQ(head.kind, "pruned");
+    EXPECT_EQ(head.run, "");
+    EXPECT_TRUE(holds(head));
+  }
+  EXPECT_EQ(column(path, "SELECT count(*) FROM file"), Ids{"2"});
+  (void)verified();  // what was pruned is told from what is missing
+  prune(day(4), std::nullopt, true);
+  EXPECT_EQ(pruned_days(), Days{3});
+  EXPECT_EQ(days_left(), (Days{4, 3})) << "only said";
+  (void)prune(std::nullopt, 0);
+  EXPECT_EQ(days_left(), Days{});
+  EXPECT_EQ(column(path, "SELECT count(*) FROM file"), Ids{"0"});
+  (void)verified();
+}
+
+TEST_F(KeepingPlans, StayWhileTheRunIsThereThatTheyAreComparedWith) {
+  for (int n : {1, 2}) plan(n);
+  run(3);
+  plan(4);
+  EXPECT_EQ(prune(day(3), std::nullopt), Ids{});
+  EXPECT_EQ(pruned_days(), Days{1}) << "the one of day 2 is laid beside the run of day 3";
+  EXPECT_EQ(prune(day(5), std::nullopt, true), Ids{id(3)});
+  EXPECT_EQ(pruned_days(), (Days{4, 2})) << "with its run";
+  EXPECT_EQ(prune(day(5), std::nullopt), Ids{id(3)});
+  EXPECT_EQ(pruned_days(), (Days{4, 2}));
+  EXPECT_EQ(days_left(), Days{});
+  (void)verified();
+}
+
+// Two that foresaw the same are one file.
+TEST_F(KeepingPlans, LeaveTheFileToOneThatForesawTheSame) {
+  for (int n : {1, 2}) plan(n, "other");
+  (void)prune(day(2), std::nullopt);
+  EXPECT_EQ(days_left(), Days{2});
+  (void)verified();
+}
+
+TEST_F(KeepingPlans, ThatWereChangedStayAsEvidence) {
+  plan(1, "other");
+  tamper(path, "UPDATE file SET bytes = bytes || ' '");
+  (void)prune(day(2), std::nullopt);
+  EXPECT_TRUE(last.plans.empty());
+  ASSERT_EQ(last.broken.size(), 1u);
+  EXPECT_EQ(last.broken[0].message, "the dry run of ledger entry 1 is not the one that was kept");
+  EXPECT_EQ(column(path, "SELECT count(*) FROM file"), Ids{"1"});
+}
+
+TEST_F(KeepingPlans, ThatAreMissingWithoutBeingPrunedAreTold) {
+  plan(1, "other");
+  (void)prune(day(2), std::nullopt);
+  plan(3, "more");
+  tamper(path, "DELETE FROM file");
+  Result<VerifyReport> report = open_store(path)->verify();
+  ASSERT_TRUE(report.has_value()) << message_of(report);
+  ASSERT_EQ(report->findings.size(), 1u);
+  EXPECT_EQ(report->findings[0].message, "the dry run of ledger entry 3 is missing");
 }
 
 TEST_F(Keeping, NeverPrunesAnOpenRun) {
