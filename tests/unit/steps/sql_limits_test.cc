@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -161,7 +162,9 @@ TEST_P(SqlLimitsOf, TheTimeOfAStepEndsWhatItIsDoing) {
   for (const Map& args :
        {Map{{"query", endless()}}, Map{{"execute", endless_insert()}}, Map{{"query", endless()}, {"save", file()}}}) {
     stage_.timeout = Duration::milliseconds(200);
+    const auto began = std::chrono::steady_clock::now();
     Result<StepOutput> done = act(args);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20)) << "that was no time of the step's";
     ASSERT_FALSE(done) << print_json(Value(args));
     EXPECT_EQ(done.error().code, ErrorCode::timeout) << done.error().message;
     EXPECT_EQ(done.error().effect, Certainty::no_effect) << print_json(Value(args));
