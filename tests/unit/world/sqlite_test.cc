@@ -524,6 +524,17 @@ TEST_F(Sqlite, AHostileSchemaRunsNothing) {
   EXPECT_EQ(count("log"), 0);
 }
 
+// S25: of what a schema calls by itself only functions that SQLite knows to be harmless run in a query.
+TEST_F(Sqlite, AQueryTrustsNoFunctionThatOnlyTheSchemaCalls) {
+  run("CREATE VIEW v AS SELECT rtreedepth(x'00010000') AS d");
+  Result<SqlResult> called = query("SELECT rtreedepth(x'00010000') AS d");
+  ASSERT_TRUE(called) << called.error().message;
+  Result<SqlResult> by_schema = query("SELECT d FROM v");
+  ASSERT_FALSE(by_schema);
+  EXPECT_NE(by_schema.error().message.find("unsafe use of rtreedepth()"), std::string::npos)
+      << by_schema.error().message;
+}
+
 TEST_F(Sqlite, TriggersThatFeedAFullTextIndexStillRun) {
   run("CREATE VIRTUAL TABLE words USING fts5(name, content='t', content_rowid='id');"
       "CREATE TRIGGER feed AFTER INSERT ON t BEGIN INSERT INTO words (rowid, name) VALUES (new.id, new.name); END");
