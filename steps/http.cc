@@ -8,6 +8,7 @@
 #include "interpreter/base/digest.h"
 #include "interpreter/base/json.h"
 #include "interpreter/base/utf8.h"
+#include "interpreter/world/http_rules.h"
 #include "interpreter/world/redaction.h"
 #include "steps/http_request.h"
 #include "steps/steps.h"
@@ -209,6 +210,17 @@ std::vector<ResultField> http_results() {
   };
 }
 
+// A path beside a connection is judged where the base is known.
+std::vector<WrongArgument> look_over(const Map& args) {
+  const std::string verb = http_verb_of(args);
+  const Value* url = member(args, verb);
+  const std::string* text = url ? url->find<std::string>() : nullptr;
+  if (!text || member(args, "connection")) return {};
+  Result<void> fits = check_url(*text);
+  if (fits) return {};
+  return {{{verb}, false, fits.error().message, fits.error().hint}};
+}
+
 }  // namespace
 
 Action http_action() {
@@ -223,6 +235,7 @@ Action http_action() {
     return verb == "get" || verb == "head" ? Effect::read : Effect::write;
   };
   action.effect_may_be_declared = true;
+  action.look_over = look_over;
   action.look = look;
   action.act = act;
   action.preview = preview;

@@ -56,6 +56,7 @@ Command command_of(const StepInput& input) {
       command.head_bytes = limit / 4;
       command.tail_bytes = limit - command.head_bytes;
     }
+  if (text_of(args, "lifetime") == "group") command.lifetime = Lifetime::group;
   if (text_of(args, "lifetime") == "detached") command.lifetime = Lifetime::detached;
   command.timeout = input.timeout;
   command.redact = input.opened;
@@ -135,6 +136,14 @@ std::optional<Error> failure_of(const StepInput& input, const Command& command, 
   return error;
 }
 
+// What lives on, as a result holds it and `release` reads it again.
+Value as_value(const std::vector<RunningProcess>& processes) {
+  List out;
+  for (const RunningProcess& one : processes)
+    out.emplace_back(Map{{"pid", one.pid}, {"name", one.name}, {"since", one.since}});
+  return Value(std::move(out));
+}
+
 // `effect` is what is known of the effect when the command ran and did not succeed.
 Result<StepOutput> output_of(const StepInput& input, const Command& command, Result<ProcessEnd> end, Certainty effect) {
   if (!end) return pass(end.error());
@@ -153,6 +162,7 @@ Result<StepOutput> output_of(const StepInput& input, const Command& command, Res
   output.fields = {{"exit_code", end->code},
                    {"stdout", text_of_stream(end->out)},
                    {"stderr", text_of_stream(err_of_command(input.args, *end))}};
+  if (command.lifetime != Lifetime::step) output.fields["left_running"] = as_value(end->left_running);
   input.streams.keep("stdout", std::move(end->out));
   input.streams.keep("stderr", std::move(end->err));
   if (failure) {
@@ -173,6 +183,7 @@ ChildKey key_of(const StepInput& input) { return {input.run, input.op, input.att
 
 Result<StepOutput> look(const StepInput& input, Look& look) {
   Command command = command_of(input);
+  command.lifetime = Lifetime::step;
   Result<Command> started = client_of(input, command);
   if (!started) return pass(started.error());
   return output_of(input, command, look.commands.observe(*started, input.stop), Certainty::no_effect);
@@ -200,6 +211,29 @@ Result<std::optional<StepOutput>> recover(const StepInput& input, Touch& touch) 
   return std::optional<StepOutput>(std::move(*output));
 }
 
+std::vector<RunningProcess> left_running_in(const Map& result) {
+  std::vector<RunningProcess> out;
+  const Value* value = member(result, "left_running");
+  const List* list = value ? value->find<List>() : nullptr;
+  if (!list) return out;
+  for (const Value& item : *list) {
+    const Map* one = item.find<Map>();
+    const Value* pid = one ? member(*one, "pid") : nullptr;
+    if (pid && pid->is<int64_t>()) out.push_back({pid->get<int64_t>(), text_of(*one, "name"), text_of(*one, "since")});
+  }
+  return out;
+}
+
+bool leaves_to_group(const Map& args) { return text_of(args, "lifetime") == "group"; }
+
+Result<std::vector<std::string>> release(const Left& left, Touch& touch) {
+  Result<std::vector<std::string>> ended =
+      touch.processes.end_left({left.run, left.op, left.attempt}, left_running_in(left.result));
+  if (!ended) return ended;
+  for (std::string& one : *ended) one = escape_for_terminal(one, false);
+  return ended;
+}
+
 Result<Preview> preview(const StepInput& input, Look&, Trial&) {
   Preview preview;
   Command command = command_of(input);
@@ -217,6 +251,8 @@ Result<Preview> preview(const StepInput& input, Look&, Trial&) {
                                                         : "stdin, " + std::to_string(text.size()) + " bytes");
   }
   if (!command.directory.empty()) preview.lines.push_back("in " + escape_for_terminal(command.directory, false));
+  if (command.lifetime == Lifetime::group) preview.lines.emplace_back("what it leaves running is ended with its group");
+  if (command.lifetime == Lifetime::detached) preview.lines.emplace_back("what it leaves running lives on");
   for (const auto& [name, value] : input.args)
     if (const Unknown* unknown = find_unknown(value); unknown && !preview.unknown) preview.unknown = unknown->why;
   return preview;
@@ -266,9 +302,30 @@ std::vector<Field> fields() {
       choice("parse", {"json", "lines", "csv"}, "how `value` is made of stdout"),
       field("max_output", FieldType::integer,
             "bytes of each stream that are kept, a quarter of them from its beginning; 262144 unless said"),
-      choice("lifetime", {"step", "detached"},
-             "whether what it leaves running is ended with the step (the default) or lives on"),
+      choice(
+          "lifetime", {"step", "group", "detached"},
+          "whether what it leaves running is ended with the step (the default), with the group around it, or lives on"),
   };
+}
+
+std::vector<WrongArgument> look_over(const Map& args) {
+  std::vector<WrongArgument> wrong;
+  if (const Value* env = member(args, "env"); env && env->is<Map>())
+    for (const auto& [name, value] : env->get<Map>())
+      if (name.empty() || name.find('=') != std::string::npos)
+        wrong.push_back({{"env", name},
+                         true,
+                         "`" + name + "` cannot be the name of an environment variable",
+                         "write `NAME: value`"});
+  const Value* codes = member(args, "exit_codes");
+  const List* list = codes ? codes->find<List>() : nullptr;
+  for (size_t i = 0; list && i < list->size(); ++i)
+    if (const int64_t* code = (*list)[i].find<int64_t>(); code && (*code < 0 || *code > 255))
+      wrong.push_back({{"exit_codes", std::to_string(i + 1)},
+                       false,
+                       "no program ends with exit code " + std::to_string(*code),
+                       "they are from 0 to 255"});
+  return wrong;
 }
 
 }  // namespace
@@ -282,13 +339,19 @@ Action shell_action() {
   action.results = {{"exit_code", FieldType::integer, "how it ended"},
                     {"stdout", FieldType::text, "what it printed"},
                     {"stderr", FieldType::text, "what it printed to its error stream"},
-                    {"value", FieldType::any, "stdout as `parse` makes a value of it"}};
+                    {"value", FieldType::any, "stdout as `parse` makes a value of it"},
+                    {"left_running", FieldType::list, "what lives on with `lifetime`: each `pid`, `name` and `since`"}};
   action.effect = [](const Map&) { return Effect::write; };
   action.effect_may_be_declared = true;
+  action.goes_without = {{"connection", {"lifetime"}}};  // what runs on another host is not ours to end
+  action.of_writes = {"lifetime"};
+  action.look_over = look_over;
   action.look = look;
   action.act = act;
   action.preview = preview;
   action.recover = recover;
+  action.leaves_to_group = leaves_to_group;
+  action.release = release;
   return action;
 }
 

@@ -70,6 +70,14 @@ struct StepInput {
   const Undone* undone = nullptr;    // for `rollback`
 };
 
+// What an attempt has left to its group, as far as it is known.
+struct Left {
+  const std::string& run;
+  const OpId& op;
+  int attempt = 1;
+  const Map& result;  // empty where the attempt has none, or a sensitive one
+};
+
 struct StepOutput {
   Map fields;                      // the result: `steps.<id>.<field>`
   std::vector<std::string> notes;  // for the report: `newer backup x refused: ...`
@@ -81,6 +89,13 @@ struct Preview {
   Map pinned;                      // arguments that were chosen now and bind the run: `at` of a restore of the latest
   std::optional<std::string> unknown;  // why it cannot be told
   std::optional<std::string> fails;    // how it would fail if it were done now
+};
+
+// What is wrong with an argument, beyond what its field tells.
+struct WrongArgument {
+  std::vector<std::string> path;  // of fields, keys and places from 1: `exit_codes`, `2`
+  bool is_key = false;            // the key itself is wrong, not what stands behind it
+  std::string message, help;
 };
 
 struct Action {
@@ -100,10 +115,18 @@ struct Action {
   std::function<Result<std::optional<StepOutput>>(const StepInput&, Touch&)> recover;
   // Optional: `rollback: auto`.
   std::function<Result<StepOutput>(const StepInput&, const StepOutput&, Touch&)> rollback;
+  // Optional: with these arguments it may leave something that lives as long as the group that the step stands in ...
+  std::function<bool(const Map& args)> leaves_to_group;
+  // ... and this takes it away, when the group ends or the step is tried again. What was taken away, for the report.
+  // May be asked again, and where nothing is left.
+  std::function<Result<std::vector<std::string>>(const Left&, Touch&)> release;
   // Its stages are all Marks, so a killed attempt is entered again (after_crash) and goes on where it stopped.
   bool continues_after_crash = false;
   // Beside the first of these fields the others have no meaning.
   std::vector<std::pair<std::string, std::vector<std::string>>> goes_without = {};
+  std::vector<std::string> of_writes = {};  // fields that have no meaning where it only reads
+  // Optional: what can be told of the arguments before the run; those that are not known yet are Unknown.
+  std::function<std::vector<WrongArgument>(const Map& args)> look_over = {};
   std::string origin = {};  // the Lua file that defines it; empty: built in
 };
 

@@ -42,6 +42,9 @@ struct Field {
   bool opens_secrets = false;        // a secret may stand in it
   // Groups of names in `fields` of which exactly one must be given (an object's, or an action's own in Action::one_of).
   std::vector<std::vector<std::string>> one_of;
+  // A connection that is used only where the text of the field beside it, `used_with`, begins so: `s3://`. Elsewhere it
+  // counts as absent, and none of its secrets is read.
+  std::string used_with = {}, used_with_start = {};
   std::string pattern = {};  // a regular expression that its text must match; empty: any text
 };
 

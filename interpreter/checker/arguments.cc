@@ -89,6 +89,7 @@ class Typing {
                                 : "its fields are " + list_of(fields));
         continue;
       }
+      if (values_.only_used_connections && !known->used_with.empty()) continue;
       size_t before = problems_.size();
       if (auto value = field(entry.value, *known)) {
         map.emplace(entry.key.text, std::move(*value));
@@ -96,6 +97,12 @@ class Typing {
         refuse(entry.value.at, "missing-field",
                quoted(known->name) + " of " + quoted(name) + " must be given, and its value is nil", "");
       }
+    }
+    // Behind the fields that tell whether they are used.
+    for (const Entry& entry : *entries) {
+      const Field* known = values_.only_used_connections ? find(fields, entry.key.text) : nullptr;
+      if (!known || known->used_with.empty() || !is_used(*known, member(map, known->used_with))) continue;
+      if (auto value = field(entry.value, *known)) map.emplace(entry.key.text, std::move(*value));
     }
     require(argument, *entries, fields, one_of, name);
     return Value(std::move(map));
@@ -564,6 +571,11 @@ void refuse_what_does_not_fit(const Argument& args, const Map& typed, const Acti
 }
 
 }  // namespace
+
+bool is_used(const Field& connection, const Value* beside) {
+  const std::string* text = beside ? beside->find<std::string>() : nullptr;
+  return !text || text->starts_with(connection.used_with_start);
+}
 
 bool is_unreadable(const Argument& argument) {
   const auto* scalar = std::get_if<Argument::Scalar>(&argument.value);

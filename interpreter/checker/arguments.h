@@ -21,7 +21,11 @@ struct ArgumentValues {
   std::function<tl::expected<Value, Diagnostic>(const Name&)> connection;
   // The functions of the playbook's scripts; nullptr: nobody asks whether one is there.
   const Scripts* scripts = nullptr;
+  // Connections that turn out not to be used (Field::used_with) are not resolved.
+  bool only_used_connections = false;
 };
+// Whether a connection field is used, by what stands in the field that tells: only a text can say no.
+[[nodiscard]] bool is_used(const Field& connection, const Value* beside);
 
 // A field whose one `${{ }}` yields nil is absent (an error where it is required); lists splice and drop nil.
 [[nodiscard]] tl::expected<Map, Diagnostics> type_arguments(const Argument& args, const Action& action,

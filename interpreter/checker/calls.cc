@@ -82,6 +82,32 @@ void check_field(const Argument& argument, const Field& field, std::string_view 
   }
 }
 
+// Where an argument stands; the whole where the path leads nowhere.
+Span place_of(const Argument& args, const WrongArgument& wrong) {
+  const Argument* at = &args;
+  Span place = args.at;
+  for (size_t i = 0; i < wrong.path.size(); ++i) {
+    const std::string& name = wrong.path[i];
+    const Argument* next = nullptr;
+    if (const auto* entries = std::get_if<std::vector<Entry>>(&at->value)) {
+      for (const Entry& entry : *entries) {
+        if (entry.key.text != name) continue;
+        next = &entry.value;
+        place = wrong.is_key && i + 1 == wrong.path.size() ? entry.key.at : entry.value.at;
+      }
+    } else if (const auto* items = std::get_if<std::vector<Argument>>(&at->value)) {
+      for (size_t n = 0; n < items->size(); ++n) {
+        if (std::to_string(n + 1) != name) continue;
+        next = &(*items)[n];
+        place = next->at;
+      }
+    }
+    if (!next) break;
+    at = next;
+  }
+  return place;
+}
+
 }  // namespace
 
 ArgumentValues literal_values() {
@@ -122,7 +148,24 @@ std::optional<Map> check_call(const ActionCall& call, const Action& action, cons
     for (Diagnostic& d : typed.error()) problems.push_back(std::move(d));
   check_injection(call.args, action.fields, action.name, problems);
   if (!typed) return std::nullopt;
+  if (action.look_over)
+    for (const WrongArgument& wrong : action.look_over(*typed))
+      problems.push_back({Severity::error, "bad-argument", place_of(call.args, wrong), wrong.message, wrong.help, {}});
   return std::move(*typed);
+}
+
+void refuse_in_read(const ActionCall& call, const Action& action, Diagnostics& problems) {
+  const auto* entries = std::get_if<std::vector<Entry>>(&call.args.value);
+  if (!entries) return;
+  for (const Entry& entry : *entries)
+    for (const std::string& field : action.of_writes)
+      if (entry.key.text == field)
+        problems.push_back({Severity::error,
+                            "of-writes",
+                            entry.key.at,
+                            "`" + action.name + "` only looks here, and `" + field + "` has no meaning in a read",
+                            "leave it out, or make it a step that writes",
+                            {}});
 }
 
 const Action* find_action(const std::vector<Action>& actions, std::string_view name) {

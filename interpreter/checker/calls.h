@@ -17,6 +17,9 @@ namespace muster {
 std::optional<Map> check_call(const ActionCall& call, const Action& action, const ArgumentValues& values,
                               Diagnostics& problems);
 
+// Fields that only a write has.
+void refuse_in_read(const ActionCall& call, const Action& action, Diagnostics& problems);
+
 // `${{ }}` in a field of type script, anywhere within.
 void check_injection(const Argument& argument, const std::vector<Field>& fields, std::string_view action,
                      Diagnostics& problems);

@@ -188,7 +188,7 @@ class Check {
   }
 
   void check_needs() {
-    const size_t before = problems_.size();
+    size_t before = problems_.size();
     const std::vector<OutlineNode>& nodes = outline_.nodes();
     for (uint32_t i = 0; i < nodes.size(); ++i) {
       const OutlineNode& node = nodes[i];
@@ -200,6 +200,7 @@ class Check {
           std::string_view near = references_.nearest_step(name.text);
           refuse(name.at, "unknown-step", "no step is called " + quoted(name.text),
                  near.empty() ? "" : "did you mean " + quoted(near) + "?");
+          ++before;  // it makes no edge
           continue;
         }
         const Step* loop = nullptr;  // that the target is a part of, and this step is not
@@ -388,7 +389,7 @@ class Check {
       Effects inside = check_group(*step.group, node, within, gated || own_gate);
       effects.writes = inside.writes;
       effects.any_step = inside.any_step;
-      if (step.group->steps.empty() && !step.call && !step.choose)
+      if (step.group->steps.empty() && !step.call && !step.choose && !was_misread(step))
         warn(place_of(step), "no-steps", "this group has no steps", "give it some, or remove it");
     }
     if (step.call) merge(effects, check_called(*step.call, before, gated || own_gate));
@@ -408,6 +409,7 @@ class Check {
       effects.writes = effects.writes || effect != Effect::read;
       automatic_is_offered = automatic_is_offered || static_cast<bool>(action->rollback);
       check_effect(derived, *action, step);
+      if (effect == Effect::read) refuse_in_read(call, *action, problems_);
       if (effect == Effect::destructive) check_destructive(call, step, node, gated || own_gate);
       destroys = destroys || effect == Effect::destructive;
     }
@@ -586,6 +588,14 @@ class Check {
              "leave `sensitive` out, and ask for a reference instead of the value");
   }
 
+  // What was meant to be its body could not be read, and that was said: nobody has to hear that it is missing.
+  bool was_misread(const Step& step) const {
+    return std::any_of(problems_.begin(), problems_.end(), [&](const Diagnostic& said) {
+      return said.code == "wrong-shape" && said.at.file == step.at.file && said.at.begin >= step.at.begin &&
+             said.at.end <= step.at.end;
+    });
+  }
+
   void check_body_count(const Step& step) {
     const bool one_action = step.actions.size() == 1 && find_action(actions_, step.actions[0].action.text);
     if (one_action && !step.call && !step.choose && !step.group && !step.set && !step.fail && !step.wait &&
@@ -603,7 +613,7 @@ class Check {
     if (step.wait) bodies.emplace_back("wait", step.wait->at);
     if (step.audit) bodies.emplace_back("audit", step.audit->at);
     if (step.manual) bodies.emplace_back("manual", step.manual->at);
-    if (bodies.empty() && step.actions.empty() && !step.verify) {
+    if (bodies.empty() && step.actions.empty() && !step.verify && !was_misread(step)) {
       std::string list;
       for (std::string_view name : action_names_) list += (list.empty() ? "" : ", ") + quoted(name);
       refuse(place_of(step), "no-body", "this step does nothing",
@@ -738,6 +748,7 @@ class Check {
       }
       (void)check_call(call, *action, values_, problems_);
       check_arguments(call, *action, scope);
+      refuse_in_read(call, *action, problems_);
       if (effect_of(call, *action, std::nullopt, true) != Effect::read)
         refuse(call.action.at, "verify-writes",
                quoted(construct) + " only looks, and " + quoted(call.action.text) + " changes something here",

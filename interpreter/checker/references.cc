@@ -56,10 +56,12 @@ bool is_parsed_data(const ExpressionNode& node) {
 }
 
 // Plain text that reads like the name of a value: `inputs.user`, `steps.x.file`.
-bool looks_like_a_value(std::string_view text) {
+// `loops`: the names of items that could be meant.
+bool looks_like_a_value(std::string_view text, const std::vector<std::string_view>& loops) {
   size_t dot = text.find('.');
   if (dot == std::string_view::npos ||
-      !contains(std::array<std::string_view, 3>{"inputs", "steps", "secrets"}, text.substr(0, dot)))
+      !(contains(std::array<std::string_view, 3>{"inputs", "steps", "secrets"}, text.substr(0, dot)) ||
+        std::find(loops.begin(), loops.end(), text.substr(0, dot)) != loops.end()))
     return false;
   bool start = true;
   for (char c : text.substr(dot + 1)) {
@@ -125,7 +127,11 @@ void References::check(const Template& text, const ReadScope& scope) {
 void References::check(const Argument& argument, const ReadScope& scope) {
   if (const auto* scalar = std::get_if<Argument::Scalar>(&argument.value)) {
     check(scalar->text, scope);
-    if (std::string_view text = scalar->text.plain(); !scalar->quoted && looks_like_a_value(text))
+    std::string_view text = scalar->quoted ? std::string_view() : scalar->text.plain();
+    std::vector<std::string_view> loops;
+    if (text.find('.') != std::string_view::npos)
+      for (uint32_t loop : loops_around(scope)) loops.push_back(outline_.nodes()[loop].step->fanout->name());
+    if (looks_like_a_value(text, loops))
       problems_.push_back({Severity::warning,
                            "text-not-value",
                            argument.at,

@@ -71,7 +71,7 @@ Type of_field(FieldType type) {
 }
 
 Type of_input(std::string_view type) {
-  if (type == "string" || type == "path" || type == "url" || type == "enum") return Type::text;
+  if (type == "string" || type == "path" || type == "url" || type == "enum" || type == "date") return Type::text;
   if (type == "integer" || type == "number") return Type::number;
   if (type == "boolean") return Type::boolean;
   if (type == "duration") return Type::duration;
@@ -149,6 +149,7 @@ class Types {
       case ExpressionNode::Kind::constant:
         return of_constant(node.constant());
       case ExpressionNode::Kind::name:
+        refuse_field_of_scalar(node);
         return of_name(node.path);
       case ExpressionNode::Kind::unary:
         return node.op == Operator::not_ ? Type::boolean : Type::number;
@@ -227,6 +228,17 @@ class Types {
     std::string_view text = expression_->text;
     if (node.text_end > text.size() || node.text_begin > node.text_end) return text;
     return text.substr(node.text_begin, node.text_end - node.text_begin);
+  }
+
+  void refuse_field_of_scalar(const ExpressionNode& node) {
+    if (node.path.size() < 3 || node.path[0] != "inputs") return;
+    auto found = inputs_.find(node.path[1]);
+    if (found == inputs_.end()) return;
+    if (found->second != Type::text && found->second != Type::number && found->second != Type::boolean) return;
+    refuse(node.at, "unknown-result",
+           "`inputs." + node.path[1] + "` is " + std::string(words(found->second)) + ", and has no field `" +
+               node.path[2] + "`",
+           "an input of type `map` has fields");
   }
 
   Type of_name(const std::vector<std::string>& path) const {

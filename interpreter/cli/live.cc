@@ -249,6 +249,8 @@ void LiveView::told(const Event& event, const Map& body, const RunHistory& histo
     case EventKind::evaluated:
       if (member(body, "entered") && node && node->kind == NodeKind::phase && !draws_tree())
         line(at + styled(what, "1"));
+      if (const Value* notes = member(body, "released") ? member(body, "notes") : nullptr; notes && notes->is<List>())
+        for (const Value& note : notes->get<List>()) line(at + "  " + what + "  " + short_line(to_text(note), 400));
       if (member(body, "timed_out")) line(at + styled("the time of " + what + " was up", "31"));
       if (member(body, "done_when") && op && !is_group && !state.empty() && state != "running")
         tell_ending_of_step(event, body, *op);

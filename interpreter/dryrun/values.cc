@@ -45,6 +45,7 @@ Foresight Walk::names_for_show(const Node& node) {
 
 ArgumentValues Walk::argument_values(const Node& node, const Foresight& names) {
   ArgumentValues values;
+  values.only_used_connections = true;
   values.text = [&names](const Template& text, bool is_url) {
     return is_url ? evaluate_url(text, names) : evaluate(text, names);
   };
@@ -81,7 +82,12 @@ Value Walk::shown_text(const Node& node, const Template& text) {
 void Walk::open_secrets(const Node& node) {
   for (const SecretRead& read : secrets_read_by(parts_.graph, parts_.graph.at(node.origin), parts_.actions)) {
     // What a gate shows of the steps behind it, they show themselves.
-    if (read.reader->id == node.origin) open_secret_of(node, read.name);
+    if (read.reader->id != node.origin) continue;
+    if (read.tells) {
+      Foresight known = names(node);
+      if (!read.is_needed(evaluate(*read.tells, known))) continue;
+    }
+    open_secret_of(node, read.name);
   }
 }
 

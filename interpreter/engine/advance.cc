@@ -328,6 +328,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
       // The playbook's own gate said no: there is nothing to undo, only to end.
       Status always = advance_list(node.always, Context{false, true});
       if (always != Status::ended) return always;
+      if (release_all_of(node) != Status::ended) return Status::active;
       end_group(node, StepState::cancelled);
       return Status::ended;
     }
@@ -381,6 +382,7 @@ Engine::Loop::Status Engine::Loop::advance_group(const Node& node, Context conte
                                      [&](NodeId id) { return counts_as_failed(record(expansion_.at(id))); });
     if (always_failed && state != StepState::cancelled) state = StepState::failed;
   }
+  if (release_all_of(node) != Status::ended) return Status::active;
   end_group(node, state);
   return Status::ended;
 }

@@ -128,6 +128,7 @@ Engine::Loop::Status Engine::Loop::advance_step(const Node& node, Context contex
     case NodeKind::verify:
       return advance_verify(node, context);
     default:
+      if (op.left_to_group > 0) return release(node);
       start_attempt(node, op.attempt + 1);
   }
   return has_ended(node) ? Status::ended : Status::active;
@@ -146,10 +147,11 @@ void Engine::Loop::start_attempt(const Node& node, int attempt) {
   }
   Effect effect = effect_of_call(node, action, *args);
   if (effect != Effect::read) {
-    add(EventKind::intent, node.op, attempt,
-        Map{{"effect", std::string(name_of(effect))},
-            {"action", action.name},
-            {"args_digest", sha256_hex(print_json(Value(*args)))}});
+    Map intent{{"effect", std::string(name_of(effect))},
+               {"action", action.name},
+               {"args_digest", sha256_hex(print_json(Value(*args)))}};
+    if (action.leaves_to_group && action.leaves_to_group(*args)) intent["left_to_group"] = true;
+    add(EventKind::intent, node.op, attempt, std::move(intent));
   }
   launch(node, action, std::move(*args), effect, attempt, false, false);
 }

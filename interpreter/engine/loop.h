@@ -95,6 +95,7 @@ struct NodeRun {
   std::shared_ptr<WatchRun> watch;
   bool timed_out = false;
   bool undo_in_flight = false;
+  bool releasing = false;  // what it has left to its group is being taken away
   std::optional<std::stop_source> stop;
   std::optional<Duration> deadline;  // of the attempt, boot time
   // verify
@@ -286,6 +287,11 @@ class Engine::Loop {
   Status settle_begun(const Node& group);
   Status undo(const Node& node);
   Status undo_automatically(const Node& node);
+
+  // --- releasing.cc: what lives as long as its group
+  Status release_all_of(const Node& group);  // ended: nothing is left
+  Status release(const Node& node);
+  void released(const Node& node, int attempt, Result<std::vector<std::string>> ended);
 
   // --- attempt.cc: actions, retries
   Status advance_step(const Node& node, Context context);

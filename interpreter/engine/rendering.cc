@@ -60,6 +60,7 @@ std::string Engine::Loop::drawn_in_argument(const Node& node, const Error& error
 
 ArgumentValues Engine::Loop::argument_values(const Node& node, RunEnvironment& names) {
   ArgumentValues values;
+  values.only_used_connections = true;
   values.text = [&names](const Template& text, bool is_url) {
     return is_url ? evaluate_url(text, names) : evaluate(text, names);
   };

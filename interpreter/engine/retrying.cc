@@ -119,6 +119,15 @@ class Carrying {
     return nullptr;
   }
 
+  // A step that has left something to its group.
+  const Node* left_within(const Node& node) {
+    const OpRecord* op = record(node);
+    if (op && op->had_left_to_group) return &node;
+    if (node.kind == NodeKind::foreach)
+      for (NodeId id : graph_.body_of(node))
+        if (const Node* item = &graph_.at(id); !item->is_group() && left_within(*item)) return &node;
+    return nullptr;
+  }
   // Whether it is the step, or comes after it.
   bool runs_again(const Node& node) {
     Again& known = again_[node.id.index];  // the address stays
@@ -137,7 +146,15 @@ class Carrying {
     for (NodeId id : node.needs)
       if (Result<void> held = check_ground(graph_.at(id)); !held) return held;
     const Node* undone = undone_in(node);
-    if (!undone && ended_well(node)) return {};
+    if (!undone && ended_well(node)) {
+      const Node* left = left_within(node);
+      const Node* group = &parent_of(node);
+      while (group->kind == NodeKind::foreach) group = &parent_of(*group);
+      if (!left || !holds(*group)) return {};
+      return fail(ErrorCode::refused,
+                  "what `" + left->op.path + "` left running for `" + step_->op.path + "` has ended with its group",
+                  "try again from `" + left->op.path + "`");
+    }
     const Node& first = undone ? *undone : node;
     const OpRecord* op = record(first);
     std::string state = op ? std::string(name_of(op->state)) : "pending";

@@ -94,19 +94,36 @@ class SecretReads {
   void of(double&) {}
   void of(OnFailure&) {}
 
-  std::vector<std::string> names;
+  std::vector<SecretRead> found;
 
  private:
   void add(const std::string& name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    auto is_known = [&](const SecretRead& read) {
+      return read.name == name && (!read.tells || (read.tells == tells_ && read.start == start_));
+    };
+    if (std::none_of(found.begin(), found.end(), is_known)) found.push_back({nullptr, name, tells_, start_});
   }
 
   void connections(const Argument& argument, const std::vector<Field>& fields) {
     const auto* entries = std::get_if<std::vector<Entry>>(&argument.value);
     if (!entries) return;
     for (const Entry& entry : *entries)
-      for (const Field& field : fields)
-        if (field.name == entry.key.text) connection(entry.value, field);
+      for (const Field& field : fields) {
+        if (field.name != entry.key.text) continue;
+        if (!field.used_with.empty()) {
+          tells_ = text_beside(*entries, field.used_with);
+          start_ = field.used_with_start;
+        }
+        connection(entry.value, field);
+        tells_ = nullptr;
+        start_.clear();
+      }
+  }
+  static const Template* text_beside(const std::vector<Entry>& entries, const std::string& name) {
+    for (const Entry& entry : entries)
+      if (entry.key.text == name)
+        if (const auto* scalar = std::get_if<Argument::Scalar>(&entry.value.value)) return &scalar->text;
+    return nullptr;
   }
   void connection(const Argument& argument, const Field& field) {
     if (field.type == FieldType::object) return connections(argument, field.fields);
@@ -123,6 +140,8 @@ class SecretReads {
 
   const Playbook& playbook_;
   const std::vector<Action>& actions_;
+  const Template* tells_ = nullptr;  // of the connection that is being looked at
+  std::string start_;
 };
 
 // The tables of fields.h hand out members to be filled; here they are only looked at.
@@ -136,9 +155,13 @@ void read_of(const StepGraph& graph, const Node& node, const std::vector<Action>
   } else {
     describe(const_cast<Playbook&>(graph.playbook_of(node)), reads);
   }
-  for (std::string& name : reads.names) {
-    auto is_known = [&](const SecretRead& read) { return read.name == name && read.reader->scope == node.scope; };
-    if (std::none_of(out.begin(), out.end(), is_known)) out.push_back({&node, std::move(name)});
+  for (SecretRead& one : reads.found) {
+    auto is_known = [&](const SecretRead& read) {
+      return read.name == one.name && read.reader->scope == node.scope && (!read.tells || read.tells == one.tells);
+    };
+    if (std::any_of(out.begin(), out.end(), is_known)) continue;
+    one.reader = &node;
+    out.push_back(std::move(one));
   }
 }
 
@@ -149,6 +172,11 @@ void read_below(const StepGraph& graph, const Node& node, const std::vector<Acti
 }
 
 }  // namespace
+
+bool SecretRead::is_needed(const tl::expected<Value, Diagnostic>& told) const {
+  const std::string* text = told ? told->find<std::string>() : nullptr;
+  return !tells || !text || text->starts_with(start);
+}
 
 std::vector<std::string> secrets_read_by(const Expression& expression) {
   std::vector<std::string> names;

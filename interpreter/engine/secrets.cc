@@ -12,9 +12,10 @@ namespace {
 // The words that events are made of. A secret that happens to be one of them must not unmake the journal.
 bool is_structure(std::string_view key) {
   constexpr std::array<std::string_view, 28> words = {
-      "carried_from", "done_when", "from",    "settled_by", "action",  "args_digest", "barred", "bound",  "breakers", "choice", "code",
-      "digest",       "effect",    "entered", "exit_code",  "nonce",   "op",          "people", "person", "places",
-      "signature", "state",        "status",    "step",    "steps",      "undo_of", "verdict",     "without"};
+      "carried_from", "done_when", "from",   "settled_by", "action",  "args_digest", "barred",
+      "bound",        "breakers",  "choice", "code",       "digest",  "effect",      "entered",
+      "exit_code",    "nonce",     "op",     "people",     "person",  "places",      "signature",
+      "state",        "status",    "step",   "steps",      "undo_of", "verdict",     "without"};
   for (std::string_view word : words)
     if (word == key) return true;
   return false;
@@ -130,6 +131,10 @@ bool Engine::Loop::opens_secrets(const Node& node, Context context) {
   for (const SecretRead& read : reads) {
     const std::string key = secret_prefix(*read.reader) + read.name;
     if (secrets_.is_open(key)) continue;
+    if (read.tells) {
+      RunEnvironment names = environment(*read.reader, now());
+      if (!read.is_needed(evaluate(*read.tells, names))) continue;
+    }
     if (being_opened_.count(key) > 0) return true;
     auto is_wanted = [&](const SecretSource& source) { return source.key == key; };
     if (std::any_of(wanted.begin(), wanted.end(), is_wanted)) continue;

@@ -59,6 +59,10 @@ struct SecretPorts {
 struct SecretRead {
   const Node* reader = nullptr;  // whose playbook declares it
   std::string name;
+  // Read only by a connection that is used where this text begins so (Field::used_with); nullptr: in any case.
+  const Template* tells = nullptr;
+  std::string start = {};
+  [[nodiscard]] bool is_needed(const tl::expected<Value, Diagnostic>& told) const;
 };
 [[nodiscard]] std::vector<SecretRead> secrets_read_by(const StepGraph& graph, const Node& node,
                                                       const std::vector<Action>& actions);
@@ -75,8 +79,8 @@ class OpenedSecrets {
   // All that are open, for actions: what they get from the world may hold any of them.
   [[nodiscard]] std::vector<Secret> all() const;
 
-  // What a `sensitive` step found: kept out of everything like a secret, each text and each of its lines, as far as they
-  // are long enough not to stand in ordinary text by chance.
+  // What a `sensitive` step found: kept out of everything like a secret, each text and each of its lines, as far as
+  // they are long enough not to stand in ordinary text by chance.
   void keep_out(const Value& found);
 
   [[nodiscard]] const Redaction& redaction() const { return redaction_; }

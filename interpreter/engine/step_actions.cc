@@ -68,8 +68,7 @@ Error error_in(const Map& map) {
     if (text_of(map, "effect") == name_of(one)) error.effect = one;
   if (const Value* status = member(map, "status"); status && status->is<int64_t>())
     error.status = status->get<int64_t>();
-  if (const Value* code = member(map, "exit_code"); code && code->is<int64_t>())
-    error.exit_code = code->get<int64_t>();
+  if (const Value* code = member(map, "exit_code"); code && code->is<int64_t>()) error.exit_code = code->get<int64_t>();
   return error;
 }
 
@@ -112,6 +111,9 @@ Result<Value> StepActions::call(std::string_view name, std::string_view called, 
       return fail(ErrorCode::refused, "`" + action->name + "` may change something, and here may only be looked");
     return run(*action, *typed, effect, name, false);
   }
+  if (action->leaves_to_group && action->leaves_to_group(*typed))
+    return fail(ErrorCode::refused, "a call of `" + action->name + "` cannot leave anything to the group of its step",
+                "only a step of the playbook can");
   std::string digest = sha256_hex(action->name + "\n" + print_json(Value(*typed)));
   bool after_crash = false;
   Result<Value> stored = input_->marks.once(

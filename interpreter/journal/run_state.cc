@@ -246,6 +246,11 @@ Result<void> RunHistory::apply(const Event& event) {
       }
       if (std::string chosen = text_of(body, "chosen"); !chosen.empty()) op.chosen.push_back(std::move(chosen));
       if (std::optional<Map> inputs = map_in(body, "inputs")) op.inputs = std::move(inputs);
+      if (flag(body, "released")) {
+        op.left_to_group = 0;
+        std::erase(left_to_groups, event.op.path);
+        for (std::string& note : texts_in(body, "notes")) op.notes.push_back(std::move(note));
+      }
       if (flag(body, "entered")) {
         op.entered = true;
         op.state = StepState::running;
@@ -267,6 +272,11 @@ Result<void> RunHistory::apply(const Event& event) {
       op.intent_open = true;
       op.effect = text_of(body, "effect");
       op.state = StepState::running;
+      if (flag(body, "left_to_group")) {
+        op.left_to_group = event.attempt;
+        op.had_left_to_group = true;
+        left_to_groups.push_back(event.op.path);
+      }
       break;
     }
     case EventKind::outcome:
@@ -310,8 +320,9 @@ Result<void> RunHistory::apply(const Event& event) {
       break;
     case EventKind::vote: {
       GateRecord& gate = at(event.op).gate;
-      Vote vote{text_of(body, "person"), text_of(body, "verdict"), text_of(body, "reason"), text_of(body, "digest"),
-                text_of(body, "how"),    event.at,                 text_of(body, "user"),   text_of(body, "signature")};
+      Vote vote{text_of(body, "person"), text_of(body, "verdict"),  text_of(body, "reason"),
+                text_of(body, "digest"), text_of(body, "how"),      event.at,
+                text_of(body, "user"),   text_of(body, "signature")};
       const Value* opening = member(body, "opening");
       if (gate.state == GateState::open && opening && opening->is<int64_t>() && opening->get<int64_t>() == gate.opening)
         gate.votes.push_back(std::move(vote));
@@ -322,7 +333,8 @@ Result<void> RunHistory::apply(const Event& event) {
       op.gate.state = gate_state_of(text_of(body, "verdict"));
       op.gate.reason = text_of(body, "reason");
       op.gate.closed_at = event.at;
-      if (event.at > op.gate.opened_at && event.op.path != review_op) waited_at_gates.us += (event.at - op.gate.opened_at).us;
+      if (event.at > op.gate.opened_at && event.op.path != review_op)
+        waited_at_gates.us += (event.at - op.gate.opened_at).us;
       op.state = StepState::pending;
       break;
     }
@@ -383,8 +395,8 @@ Result<void> RunHistory::apply(const Event& event) {
     case EventKind::answered: {
       OpRecord& op = at(event.op);
       if (op.asked && op.state == StepState::waiting)
-        op.completions.push_back({person, map_in(body, "answers").value_or(Map{}), text_of(body, "how"), event.at,
-                                  text_of(body, "nonce")});
+        op.completions.push_back(
+            {person, map_in(body, "answers").value_or(Map{}), text_of(body, "how"), event.at, text_of(body, "nonce")});
       break;
     }
     case EventKind::audit:

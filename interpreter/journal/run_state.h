@@ -107,8 +107,8 @@ struct OpRecord {
   std::optional<Timestamp> due_at;  // a retry or a wait
   std::optional<Map> verified;      // the last `verified` of this attempt
   GateRecord gate;
-  std::optional<Map> asked;              // a manual step that waits for a person: what it shows
-  std::vector<Completion> completions;   // what was said to that, first to last; the engine judges
+  std::optional<Map> asked;                 // a manual step that waits for a person: what it shows
+  std::vector<Completion> completions;      // what was said to that, first to last; the engine judges
   std::map<std::string, MarkRecord> marks;  // by name, of this attempt
   std::string resolution;    // what a person said of a doubt: succeeded, failed, retry, skip, rollback, stop
   std::string doubt;         // why it is in doubt, or what it asks
@@ -116,6 +116,8 @@ struct OpRecord {
   std::string carried_from;  // the run that did it, where this one tries that one again
   bool refuted = false;      // its `verify` or its `done_when` did not hold afterwards
   std::vector<std::string> notes;
+  int left_to_group = 0;  // the attempt that may have left something to the group; 0: none, or it was taken away
+  bool had_left_to_group = false;
   // Of a `foreach`: its list and its limits, as they were evaluated.
   std::optional<List> items;
   int64_t max_parallel = 1, max_failures = 0;
@@ -156,7 +158,8 @@ class RunHistory {
   int64_t last_seq = 0;
   Duration waited_at_gates;  // closed gates only
   bool has_unknown = false;
-  std::vector<std::string> locks;  // that the run holds, in the order of their taking
+  std::vector<std::string> locks;           // that the run holds, in the order of their taking
+  std::vector<std::string> left_to_groups;  // ops that may have left something to their group, in order
 
  private:
   void taken_up(const Event& event, const Map& body);

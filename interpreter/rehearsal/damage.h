@@ -82,6 +82,9 @@ class DamagedProcesses final : public Processes {
   Result<std::optional<ProcessEnd>> recover(const ChildKey& key, std::stop_token stop) override {
     return real_.recover(key, stop);
   }
+  Result<std::vector<std::string>> end_left(const ChildKey& key, const std::vector<RunningProcess>& known) override {
+    return real_.end_left(key, known);
+  }
   void committed(const ChildKey& key) override { real_.committed(key); }
 
  private:

@@ -107,8 +107,8 @@ SimulatedProcesses::Child SimulatedProcesses::begin(const Command& command) {
   if (const Map* map = answer->find<Map>()) said = *map;
   if (const int64_t* code = answer->find<int64_t>()) said["exit_code"] = *code;
   if (const std::string* text = answer->find<std::string>()) said["stdout"] = *text;
-  Result<void> known =
-      only_keys(said, {"exit_code", "stdout", "stderr", "json", "takes", "signal", "missing"}, "a command's answer");
+  Result<void> known = only_keys(
+      said, {"exit_code", "stdout", "stderr", "json", "takes", "signal", "missing", "running"}, "a command's answer");
   Result<Duration> takes = takes_of(said);
   if (!known || !takes) {
     const Error& error = !known ? known.error() : takes.error();
@@ -134,6 +134,11 @@ SimulatedProcesses::Child SimulatedProcesses::begin(const Command& command) {
   if (const Value* json = member(said, "json")) out += print_json(*json) + "\n";
   end.out = captured(std::move(out), command, redactor);
   end.err = captured(text_in(said, "stderr"), command, redactor);
+  if (const Value* names = member(said, "running"); names && names->is<List>() && command.lifetime != Lifetime::step)
+    for (const Value& name : names->get<List>()) {
+      end.left_running.push_back({++last_pid_, to_text(name), "rehearsed"});
+      running_.insert(last_pid_);
+    }
   end.took = *takes;
   if (command.timeout.us > 0 && *takes > command.timeout) {
     end.kind = EndKind::timed_out;
@@ -178,6 +183,15 @@ Result<std::optional<ProcessEnd>> SimulatedProcesses::recover(const ChildKey& ke
   Result<ProcessEnd> end = wait_for(it->second, stop);
   if (!end) return pass(end.error());
   return std::optional<ProcessEnd>(std::move(*end));
+}
+
+Result<std::vector<std::string>> SimulatedProcesses::end_left(const ChildKey&,
+                                                              const std::vector<RunningProcess>& known) {
+  if (Result<void> alive = place_.must_be_alive(); !alive) return pass(alive.error());
+  std::vector<std::string> ended;
+  for (const RunningProcess& one : known)
+    if (running_.erase(one.pid) > 0) ended.push_back(std::to_string(one.pid) + " " + one.name);
+  return ended;
 }
 
 void SimulatedProcesses::committed(const ChildKey& key) { children_.erase(name_of(key)); }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "interpreter/rehearsal/answers.h"
@@ -24,6 +25,7 @@ class SimulatedProcesses final : public Processes {
   Result<ProcessEnd> observe(const Command& command, std::stop_token stop) override;
   Result<ProcessEnd> run(const ChildKey& key, const Command& command, std::stop_token stop) override;
   Result<std::optional<ProcessEnd>> recover(const ChildKey& key, std::stop_token stop) override;
+  Result<std::vector<std::string>> end_left(const ChildKey& key, const std::vector<RunningProcess>& known) override;
   void committed(const ChildKey& key) override;
 
  private:
@@ -39,6 +41,8 @@ class SimulatedProcesses final : public Processes {
   const ScratchPlace& place_;
   const std::map<std::string, std::string>& environment_;
   std::map<std::string, Child> children_;
+  std::set<int64_t> running_;  // pids of what commands left running
+  int64_t last_pid_ = 1000;
 };
 
 }  // namespace muster

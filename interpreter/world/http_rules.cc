@@ -39,6 +39,8 @@ std::string_view authority_of(std::string_view url) {
   return url.substr(0, url.find_first_of("/?#\\"));
 }
 
+}  // namespace
+
 Result<void> check_url(const std::string& url) {
   if (has_control(url, false) || url.find(' ') != std::string::npos) {
     return fail(ErrorCode::refused, "the URL holds a blank or a control character");
@@ -54,8 +56,6 @@ Result<void> check_url(const std::string& url) {
   }
   return {};
 }
-
-}  // namespace
 
 std::string scheme_of(std::string_view url) {
   size_t end = url.find("://");

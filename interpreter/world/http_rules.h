@@ -16,6 +16,7 @@
 
 namespace muster {
 
+[[nodiscard]] Result<void> check_url(const std::string& url);
 [[nodiscard]] Result<void> check_request(const HttpRequest& request);
 // `https` of an URL; empty where there is none. Lower case.
 [[nodiscard]] std::string scheme_of(std::string_view url);

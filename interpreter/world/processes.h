@@ -27,7 +27,15 @@ namespace muster {
 // What became of a child once the step is over.
 enum class Lifetime {
   step,      // whatever it left behind is ended with it
+  group,     // what it left behind lives until end_left() is asked for it: a tunnel for the steps behind it
   detached,  // what it left behind may live on: a started service
+};
+
+// What a command of lifetime `group` or `detached` left behind, when it ended.
+struct RunningProcess {
+  int64_t pid = 0;
+  std::string name;
+  std::string since;  // this machine's boot and the moment within it: with the pid, one process for ever
 };
 
 struct Command {
@@ -59,7 +67,8 @@ struct ProcessEnd {
   int code = 0;  // exit code, or the signal's number
   CapturedStream out, err;
   Duration took;
-  std::vector<std::string> left_over;  // processes that were ended after it, `pid command`
+  std::vector<std::string> left_over;        // processes that were ended after it, `pid command`
+  std::vector<RunningProcess> left_running;  // and those that live on
 };
 
 // Which child: a run's op and attempt. Survives a crash; a resume asks for it.
@@ -83,6 +92,11 @@ class Processes : public DeclaredReads {
   // What a helper of an earlier interpreter still knows of this child: waits for one that is running (a stop ends it).
   // Nothing: no helper knows it; whether it ever ran is then not known.
   [[nodiscard]] virtual Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) = 0;
+  // Ends what a command of lifetime `group` left behind and all that this has started, wherever it hides: processes
+  // that `known` names, and those that say they are of this child. Blocks until they are gone. What was ended, `pid
+  // command`; nothing when they are gone already, so it may be asked again.
+  [[nodiscard]] virtual Result<std::vector<std::string>> end_left(const ChildKey&,
+                                                                  const std::vector<RunningProcess>& known) = 0;
   // The outcome is committed: what was kept for a resume may be forgotten.
   virtual void committed(const ChildKey&) = 0;
 };

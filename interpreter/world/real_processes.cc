@@ -7,6 +7,7 @@
 #include "interpreter/world/children/protocol.h"
 #include "interpreter/world/children_helper.h"
 #include "interpreter/world/earlier_children.h"
+#include "interpreter/world/left_running.h"
 #include "interpreter/world/program_search.h"
 #include "interpreter/world/secret_forms.h"
 #include "interpreter/world/system_error.h"
@@ -67,7 +68,7 @@ Result<children::Start> start_of(const Command& command, std::map<std::string, s
   start.directory = command.directory;
   start.has_input = !command.input.is_null();
   if (start.has_input) start.input = open_text(command.input, SecretSink::child_stdin);
-  start.detached = command.lifetime == Lifetime::detached;
+  start.detached = command.lifetime != Lifetime::step;
   start.timeout_us = command.timeout.us;
   start.grace_us = command.grace.us;
   start.head_bytes = command.head_bytes;
@@ -117,6 +118,7 @@ Result<ProcessEnd> end_of(const std::string& program, children::Ended ended) {
   end.out = stream(ended.out);
   end.err = stream(ended.err);
   end.left_over = std::move(ended.left_over);
+  end.left_running = left_running_of(ended.survivors);
   return end;
 }
 
@@ -197,6 +199,11 @@ Result<std::optional<ProcessEnd>> RealProcesses::recover(const ChildKey& key, st
   Result<ProcessEnd> end = end_of("the command", std::move(**found));
   if (!end) return pass(end.error());
   return std::optional<ProcessEnd>(std::move(*end));
+}
+
+Result<std::vector<std::string>> RealProcesses::end_left(const ChildKey& key,
+                                                         const std::vector<RunningProcess>& known) {
+  return end_left_running(name_of_child(key), known, Command().grace);
 }
 
 void RealProcesses::committed(const ChildKey& key) {

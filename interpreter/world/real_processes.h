@@ -39,6 +39,8 @@ class RealProcesses final : public Processes {
   [[nodiscard]] Result<ProcessEnd> observe(const Command& command, std::stop_token stop) override;
   [[nodiscard]] Result<ProcessEnd> run(const ChildKey& key, const Command& command, std::stop_token stop) override;
   [[nodiscard]] Result<std::optional<ProcessEnd>> recover(const ChildKey& key, std::stop_token stop) override;
+  [[nodiscard]] Result<std::vector<std::string>> end_left(const ChildKey& key,
+                                                          const std::vector<RunningProcess>& known) override;
   void committed(const ChildKey& key) override;
 
  private:

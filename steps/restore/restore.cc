@@ -147,6 +147,28 @@ std::vector<ResultField> restore_results() {
 
 }  // namespace
 
+namespace {
+
+// A connection that nothing can use would only look as if it did something.
+std::vector<WrongArgument> look_over(const Map& args) {
+  std::vector<WrongArgument> wrong;
+  for (const char* name : {"from", "list"}) {
+    const Value* source = member(args, name);
+    const Map* fields = source ? source->find<Map>() : nullptr;
+    if (!fields || !member(*fields, "connection")) continue;
+    const Value* replica = member(*fields, "litestream");
+    const std::string* where = replica ? replica->find<std::string>() : nullptr;
+    if (replica && (!where || where->starts_with("s3://"))) continue;
+    wrong.push_back({{name, "connection"},
+                     true,
+                     "a `connection` in `" + std::string(name) + "` belongs to an s3:// URL of a replica",
+                     "leave it out, or write `litestream: s3://BUCKET/FOLDER`"});
+  }
+  return wrong;
+}
+
+}  // namespace
+
 Action restore_action() {
   Action action;
   action.name = "restore";
@@ -167,6 +189,7 @@ Action restore_action() {
     return is_server ? undo_server_restore(input, done, touch) : undo_restore(input, done, touch);
   };
   action.continues_after_crash = true;
+  action.look_over = look_over;
   return action;
 }
 

@@ -15,10 +15,10 @@ namespace muster {
 class FakeProcesses final : public Processes {
  public:
   using Answer = std::function<Result<ProcessEnd>(const Command&)>;
-  enum class Verb { observe, run, recover, committed };
+  enum class Verb { observe, run, recover, end_left, committed };
   struct Call {
     Verb verb;
-    std::string line;  // argv, joined by spaces; empty for recover and committed
+    std::string line;  // argv, joined by spaces; of `end_left` the names that were known; else empty
     ChildKey key;      // empty for observe
     Command command;
   };
@@ -70,6 +70,19 @@ class FakeProcesses final : public Processes {
     if (found == remembered_.end()) return std::optional<ProcessEnd>();
     if (!found->second) return pass(found->second.error());
     return std::optional<ProcessEnd>(*found->second);
+  }
+  // All that it was told of is ended.
+  [[nodiscard]] Result<std::vector<std::string>> end_left(const ChildKey& key,
+                                                          const std::vector<RunningProcess>& known) override {
+    std::vector<std::string> ended;
+    std::string line;
+    for (const RunningProcess& one : known) {
+      ended.push_back(std::to_string(one.pid) + " " + one.name);
+      line += (line.empty() ? "" : " ") + one.name;
+    }
+    std::lock_guard lock(mutex_);
+    calls_.push_back({Verb::end_left, std::move(line), key, {}});
+    return ended;
   }
   void committed(const ChildKey& key) override {
     std::lock_guard lock(mutex_);

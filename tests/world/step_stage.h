@@ -64,6 +64,9 @@ class NoProcesses final : public Processes {
   Result<ProcessEnd> observe(const Command&, std::stop_token) override { return none(); }
   Result<ProcessEnd> run(const ChildKey&, const Command&, std::stop_token) override { return none(); }
   Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override { return none(); }
+  Result<std::vector<std::string>> end_left(const ChildKey&, const std::vector<RunningProcess>&) override {
+    return none();
+  }
   void committed(const ChildKey&) override {}
 
  private:

@@ -48,7 +48,8 @@ Child::Child(Start what)
       out_capture_(start.head_bytes, start.tail_bytes, start.redact),
       err_capture_(start.head_bytes, start.tail_bytes, start.redact) {
   began = boot_us();
-  marker = std::to_string(::getpid()) + "." + std::to_string(began) + "." + std::to_string(start.id);
+  marker = std::to_string(::getpid()) + "." + std::to_string(began) + "." + std::to_string(start.id) +
+           marker_end(start.name);
 }
 
 bool Child::begin(Ended& failure) {
@@ -151,6 +152,9 @@ Ended Child::result() {
   ended.out = out_capture_.end();
   ended.err = err_capture_.end();
   ended.left_over = std::move(left_over);
+  for (const Process& process : survivors)
+    ended.survivors.push_back(
+        {static_cast<uint64_t>(process.pid), static_cast<uint64_t>(process.began_us), process.name});
   return ended;
 }
 

@@ -12,6 +12,7 @@
 
 #include "interpreter/base/unique_fd.h"
 #include "interpreter/world/children/capture.h"
+#include "interpreter/world/children/marker.h"
 #include "interpreter/world/children/process_tree.h"
 #include "interpreter/world/children/protocol.h"
 
@@ -29,9 +30,6 @@ struct Child {
 
   explicit Child(Start what);
 
-  // The variable by which its descendants are known, and its value: unique on this machine.
-  static constexpr const char* marker_variable = "MUSTER_CHILD";
-
   // Starts it; false: `failure` says why it certainly did not run.
   [[nodiscard]] bool begin(Ended& failure);
   // Begins to end the whole tree; harmless when that has begun.
@@ -47,7 +45,7 @@ struct Child {
   [[nodiscard]] Ended result();
 
   Start start;
-  std::string marker;
+  std::string marker;  // the value of `marker_variable`: unique on this machine
   Phase phase = Phase::running;
   pid_t pid = 0;
   UniqueFd out, err, in;
@@ -60,6 +58,7 @@ struct Child {
   bool timed_out = false, stopped = false, killed = false;
   std::set<pid_t> asked_to_end;  // leftovers that got their TERM
   std::vector<std::string> left_over;
+  std::vector<Process> survivors;  // that were let go
 
  private:
   void read_from(UniqueFd& fd, Capture& capture);

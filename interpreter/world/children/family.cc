@@ -17,11 +17,13 @@ bool is_main(pid_t pid, const Children& children) {
 
 }  // namespace
 
-void Family::let_go(const Child& child, const Children& children, int64_t now) {
+std::vector<Process> Family::let_go(const Child& child, const Children& children, int64_t now) {
   const pid_t self = ::getpid();
-  for (const Process& process : tree_of(child, children))
+  std::vector<Process> tree = tree_of(child, children);
+  for (const Process& process : tree)
     if (process.parent == self) free_.insert(process.pid);
   released_.push_back({child.pid, child.began, now});
+  return tree;
 }
 
 bool Family::has_strangers(const Children& children) const {
@@ -43,7 +45,7 @@ std::vector<Process> Family::tree_of(const Child& child, const Children& childre
       if (process.pid == other->pid || process.session == other->pid) return false;
     for (const Released& released : released_)
       if (process.session == released.session) return false;
-    std::string marker = variable_of(process.pid, Child::marker_variable);
+    std::string marker = variable_of(process.pid, marker_variable);
     if (marker == child.marker) return true;
     if (marker.starts_with(std::to_string(self) + ".")) return false;  // another child of ours
     return std::nullopt;

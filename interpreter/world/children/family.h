@@ -18,8 +18,8 @@ using Children = std::map<uint64_t, std::unique_ptr<Child>>;
 
 class Family {
  public:
-  // What this child left behind may live on; from now on it belongs to nobody.
-  void let_go(const Child& child, const Children& children, int64_t now);
+  // What this child left behind may live on; from now on it belongs to nobody. What that is.
+  [[nodiscard]] std::vector<Process> let_go(const Child& child, const Children& children, int64_t now);
   // A process of ours has ended and was waited for.
   void forget(pid_t pid) { free_.erase(pid); }
   // Whether there can be anything beside the children's own processes. Cheap, and never wrong when it says no.

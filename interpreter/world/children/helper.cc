@@ -325,7 +325,7 @@ bool Helper::advance(Child& child, int64_t now) {
         return true;
       }
       if (child.keeps_leftovers()) {
-        family_.let_go(child, children_, now);
+        child.survivors = family_.let_go(child, children_, now);
         child.drained_at = now;
         child.phase = Child::Phase::draining;
         return true;

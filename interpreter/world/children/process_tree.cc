@@ -54,16 +54,25 @@ std::optional<Process> read_process(pid_t pid) {
 
 }  // namespace
 
-std::vector<Process> descendants_of(pid_t root) {
-  std::map<pid_t, Process> all;
+std::vector<Process> all_processes() {
+  std::vector<Process> all;
   DIR* proc = ::opendir("/proc");
   if (!proc) return {};
   while (dirent* entry = ::readdir(proc)) {
     pid_t pid = static_cast<pid_t>(std::atoi(entry->d_name));
     if (pid <= 0) continue;
-    if (std::optional<Process> process = read_process(pid)) all.emplace(pid, std::move(*process));
+    if (std::optional<Process> process = read_process(pid)) all.push_back(std::move(*process));
   }
   ::closedir(proc);
+  return all;
+}
+
+std::vector<Process> descendants_of(pid_t root) {
+  std::map<pid_t, Process> all;
+  for (Process& process : all_processes()) {
+    const pid_t pid = process.pid;
+    all.emplace(pid, std::move(process));
+  }
   std::vector<Process> out;
   for (const auto& [pid, process] : all) {
     pid_t at = process.parent;

@@ -19,6 +19,7 @@ struct Process {
   std::string name;
 };
 
+[[nodiscard]] std::vector<Process> all_processes();
 // All that live and descend from `root`, itself left out.
 [[nodiscard]] std::vector<Process> descendants_of(pid_t root);
 // The direct children of this single-threaded process, ended ones that nobody has waited for included. Nothing where

@@ -48,6 +48,13 @@ struct Stream {
 enum class How : uint64_t { exited, signalled, timed_out, stopped, not_started };
 enum class Stage : uint64_t { none, setup, directory, exec };  // where not_started came from
 
+// A process that lives on behind its child.
+struct Survivor {
+  uint64_t pid = 0;
+  uint64_t began_us = 0;  // since the machine was started, as the kernel counts it
+  std::string name;
+};
+
 struct Ended {
   uint64_t id = 0;
   How how = How::exited;
@@ -56,6 +63,7 @@ struct Ended {
   int64_t took_us = 0;
   Stream out, err;
   std::vector<std::string> left_over;
+  std::vector<Survivor> survivors;
 };
 
 class Writer {
@@ -98,6 +106,7 @@ class Reader {
     return all;
   }
   bool is_done() const { return good_ && left_.empty(); }
+  bool is_good() const { return good_; }
 
  private:
   void cut() {
@@ -154,6 +163,12 @@ inline std::string encode(const Ended& e) {
     w.number(s->bytes);
   }
   w.texts(e.left_over);
+  w.number(e.survivors.size());
+  for (const Survivor& s : e.survivors) {
+    w.number(s.pid);
+    w.number(s.began_us);
+    w.text(s.name);
+  }
   return w.take();
 }
 
@@ -169,6 +184,13 @@ inline std::string encode(const Ended& e) {
     s->bytes = r.number();
   }
   e.left_over = r.texts();
+  for (uint64_t n = r.number(); n > 0 && r.is_good(); --n) {
+    Survivor s;
+    s.pid = r.number();
+    s.began_us = r.number();
+    s.name = r.text();
+    e.survivors.push_back(std::move(s));
+  }
   return r.is_done() && e.how <= How::not_started;
 }
 

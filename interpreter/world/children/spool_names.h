@@ -12,7 +12,7 @@
 namespace muster::children {
 
 // Begins every NAME.child: a file of another kind or of another version of the record is not taken for one.
-inline constexpr std::string_view record_magic = "muster child 1\n";
+inline constexpr std::string_view record_magic = "muster child 2\n";
 
 inline std::string record_name(const std::string& name) { return name + ".child"; }
 inline std::string socket_name(pid_t helper) { return "helper-" + std::to_string(helper) + ".socket"; }

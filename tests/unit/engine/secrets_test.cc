@@ -213,6 +213,57 @@ phases:
   EXPECT_THAT(sim.variables.asked, ElementsAre("OTHER"));
 }
 
+// A backup that may lie in a folder or in a store, as the input says.
+TEST(Secrets, OfAConnectionAreReadOnlyWhereTheConnectionIsUsed) {
+  Simulation sim;
+  Action fetch = sim.actions.front();
+  fetch.name = "fetch";
+  Field source = fetch.fields.front();
+  source.name = "name";
+  source.type = FieldType::path;
+  Field store;
+  store.name = "connection";
+  store.type = FieldType::connection;
+  store.used_with = "name";
+  store.used_with_start = "s3://";
+  // In both orders of writing and of the table.
+  fetch.fields = {store, source};
+  sim.actions.push_back(fetch);
+  bool had_connection = false;
+  auto note = [&had_connection](const StepInput& input) -> Result<StepOutput> {
+    had_connection = input.args.contains("connection");
+    return StepOutput{Map{{"name", "x"}}, {}};
+  };
+  sim.script["/var/backup"] = note;
+  sim.script["s3://b/app"] = note;
+  ASSERT_TRUE(sim.load(R"(muster: 1
+playbook: secrets
+inputs:
+  from: {type: path, required: true}
+secrets:
+  token: {env: TOKEN}
+connections:
+  store: {s3: {bucket: b, region: r, access_key: a, secret_key: "${{ secrets.token }}"}}
+phases:
+  - id: one
+    steps:
+      - fetch: {connection: store, name: "${{ inputs.from }}"}
+)")) << sim.diagnostics;
+  sim.inputs["from"] = "/var/backup";
+  Result<Ending> ending = sim.run();
+  EXPECT_EQ(ending->state, RunState::succeeded) << ending->reason;
+  EXPECT_THAT(sim.deeds, ElementsAre("/var/backup"));
+  EXPECT_THAT(sim.variables.asked, ElementsAre());
+  EXPECT_FALSE(had_connection);
+
+  sim.inputs["from"] = "s3://b/app";
+  EXPECT_EQ(sim.run()->reason, "secret `token` cannot be read: the environment variable `TOKEN` is not set");
+  EXPECT_THAT(sim.variables.asked, testing::Contains("TOKEN"));
+  sim.variables.all = {{"TOKEN", "hunter22secret"}};
+  EXPECT_EQ(sim.run()->state, RunState::succeeded);
+  EXPECT_TRUE(had_connection);
+}
+
 TEST(Secrets, ThatAreMissingFailTheStepBeforeAnythingWasDone) {
   Simulation sim;
   ASSERT_TRUE(sim.load(two_steps)) << sim.diagnostics;

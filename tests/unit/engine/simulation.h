@@ -56,8 +56,8 @@ class VirtualExecutor final : public Executor {
  public:
   explicit VirtualExecutor(VirtualClock& clock) : clock_(clock) {}
   ~VirtualExecutor() override { join(); }
-  // Waits until no job runs: what an interpreter that was stopped had started ends before the next one begins. A job may
-  // wait for the loop until then.
+  // Waits until no job runs: what an interpreter that was stopped had started ends before the next one begins. A job
+  // may wait for the loop until then.
   void join() {
     while (true) {
       std::deque<std::function<void()>> batch;
@@ -170,6 +170,9 @@ class NoProcesses final : public Processes {
   }
   Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override {
     return std::optional<ProcessEnd>();
+  }
+  Result<std::vector<std::string>> end_left(const ChildKey&, const std::vector<RunningProcess>&) override {
+    return fail(ErrorCode::invalid, "no processes here");
   }
   void committed(const ChildKey& key) override { acknowledged.push_back(key.op.path); }
   std::vector<std::string> acknowledged;
@@ -299,6 +302,10 @@ class Simulation final : public Observer {
   std::vector<std::string> deeds_so_far() {  // while jobs may still be running
     std::lock_guard lock(mutex_);
     return deeds;
+  }
+  void did(std::string deed) {
+    std::lock_guard lock(mutex_);
+    deeds.push_back(std::move(deed));
   }
   std::vector<std::string> deeds;
   std::map<std::string, Deed> script;  // by name

@@ -176,6 +176,9 @@ class NoWorld : public Http, public Processes, public Entropy, public SqlTrial, 
   Result<ProcessEnd> observe(const Command&, std::stop_token) override { return none(); }
   Result<ProcessEnd> run(const ChildKey&, const Command&, std::stop_token) override { return none(); }
   Result<std::optional<ProcessEnd>> recover(const ChildKey&, std::stop_token) override { return none(); }
+  Result<std::vector<std::string>> end_left(const ChildKey&, const std::vector<RunningProcess>&) override {
+    return none();
+  }
   void committed(const ChildKey&) override {}
   std::string bytes(size_t count) override {
     // Never the same twice, and the same in every run of a test.

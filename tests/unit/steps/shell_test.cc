@@ -206,6 +206,40 @@ TEST_F(Shell, PassesFolderLimitsAndLifetimeOn) {
   EXPECT_EQ(processes.calls().at(1).command.lifetime, Lifetime::step);
 }
 
+TEST_F(Shell, TellsWhatItLeftToItsGroupAndTakesItAway) {
+  processes.on("serve", [](const Command&) {
+    ProcessEnd end = FakeProcesses::exited(0);
+    end.left_running = {{4711, "tunnel", "boot/12"}};
+    return end;
+  });
+  const Map args = with(argv({"serve"}), "lifetime", "group");
+  auto output = act(args);
+  ASSERT_TRUE(output) << output.error().message;
+  EXPECT_EQ(asked().lifetime, Lifetime::group);
+  EXPECT_TRUE(same(output->fields.at("left_running"),
+                   Value(List{Map{{"pid", 4711}, {"name", "tunnel"}, {"since", "boot/12"}}})));
+  EXPECT_THAT(preview(args).lines, testing::Contains("what it leaves running is ended with its group"));
+  EXPECT_TRUE(action.leaves_to_group(args));
+  EXPECT_FALSE(action.leaves_to_group(argv({"serve"})));
+  EXPECT_FALSE(action.leaves_to_group(with(argv({"serve"}), "lifetime", "detached")));
+
+  Touch touch = world.touch();
+  auto ended = action.release({run, op, 2, output->fields}, touch);
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_THAT(*ended, ElementsAre("4711 tunnel"));
+  EXPECT_EQ(processes.calls().back().verb, FakeProcesses::Verb::end_left);
+  EXPECT_EQ(processes.calls().back().key.op.path, "replace/stop");
+  EXPECT_EQ(processes.calls().back().key.attempt, 2);
+  // What was found cannot be read, or was not kept: it is looked for all the same.
+  EXPECT_TRUE(action.release({run, op, 2, Map{{"left_running", List{Value("x"), Map{{"pid", "x"}}}}}}, touch));
+}
+
+TEST_F(Shell, LeavesNothingWhereItOnlyLooks) {
+  processes.on("serve", 0);
+  ASSERT_TRUE(look(with(argv({"serve"}), "lifetime", "detached")));
+  EXPECT_EQ(asked().lifetime, Lifetime::step);
+}
+
 TEST_F(Shell, FailsByAnExitCodeThatWasNotExpectedAndQuotesTheLastWords) {
   processes.on("pg_ctl stop", 3, "", "waiting\npg_ctl: no \x1b[31mserver\n\n  \n");
   auto output = act(argv({"pg_ctl", "stop"}));

@@ -96,8 +96,9 @@ TEST(Ssh, PutsVariablesOnTheInputAndNowhereElse) {
 
 TEST(Ssh, RefusesNamesThatAreMoreThanNames) {
   Command asked = command({"true"});
-  for (const Map& connection : {there({{"user", "-oProxyCommand=id"}}), Map{{"host", "a`id`"}}, Map{{"host", ""}},
-                                there({{"identity", "%d/key"}}), there({{"port", 0}})}) {
+  for (const Map& connection : {there({{"user", "-oProxyCommand=id"}}), there({{"user", "a$b\\"}}),
+                                Map{{"host", "-oProxyCommand=id"}}, Map{{"host", "%h"}}, Map{{"host", "a`id`"}},
+                                Map{{"host", ""}}, there({{"identity", "%d/key"}}), there({{"port", 0}})}) {
     Result<Command> client = over_ssh(connection, asked);
     ASSERT_FALSE(client.has_value()) << print_json(Value(connection));
     EXPECT_EQ(client.error().code, ErrorCode::invalid);

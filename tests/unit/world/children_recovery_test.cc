@@ -100,6 +100,27 @@ TEST_F(ChildrenRecovery, FindsTheEndOfAChildThatEndedJustBefore) {
   EXPECT_EQ(all_of((*found)->out), "result\n");
 }
 
+TEST_F(ChildrenRecovery, FindsWhatAChildLeftToItsGroupWhenInterpreterAndHelperAreGone) {
+  std::string told = pipe("told");
+  pid_t first = interpreter([&](RealProcesses& processes) {
+    Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid"));
+    command.lifetime = Lifetime::group;
+    auto end = processes.run(key, command, {});
+    processes.committed(key);
+    say(told, end ? "ran" : "none");
+  });
+  ASSERT_EQ(hear(told), "ran");
+  const pid_t first_helper = helper();
+  kill_now(first);
+  wait_until_gone(first_helper);
+  const auto left = static_cast<pid_t>(std::atoi(content_of(path("pid")).c_str()));
+  ASSERT_TRUE(is_alive(left)) << "nobody has ended its group";
+  auto ended = RealProcesses(settings()).end_left(key, {});
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(*ended, std::vector<std::string>{std::to_string(left) + " sleep"});
+  EXPECT_FALSE(is_alive(left));
+}
+
 TEST_F(ChildrenRecovery, KnowsNothingOfAChildThatWasCommittedOrNeverStarted) {
   pid_t first_helper = 0;
   {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "interpreter/world/left_running.h"
 #include "tests/unit/world/children_at_work.h"
 
 namespace muster {
@@ -140,6 +141,71 @@ TEST_F(ProcessTree, LivesOnWhenItIsDetached) {
   EXPECT_THAT(next->left_over, SizeIs(1));
   EXPECT_TRUE(is_alive(service));
   ::kill(service, SIGKILL);
+}
+
+TEST_F(ProcessTree, LivesOnUntilSomebodyEndsItForItsGroup) {
+  Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid"));
+  command.lifetime = Lifetime::group;
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_THAT(end->left_over, IsEmpty());
+  ASSERT_THAT(end->left_running, SizeIs(1));
+  EXPECT_EQ(end->left_running[0].pid, pid_in("pid"));
+  EXPECT_TRUE(is_alive(pid_in("pid")));
+
+  // What it starts later belongs to it, and another child's processes do not.
+  auto next = run(script_of("exit 0"));
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_TRUE(is_alive(pid_in("pid")));
+  auto others = processes.end_left({key.run, key.op, key.attempt + 1}, {});
+  ASSERT_TRUE(others) << others.error().message;
+  EXPECT_THAT(*others, IsEmpty());
+  EXPECT_TRUE(is_alive(pid_in("pid")));
+
+  auto ended = processes.end_left(key, end->left_running);
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_THAT(*ended, ElementsAre(std::to_string(pid_in("pid")) + " sleep"));
+  EXPECT_FALSE(is_alive(pid_in("pid")));
+  EXPECT_THAT(*processes.end_left(key, end->left_running), IsEmpty());
+}
+
+TEST_F(ProcessTree, OfAGroupIsFoundByWhatItWasStartedWithAlone) {
+  // Nothing is known of it but whose child it is: the record of its end was lost.
+  Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid"));
+  command.lifetime = Lifetime::group;
+  ASSERT_TRUE(run(command));
+  RealProcesses later(settings());
+  auto ended = later.end_left(key, {});
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_THAT(*ended, SizeIs(1));
+  EXPECT_FALSE(is_alive(pid_in("pid")));
+}
+
+TEST_F(ProcessTree, OfAGroupIsFoundByItsNumberAndItsMomentThoughItShedItsEnvironment) {
+  Command command = script_of("env -i /usr/bin/setsid /bin/sh -c 'sleep 1000 & echo $! > " + path("pid") +
+                              "; wait' > /dev/null 2>&1 & while ! test -s " + path("pid") + "; do sleep 0.01; done");
+  command.lifetime = Lifetime::group;
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  ASSERT_FALSE(end->left_running.empty());
+  std::vector<RunningProcess> of_an_earlier_boot = end->left_running;
+  for (RunningProcess& one : of_an_earlier_boot) one.since = "0" + one.since;
+  EXPECT_THAT(*processes.end_left(key, of_an_earlier_boot), IsEmpty());
+  EXPECT_TRUE(is_alive(pid_in("pid"))) << "a number alone tells nobody";
+  EXPECT_THAT(*processes.end_left(key, end->left_running), SizeIs(end->left_running.size()));
+  EXPECT_FALSE(is_alive(pid_in("pid")));
+}
+
+TEST_F(ProcessTree, OfAGroupIsKilledWhereItDoesNotListen) {
+  Command command = script_of("(trap '' TERM; echo up > " + path("up") +
+                              "; while :; do sleep 0.01; done) > /dev/null 2>&1 & echo $! > " + path("pid") +
+                              "; while ! test -s " + path("up") + "; do sleep 0.01; done");
+  command.lifetime = Lifetime::group;
+  auto end = run(command);
+  ASSERT_TRUE(end) << end.error().message;
+  // The name that the helper knows it by is the port's own affair: by number and moment.
+  EXPECT_FALSE(end_left_running("nobody", end->left_running, Duration::milliseconds(100)).empty());
+  EXPECT_FALSE(is_alive(pid_in("pid")));
 }
 
 TEST_F(ProcessTree, OfADetachedStepIsEndedWhenItsTimeIsUp) {
