@@ -218,7 +218,8 @@ std::vector<WrongArgument> look_over(const Map& args) {
   if (!text || member(args, "connection")) return {};
   Result<void> fits = check_url(*text);
   if (fits) return {};
-  return {{{verb}, false, fits.error().message, fits.error().hint}};
+  const bool lacks_scheme = scheme_of(*text).empty() && text->find(' ') == std::string::npos;
+  return {{{verb}, false, fits.error().message, lacks_scheme ? "write `http://" + *text + "`" : fits.error().hint}};
 }
 
 }  // namespace

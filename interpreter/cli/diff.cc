@@ -88,7 +88,7 @@ int diff_command(Invocation& invocation) {
   Result<Loaded> to = version_named(invocation, b);
   if (!to) return complain(to.error());
   if (!from->graph || !to->graph) return exit_code::invalid;
-  const Version before{a, *from->graph, from->files}, after{b, *to->graph, to->files};
+  const ComparedVersion before{a, *from->graph, from->files}, after{b, *to->graph, to->files};
   const std::vector<Change> changes = differences(before, after, *to->extended.actions);
   if (invocation.json()) {
     answer_object(invocation, value_of(changes, before, after));

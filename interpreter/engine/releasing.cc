@@ -32,18 +32,19 @@ Engine::Loop::Status Engine::Loop::release(const Node& node) {
   if (run.releasing) return Status::active;
   run.releasing = true;
   struct Job {
+    std::string run;
     OpId op;
     int attempt;
     Map result;
   };
   const OpRecord& op = record(node);
-  auto job = std::make_shared<Job>(Job{node.op, op.left_to_group, op.result ? *op.result : Map{}});
+  auto job = std::make_shared<Job>(Job{run_, node.op, op.left_to_group, op.result ? *op.result : Map{}});
   const Action& action = action_of(node.step->actions.front());
   after_commit_.push_back([this, job, &action, id = node.id] {
     ++in_flight_;
     parts_.executor->start([this, job, &action, id] {
       Touch touch = parts_.world->touch();
-      Result<std::vector<std::string>> ended = action.release({run_, job->op, job->attempt, job->result}, touch);
+      Result<std::vector<std::string>> ended = action.release({job->run, job->op, job->attempt, job->result}, touch);
       auto shared = std::make_shared<Result<std::vector<std::string>>>(std::move(ended));
       parts_.executor->post([this, shared, id, attempt = job->attempt] {
         completed_.push_back([this, shared, id, attempt] { released(expansion_.at(id), attempt, std::move(*shared)); });

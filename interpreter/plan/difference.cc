@@ -23,7 +23,7 @@ std::string identity_of(const Node& node) {
 
 class Side {
  public:
-  Side(const Version& version, const std::vector<Action>& actions) : version_(version), actions_(actions) {
+  Side(const ComparedVersion& version, const std::vector<Action>& actions) : version_(version), actions_(actions) {
     for (const Node& node : graph().nodes())
       if (!node.is_item()) by_identity_.emplace(identity_of(node), &node);
   }
@@ -62,7 +62,7 @@ class Side {
   }
 
  private:
-  const Version& version_;
+  const ComparedVersion& version_;
   const std::vector<Action>& actions_;
   std::unordered_map<std::string, const Node*> by_identity_;
 };
@@ -90,7 +90,7 @@ std::set<std::string> people_in(const Approval& approval) {
 
 class Comparison {
  public:
-  Comparison(const Version& before, const Version& after, const std::vector<Action>& actions)
+  Comparison(const ComparedVersion& before, const ComparedVersion& after, const std::vector<Action>& actions)
       : before_(before, actions), after_(after, actions) {}
 
   std::vector<Change> run() {
@@ -400,11 +400,12 @@ bool is_weaker(ChangeKind kind) {
   }
 }
 
-std::vector<Change> differences(const Version& before, const Version& after, const std::vector<Action>& actions) {
+std::vector<Change> differences(const ComparedVersion& before, const ComparedVersion& after,
+                                const std::vector<Action>& actions) {
   return Comparison(before, after, actions).run();
 }
 
-std::string text_of(const std::vector<Change>& changes, const Version& before, const Version& after) {
+std::string text_of(const std::vector<Change>& changes, const ComparedVersion& before, const ComparedVersion& after) {
   if (changes.empty()) return before.name + " and " + after.name + " say the same\n";
   std::string out = "from " + before.name + "\nto   " + after.name + "\n";
   bool told_weaker = false, told_others = false;
@@ -427,7 +428,7 @@ std::string text_of(const std::vector<Change>& changes, const Version& before, c
   return out;
 }
 
-Value value_of(const std::vector<Change>& changes, const Version& before, const Version& after) {
+Value value_of(const std::vector<Change>& changes, const ComparedVersion& before, const ComparedVersion& after) {
   List rows;
   for (const Change& change : changes)
     rows.push_back(Map{{"kind", name_of(change.kind)},

@@ -16,7 +16,7 @@
 
 namespace muster {
 
-struct Version {
+struct ComparedVersion {
   std::string name;  // a file, or `restore-database@1.4.0`
   const StepGraph& graph;
   const SourceFiles& files;
@@ -54,10 +54,12 @@ struct Change {
 };
 
 // What is weaker comes first, then in the order of the file.
-[[nodiscard]] std::vector<Change> differences(const Version& before, const Version& after,
+[[nodiscard]] std::vector<Change> differences(const ComparedVersion& before, const ComparedVersion& after,
                                               const std::vector<Action>& actions);
 
-[[nodiscard]] std::string text_of(const std::vector<Change>& changes, const Version& before, const Version& after);
-[[nodiscard]] Value value_of(const std::vector<Change>& changes, const Version& before, const Version& after);
+[[nodiscard]] std::string text_of(const std::vector<Change>& changes, const ComparedVersion& before,
+                                  const ComparedVersion& after);
+[[nodiscard]] Value value_of(const std::vector<Change>& changes, const ComparedVersion& before,
+                             const ComparedVersion& after);
 
 }  // namespace muster

@@ -20,6 +20,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+// Behind `&`: until then it is a shell that is about to become what is asked for.
+constexpr const char* until_it_sleeps = "; until grep -q sleep /proc/$!/comm; do sleep 0.01; done";
+
 class ChildrenRecovery : public ChildrenAtWork {
  protected:
   // A process of its own that does this with the port until it is killed.
@@ -103,7 +106,7 @@ TEST_F(ChildrenRecovery, FindsTheEndOfAChildThatEndedJustBefore) {
 TEST_F(ChildrenRecovery, FindsWhatAChildLeftToItsGroupWhenInterpreterAndHelperAreGone) {
   std::string told = pipe("told");
   pid_t first = interpreter([&](RealProcesses& processes) {
-    Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid"));
+    Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid") + until_it_sleeps);
     command.lifetime = Lifetime::group;
     auto end = processes.run(key, command, {});
     processes.committed(key);

@@ -17,6 +17,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+// Behind `&`: until then it is a shell that is about to become what is asked for.
+constexpr const char* until_it_sleeps = "; until grep -q sleep /proc/$!/comm; do sleep 0.01; done";
+
 class ProcessTree : public ChildrenAtWork {
  protected:
   Result<ProcessEnd> run(const Command& command, const std::stop_token& stop = {}) {
@@ -144,7 +147,7 @@ TEST_F(ProcessTree, LivesOnWhenItIsDetached) {
 }
 
 TEST_F(ProcessTree, LivesOnUntilSomebodyEndsItForItsGroup) {
-  Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid"));
+  Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid") + until_it_sleeps);
   command.lifetime = Lifetime::group;
   auto end = run(command);
   ASSERT_TRUE(end) << end.error().message;
@@ -171,7 +174,7 @@ TEST_F(ProcessTree, LivesOnUntilSomebodyEndsItForItsGroup) {
 
 TEST_F(ProcessTree, OfAGroupIsFoundByWhatItWasStartedWithAlone) {
   // Nothing is known of it but whose child it is: the record of its end was lost.
-  Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid"));
+  Command command = script_of("setsid sleep 1000 > /dev/null 2>&1 & echo $! > " + path("pid") + until_it_sleeps);
   command.lifetime = Lifetime::group;
   ASSERT_TRUE(run(command));
   RealProcesses later(settings());
