@@ -1,4 +1,5 @@
-// The arguments of an action as a script made them: values, not text; typed by the same fields, refused in the same words.
+// The arguments of an action as a script made them: values, not text; typed by the same fields, refused in the same
+// words.
 //
 // A connection is handed on as the script was given it; a secret stands only where the field lets it.
 // Errors: Diagnostics; their spans mean nothing.

@@ -27,18 +27,19 @@ void check_step_keys(const Step& step, Diagnostics& problems) {
   if (kind.empty()) return;
   const bool holds_steps = step.group || step.call || step.choose;
   auto refuse = [&](Span at, std::string_view key, std::string_view belongs_to, std::string_view help) {
-    problems.push_back({Severity::error,
-                        "key-not-here",
-                        at,
-                        "`" + std::string(key) + "` belongs to " + std::string(belongs_to) + ", and this is " +
-                            std::string(kind),
-                        std::string(help),
-                        {}});
+    problems.push_back(
+        {Severity::error,
+         "key-not-here",
+         at,
+         "`" + std::string(key) + "` belongs to " + std::string(belongs_to) + ", and this is " + std::string(kind),
+         std::string(help),
+         {}});
   };
   constexpr std::string_view on_steps_inside = "put it on the steps inside";
   constexpr std::string_view leave_it_out = "leave it out: it would say nothing here";
   const std::string_view help = holds_steps ? on_steps_inside : leave_it_out;
-  const bool asks = step.manual || (!holds_steps && step.verify && !step.set && !step.fail && !step.wait && !step.audit);
+  const bool asks =
+      step.manual || (!holds_steps && step.verify && !step.set && !step.fail && !step.wait && !step.audit);
   // A `wait` that has a `watch` is told so by that.
   if (step.retry && !asks && !(step.wait && step.watch))
     refuse(step.retry->at, "retry", "an action, a `verify` alone or a `manual` step", help);

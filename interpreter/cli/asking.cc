@@ -83,8 +83,7 @@ void Asking::ask_gate(const OpRecord& gate) {
   view_.show_gate(gate, false);
   Result<void> approve = could_vote(gate.gate, person_, "approve"), reject = could_vote(gate.gate, person_, "reject");
   may_approve_ = approve.has_value();
-  if (!approve)
-    say_error(approve.error());
+  if (!approve) say_error(approve.error());
   ask(Expecting::verdict, may_approve_ ? "approve, reject or later? [a/r/l] "
                           : reject     ? "reject or later? [r/l] "
                                        : "write `l` to leave it for later: ");

@@ -62,7 +62,7 @@ class Asking {
   bool may_approve_ = false;
   std::string verdict_, choice_;
   std::set<std::pair<std::string, int>> answered_;  // gates that wait for others now
-  std::string nonce_;        // of the question of a manual step
+  std::string nonce_;                               // of the question of a manual step
   std::vector<Input> form_;
   size_t field_ = 0;
   Map given_;

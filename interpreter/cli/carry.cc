@@ -241,8 +241,8 @@ int carry_on(Invocation& invocation, Session& session, Loaded loaded, const std:
                    const Node* node = steps.find(step);
                    const OpRecord* op = engine.history().find(step);
                    if (!node || !op || !node->step || !node->step->manual) return {};
-                   Result<Map> may = may_complete(*op, *node->step->manual, said, session.configuration,
-                                                  engine.history().last_at);
+                   Result<Map> may =
+                       may_complete(*op, *node->step->manual, said, session.configuration, engine.history().last_at);
                    return may ? Result<void>() : pass(may.error());
                  },
                  [&](const OpId& step, Completion said) { return engine.complete(step, std::move(said)); }},

@@ -16,9 +16,9 @@ struct Carry {
   std::string parent = {};
   std::string from = {};
   std::vector<Event> carried = {};
-  bool undoes = false;  // it undoes that one, and does nothing else
+  bool undoes = false;           // it undoes that one, and does nothing else
   std::string break_glass = {};  // why it begins outside of its window, or unrehearsed, too
-  bool among_others = false;  // the process goes on with another run after it
+  bool among_others = false;     // the process goes on with another run after it
 };
 
 // `run` is empty for a new one, which is made of `inputs`.

@@ -127,7 +127,8 @@ class Rows {
     mark(row, op, is_running);
     row.is_phase_over = row.is_phase && op && is_final(op->state);
     row.is_live =
-        is_running || (op && (op->gate.state == GateState::open || op->state == StepState::in_doubt || op->due_at || op->asked));
+        is_running ||
+        (op && (op->gate.state == GateState::open || op->state == StepState::in_doubt || op->due_at || op->asked));
     rows.push_back(std::move(row));
     if (!node.is_group() || !op || !op->entered) return;
     if (node.kind == NodeKind::foreach) {

@@ -41,8 +41,8 @@ std::string lines_of(const std::vector<WaitingRow>& rows) {
   std::string out;
   for (const WaitingRow& row : rows) {
     out += row.run + "  " + safe_line(row.playbook) + "  " +
-           padded(row.op.path == review_op ? "review" : safe_line(row.op.path), 16) + "  since " + second_of(row.since) +
-           (row.expires_at ? "  until " + second_of(*row.expires_at) : "") + "  " +
+           padded(row.op.path == review_op ? "review" : safe_line(row.op.path), 16) + "  since " +
+           second_of(row.since) + (row.expires_at ? "  until " + second_of(*row.expires_at) : "") + "  " +
            (row.who.empty() ? "anybody" : safe_line(row.who)) + "  " + what_stands_behind(row) +
            (row.title.empty() ? "" : ": " + safe_line(row.title)) + "\n";
   }
@@ -57,8 +57,8 @@ Result<std::optional<Map>> show_one(Invocation& invocation, Journal& journal, co
   Result<RunHistory> history = record ? replay(record->events) : pass(record.error());
   if (!history) return pass(history.error());
   const OpRecord* op = history->find(row.op);
-  const bool is_open = op && (row.is_gate ? op->gate.state == GateState::open
-                                          : op->asked && op->state == StepState::waiting);
+  const bool is_open =
+      op && (row.is_gate ? op->gate.state == GateState::open : op->asked && op->state == StepState::waiting);
   if (!is_open) return std::optional<Map>();
   const std::string us = muster_as_called(invocation);
   const PanelStyle style{invocation.terminal.answers, invocation.terminal.tty};

@@ -5,9 +5,9 @@
 #include <cstdlib>
 
 #include "interpreter/base/json.h"
+#include "interpreter/base/lua_places.h"
 #include "interpreter/cli/frame.h"
 #include "interpreter/cli/manual_panel.h"
-#include "interpreter/base/lua_places.h"
 #include "interpreter/report/wording.h"
 
 namespace muster {

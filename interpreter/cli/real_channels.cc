@@ -30,7 +30,8 @@ Result<Secret> opened(const std::string& name, const KeptText& kept, World& worl
 std::string in_lines(const Message& message) {
   std::string text = message.text;
   for (const auto& [name, value] : message.fields) text += "\n" + name + ": " + to_text(value);
-  if (!message.run.empty()) text += "\nrun " + message.run + (message.playbook.empty() ? "" : " of " + message.playbook);
+  if (!message.run.empty())
+    text += "\nrun " + message.run + (message.playbook.empty() ? "" : " of " + message.playbook);
   return text;
 }
 

@@ -41,7 +41,7 @@ struct Loaded {
   SourceFiles files;
   std::shared_ptr<const StepGraph> graph;
   std::vector<std::string> changed_by = {};  // the owners of the files: who changed them last, as far as a disk knows
-  Extended extended;  // the actions that it may use, its own among them
+  Extended extended;                         // the actions that it may use, its own among them
 };
 // Reads a playbook from disk and draws its problems on stderr. An error: the file cannot be read.
 [[nodiscard]] Result<Loaded> load_playbook(const Invocation& invocation, const std::string& path);

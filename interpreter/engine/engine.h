@@ -16,8 +16,8 @@
 
 #include "interpreter/action/action.h"
 #include "interpreter/base/diagnostic.h"
-#include "interpreter/engine/executor.h"
 #include "interpreter/engine/completing.h"
+#include "interpreter/engine/executor.h"
 #include "interpreter/engine/gates.h"
 #include "interpreter/graph/step_graph.h"
 #include "interpreter/journal/journal.h"
@@ -51,10 +51,11 @@ struct StartRequest {
   bool detached = false;            // started with --detach: whoever carries it on parks at the next gate, too
   std::string from = {};            // the step at which it begins again; empty: at the beginning
   std::vector<Event> carried = {};  // what stays done before that step: see retrying.h
-  // Why it begins outside of its window, or unrehearsed, too, by somebody whom `gates.break_glass` lets; empty: it does not.
+  // Why it begins outside of its window, or unrehearsed, too, by somebody whom `gates.break_glass` lets; empty: it does
+  // not.
   std::string break_glass = {};
-  bool rehearsal = false;  // it is a rehearsal itself, which needs none before it
-  bool undoes = false;              // it undoes what `carried` tells, and does nothing else
+  bool rehearsal = false;                    // it is a rehearsal itself, which needs none before it
+  bool undoes = false;                       // it undoes what `carried` tells, and does nothing else
   std::vector<std::string> changed_by = {};  // who changed the playbook's files last, where that is known
 };
 

@@ -9,8 +9,9 @@ std::string why_no_result(const std::string& id, const OpRecord* record, bool se
   std::string start = "step `" + id + "` has no result: ";
   if (!record) return start + "it has not run";
   if (sensitive && record->outcome_ok)
-    return start + "it is `sensitive`, and what was not stored was lost when the run was taken up again; "
-                   "`muster retry RUN --from STEP` reads it anew";
+    return start +
+           "it is `sensitive`, and what was not stored was lost when the run was taken up again; "
+           "`muster retry RUN --from STEP` reads it anew";
   switch (record->state) {
     case StepState::skipped:
       return start + "it was skipped";

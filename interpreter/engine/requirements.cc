@@ -138,7 +138,8 @@ std::shared_ptr<Wanted> Engine::Loop::wanted_by(const Node& top) {
   for (const Name& name : required->env) wanted->env.push_back(name.text);
   if (required->window) wanted->windows.push_back(*required->window);
   if (std::string why = unrehearsed(*required); !why.empty())
-    wanted->passable.push_back(why + "; rehearse it with `muster rehearse`, or start with `--break-glass --reason TEXT`");
+    wanted->passable.push_back(why +
+                               "; rehearse it with `muster rehearse`, or start with `--break-glass --reason TEXT`");
   if (!required->muster) return wanted;
   std::optional<VersionRange> range = VersionRange::parse(required->muster->text);
   std::optional<Version> ours = Version::parse(muster_version_);

@@ -40,8 +40,7 @@ Result<std::string> sign_decision(World& world, const std::string& key_file, std
   return signature;
 }
 
-Result<void> check_signature(World& world, const Configuration& configuration, const Vote& vote,
-                             std::stop_token stop) {
+Result<void> check_signature(World& world, const Configuration& configuration, const Vote& vote, std::stop_token stop) {
   std::string allowed;
   for (const Person& person : configuration.people)
     if (person.name.text == vote.person)

@@ -1,4 +1,5 @@
-// Decisions that are signed with an SSH key, as `ssh-keygen -Y sign` does it: whoever only holds an account cannot decide.
+// Decisions that are signed with an SSH key, as `ssh-keygen -Y sign` does it: whoever only holds an account cannot
+// decide.
 //
 // What is signed is one line: the verdict and the gate's digest, which covers store, run, gate and opening.
 // Errors: `refused` for a signature that does not hold, `not_started` where there is no ssh-keygen.

@@ -90,7 +90,8 @@ JudgedClaims Engine::Loop::judge(const std::vector<Claim>& claims, const Result<
       tl::expected<Evaluation, Diagnostic> answer = evaluate(claim.that, names);
       if (!answer) {
         row["reason"] = answer.error().message;
-        if (judged.diagnostic.empty() && parts_.files && shows_values) judged.diagnostic = render(answer.error(), *parts_.files);
+        if (judged.diagnostic.empty() && parts_.files && shows_values)
+          judged.diagnostic = render(answer.error(), *parts_.files);
       } else {
         const bool* yes = answer->value.find<bool>();
         held = yes && *yes;

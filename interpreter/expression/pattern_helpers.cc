@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "interpreter/expression/helper_functions.h"
 #include "interpreter/base/regex.h"
+#include "interpreter/expression/helper_functions.h"
 
 namespace muster::helper {
 namespace {

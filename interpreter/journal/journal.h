@@ -181,10 +181,10 @@ struct SignedHead {
 };
 
 struct RunQuery {
-  std::string id_prefix;   // empty: all
-  std::string playbook;    // empty: all
-  bool only_open = false;  // not ended
-  int limit = 0;           // 0: all; newest first
+  std::string id_prefix;      // empty: all
+  std::string playbook;       // empty: all
+  bool only_open = false;     // not ended
+  int limit = 0;              // 0: all; newest first
   bool or_in_review = false;  // beside `only_open`: those that have ended and left the review of a broken glass open
 };
 
@@ -223,13 +223,14 @@ struct WaitingRow {
   bool is_gate = true;  // or a review; otherwise a manual step
   Timestamp since;
   std::optional<Timestamp> expires_at;
-  std::string title;  // one line of what is asked
-  std::string who;    // `2 of group:sre`; empty: anybody
-  int64_t steps = 0;  // that stand behind the gate
+  std::string title;        // one line of what is asked
+  std::string who;          // `2 of group:sre`; empty: anybody
+  int64_t steps = 0;        // that stand behind the gate
   int64_t destructive = 0;  // of them
 };
 
-// What is kept beside runs, as it was written: what a rehearsal found (rehearsals.h), what a dry run foresaw (foreseen.h).
+// What is kept beside runs, as it was written: what a rehearsal found (rehearsals.h), what a dry run foresaw
+// (foreseen.h).
 struct Kept {
   Timestamp at;
   std::string body;

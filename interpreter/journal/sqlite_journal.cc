@@ -213,7 +213,8 @@ Result<void> SqliteJournal::say(const std::string& run, const Event& event) {
     Result<void> written = insert_events(run, chained(lease, {event}));
     if (!written) return written;
     StoreStatement row = store_->prepare(
-        "UPDATE run SET next_seq = ?1, head = ?2, due_at = CASE WHEN owner = '' THEN min(coalesce(due_at, ?4), ?4) ELSE "
+        "UPDATE run SET next_seq = ?1, head = ?2, due_at = CASE WHEN owner = '' THEN min(coalesce(due_at, ?4), ?4) "
+        "ELSE "
         "due_at END WHERE id = ?3");
     if (row.bind(1, lease.next_seq).bind(2, lease.head).bind(3, run).bind(4, event.at.us).step() != SQLITE_DONE)
       return pass(store_->error("moving the run's head"));

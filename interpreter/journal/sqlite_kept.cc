@@ -47,9 +47,10 @@ Result<void> SqliteJournal::each_kept(std::string_view kind, const std::function
   while ((code = all.step()) == SQLITE_ROW) {
     Kept one{Timestamp{all.number(1)}, all.text(3)};
     if (sha256_hex(one.body) != all.text(2))
-      return fail(ErrorCode::corrupt,
-                  words_for(kind) + " of ledger entry " + std::to_string(all.number(0)) + " is not the one that was kept",
-                  "`muster audit --verify` tells what else was changed");
+      return fail(
+          ErrorCode::corrupt,
+          words_for(kind) + " of ledger entry " + std::to_string(all.number(0)) + " is not the one that was kept",
+          "`muster audit --verify` tells what else was changed");
     if (!take(std::move(one))) return {};
   }
   if (code != SQLITE_DONE) return pass(store_->error("reading the ledger"));
@@ -63,9 +64,9 @@ Result<void> SqliteJournal::verify_kept(VerifyReport& report) {
       ") ORDER BY ledger.n");
   int code = SQLITE_ROW;
   while ((code = lost.step()) == SQLITE_ROW)
-    report.findings.push_back({"", lost.number(0),
-                               words_for(lost.text(1)) + " of ledger entry " + std::to_string(lost.number(0)) +
-                                   " is missing"});
+    report.findings.push_back(
+        {"", lost.number(0),
+         words_for(lost.text(1)) + " of ledger entry " + std::to_string(lost.number(0)) + " is missing"});
   if (code != SQLITE_DONE) return pass(store_->error("reading the ledger"));
   return {};
 }

@@ -118,11 +118,11 @@ Result<std::vector<RunRow>> SqliteJournal::find(const RunQuery& query) {
                 MUSTER_RUN_ROWS
                 "WHERE (?3 = '' OR playbook = ?3) AND (NOT ?4 OR state IN ('queued', 'running', 'waiting') "
                 "OR (?6 AND id IN (SELECT run FROM waiting WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5")
-          : store_->prepare(
-                MUSTER_RUN_ROWS
-                "WHERE id >= ?1 AND (?2 = '' OR id < ?2) AND (?3 = '' OR playbook = ?3) "
-                "AND (NOT ?4 OR state IN ('queued', 'running', 'waiting') "
-                "OR (?6 AND id IN (SELECT run FROM waiting WHERE op = ?7))) ORDER BY created_at DESC, id DESC LIMIT ?5");
+          : store_->prepare(MUSTER_RUN_ROWS
+                            "WHERE id >= ?1 AND (?2 = '' OR id < ?2) AND (?3 = '' OR playbook = ?3) "
+                            "AND (NOT ?4 OR state IN ('queued', 'running', 'waiting') "
+                            "OR (?6 AND id IN (SELECT run FROM waiting WHERE op = ?7))) ORDER BY created_at DESC, id "
+                            "DESC LIMIT ?5");
   if (!query.id_prefix.empty()) statement.bind(1, query.id_prefix).bind(2, after_prefix(query.id_prefix));
   statement.bind(3, query.playbook)
       .bind(4, int64_t{query.only_open})

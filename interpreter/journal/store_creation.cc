@@ -23,8 +23,8 @@ namespace {
 using Db = Handle<sqlite3, &sqlite3_close_v2>;
 
 // Instants are microseconds since 1970, hashes and keys are hex. Whether a lock still holds is judged by its
-// run; its epoch and expiry are those of its taking. `decision` belongs to the list of decisions of the shared store; it
-// is part of version 1 so that both stores have the same tables.
+// run; its epoch and expiry are those of its taking. `decision` belongs to the list of decisions of the shared store;
+// it is part of version 1 so that both stores have the same tables.
 constexpr const char* schema = R"sql(
 CREATE TABLE store(instance TEXT NOT NULL, created_at INTEGER NOT NULL, muster_version TEXT NOT NULL, public_key TEXT NOT NULL);
 CREATE TABLE file(digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;

@@ -57,8 +57,7 @@ Result<std::vector<EndedRun>> ended_runs(SqliteStore& store, std::map<std::strin
 Result<void> remove_run(SqliteStore& store, const std::string& run) {
   for (const char* sql :
        {"DELETE FROM event WHERE run = ?", "DELETE FROM output WHERE run = ?", "DELETE FROM op WHERE run = ?",
-        "DELETE FROM waiting WHERE run = ?",
-        "DELETE FROM decision WHERE run = ?", "DELETE FROM run WHERE id = ?"}) {
+        "DELETE FROM waiting WHERE run = ?", "DELETE FROM decision WHERE run = ?", "DELETE FROM run WHERE id = ?"}) {
     StoreStatement statement = store.prepare(sql);
     if (statement.bind(1, run).step() != SQLITE_DONE) return pass(store.error("taking a run away"));
   }
@@ -185,9 +184,9 @@ Result<void> prune_plans(SqliteStore& store, const SigningKey& key, const PruneR
     if (*stays || (request.ended_before && !(plan.told.at < *request.ended_before))) continue;
     if (request.keep && static_cast<int64_t>(i) < *request.keep) continue;
     if (!plan.is_whole) {
-      report.broken.push_back({"", plan.told.entry,
-                               "the dry run of ledger entry " + std::to_string(plan.told.entry) +
-                                   " is not the one that was kept"});
+      report.broken.push_back(
+          {"", plan.told.entry,
+           "the dry run of ledger entry " + std::to_string(plan.told.entry) + " is not the one that was kept"});
       continue;
     }
     if (!request.dry_run) {

@@ -78,7 +78,8 @@ Result<void> back_up(sqlite3* db, const std::string& path, int version) {
 }  // namespace
 
 const StoreVersions& store_versions() {
-  // 2: what waits for a person has rows of its own. What they show is read from their events as long as `kind` is empty.
+  // 2: what waits for a person has rows of its own. What they show is read from their events as long as `kind` is
+  // empty.
   static const StoreVersions ours{{R"sql(
 CREATE TABLE waiting(run TEXT NOT NULL, op TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, playbook TEXT NOT NULL,
   since INTEGER NOT NULL, expires_at INTEGER, title TEXT NOT NULL, who TEXT NOT NULL, steps INTEGER NOT NULL,

@@ -38,7 +38,8 @@ std::string who_of(const Map& body) {
     const Map* place = item.find<Map>();
     const Value* count = place ? member(*place, "count") : nullptr;
     if (!place) continue;
-    out += (out.empty() ? "" : ", and ") + (count ? to_text(*count) + " of " : std::string()) + text_of(*place, "label");
+    out +=
+        (out.empty() ? "" : ", and ") + (count ? to_text(*count) + " of " : std::string()) + text_of(*place, "label");
   }
   return out;
 }

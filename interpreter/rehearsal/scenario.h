@@ -23,17 +23,18 @@ namespace muster {
 
 // How a step goes wrong. The first six are what a scenario may write; the others are the sweep's.
 enum class FaultKind {
-  unreachable,   // nobody answers: `unreachable`, no effect
-  fail_before,   // it fails before its effect: `failed`, no effect
-  fail_after,    // it has its effect, and fails then: `failed`, the effect is done
-  timeout,       // it has its effect, and says nothing until its time is up: `timeout`, the effect is a maybe
-  kill,          // it has its effect; the interpreter is killed before it can record that, and resumed
-  corrupt,       // what it reads is damaged: bytes of files, answers of servers, output of programs
-  kill_before,   // the interpreter is killed between the step's intent and its effect, and resumed
-  kill_recorded,  // the interpreter is killed once the step's outcome stands in the journal, before anything else begins
-  verify_fails,  // the claims of its verify do not hold, however often they are polled
-  rejected,      // its gate is rejected, whatever the scenario's people would say
-  expires,       // nobody decides at its gate; a gate without `expires` waits for ever then
+  unreachable,    // nobody answers: `unreachable`, no effect
+  fail_before,    // it fails before its effect: `failed`, no effect
+  fail_after,     // it has its effect, and fails then: `failed`, the effect is done
+  timeout,        // it has its effect, and says nothing until its time is up: `timeout`, the effect is a maybe
+  kill,           // it has its effect; the interpreter is killed before it can record that, and resumed
+  corrupt,        // what it reads is damaged: bytes of files, answers of servers, output of programs
+  kill_before,    // the interpreter is killed between the step's intent and its effect, and resumed
+  kill_recorded,  // the interpreter is killed once the step's outcome stands in the journal, before anything else
+                  // begins
+  verify_fails,   // the claims of its verify do not hold, however often they are polled
+  rejected,       // its gate is rejected, whatever the scenario's people would say
+  expires,        // nobody decides at its gate; a gate without `expires` waits for ever then
 };
 [[nodiscard]] std::string_view name_of(FaultKind kind);
 // What a scenario may write under `kind`.

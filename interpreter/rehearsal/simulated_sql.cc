@@ -150,8 +150,8 @@ Result<void> SimulatedSql::copy_to(const Connection& connection, const std::stri
                                    const CopyProgress& progress) {
   Result<std::string> real_to = place_.real(to);
   if (!real_to) return pass(real_to.error());
-  Result<void> done =
-      with<void>(connection, false, [&](const Found& from) { return real_.copy_to(from.real, *real_to, stop, progress); });
+  Result<void> done = with<void>(connection, false,
+                                 [&](const Found& from) { return real_.copy_to(from.real, *real_to, stop, progress); });
   files_.touched(to);
   return done;
 }

@@ -29,7 +29,8 @@ struct SweepRow {
   std::string ending;         // `rolled_back`, `in doubt`, `waits`, `none`
   std::string reason;
   Duration took;
-  bool is_open = false;  // a person settles it: invariants are judged as it stands, and what is broken is no finding yet
+  bool is_open =
+      false;  // a person settles it: invariants are judged as it stands, and what is broken is no finding yet
   size_t invariants = 0, broken = 0;
   std::vector<std::string> findings;  // sentences; empty: all is well
   std::vector<StoryLine> story;       // where there are findings: what led there, as short as it can be told

@@ -70,9 +70,8 @@ ComparedStep compared(const ForeseenStep& foreseen, const std::vector<const Happ
   ComparedStep out;
   out.op = foreseen.path;
   out.predicted = words_for(foreseen);
-  const bool is_open = std::any_of(happened.begin(), happened.end(), [&](const HappenedStep* one) {
-    return !is_over(one->state, has_ended);
-  });
+  const bool is_open = std::any_of(happened.begin(), happened.end(),
+                                   [&](const HappenedStep* one) { return !is_over(one->state, has_ended); });
   out.verdict = foreseen.told == "unknown" ? "unknown" : "as foreseen";
   if (happened.empty()) {
     // An option that was not chosen, the body of an empty list.
@@ -136,7 +135,8 @@ Comparison compare(const ForeseenRun& foreseen, const std::vector<HappenedStep>&
         return one->state != name_of(StepState::pending) && one->state != name_of(StepState::not_reached);
       });
       if (!ran) continue;
-      out.steps.push_back({step.path, words_for(step), counted(then), "differs", {"it ran, to " + why_it_ran(step.list)}});
+      out.steps.push_back(
+          {step.path, words_for(step), counted(then), "differs", {"it ran, to " + why_it_ran(step.list)}});
     } else {
       out.steps.push_back(compared(step, then, has_ended));
     }

@@ -24,9 +24,9 @@ struct HappenedStep {
 
 struct ComparedStep {
   std::string op;
-  std::string predicted;             // `predicted: changes 2`, `unknown: known after x`, `skipped`; empty: not foreseen
-  std::string actual;                // `succeeded: changes 3`
-  std::string verdict;               // `as foreseen`, `differs`, `unknown`: nobody could tell before; `open`: not yet over
+  std::string predicted;  // `predicted: changes 2`, `unknown: known after x`, `skipped`; empty: not foreseen
+  std::string actual;     // `succeeded: changes 3`
+  std::string verdict;    // `as foreseen`, `differs`, `unknown`: nobody could tell before; `open`: not yet over
   std::vector<std::string> differs;  // `changes: 2, then 3`
 };
 
@@ -40,6 +40,7 @@ struct Comparison {
 };
 
 // `happened` in the order of the playbook; `has_ended`: what has not run by then will not.
-[[nodiscard]] Comparison compare(const ForeseenRun& foreseen, const std::vector<HappenedStep>& happened, bool has_ended);
+[[nodiscard]] Comparison compare(const ForeseenRun& foreseen, const std::vector<HappenedStep>& happened,
+                                 bool has_ended);
 
 }  // namespace muster

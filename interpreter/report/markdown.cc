@@ -102,7 +102,8 @@ std::string decision(const TimelineGate& gate) {
     std::string may_follow = why_it_may_follow(*step);
     if (!may_follow.empty()) may_follow = ", " + plain(may_follow);
     out += "  - " + code(text_of(*step, "op")) + " " + plain(text_of(*step, "action")) +
-           (effect.empty() ? "" : ", " + plain(effect)) + may_follow + (undo.empty() ? "" : "; rollback: " + plain(undo)) + "\n";
+           (effect.empty() ? "" : ", " + plain(effect)) + may_follow +
+           (undo.empty() ? "" : "; rollback: " + plain(undo)) + "\n";
     if (const Value* lines = member(*step, "lines"); lines && lines->is<List>())
       for (const Value& line : lines->get<List>()) out += "    - " + code(to_text(line)) + "\n";
   }

@@ -23,7 +23,8 @@ std::string header(const Timeline& t) {
   out += "\n";
   if (t.self_approval_allowed) out += "  self-approval was allowed: the configuration is that of a team of one\n";
   for (const TimelineObjective& objective : t.objectives) {
-    out += "  " + (objective.is_of_run() ? "" : safe_line(objective.op) + ": ") + objective.name + " " + to_text(objective.limit) + ": ";
+    out += "  " + (objective.is_of_run() ? "" : safe_line(objective.op) + ": ") + objective.name + " " +
+           to_text(objective.limit) + ": ";
     out += objective.met ? (*objective.met ? "met" : "missed") : "not measured";
     out += (objective.measured ? ", " + spent(*objective.measured) : "") + "\n";
   }
@@ -61,8 +62,8 @@ std::string gate_lines(const TimelineGate& gate) {
 }
 
 std::string comparison_lines(const Comparison& with) {
-  std::string out = "the dry run at " + second_of(with.at) + " by " + safe_line(with.person) + " foresaw: " +
-                    with.summary() + "\n";
+  std::string out =
+      "the dry run at " + second_of(with.at) + " by " + safe_line(with.person) + " foresaw: " + with.summary() + "\n";
   out += "  " + padded("step", 30) + padded("foreseen", 44) + "happened\n";
   for (const ComparedStep& step : with.steps) {
     out += "  " + padded(safe_line(step.op), 30) + padded(short_line(step.predicted, 120), 44) +

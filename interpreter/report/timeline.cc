@@ -318,8 +318,7 @@ Timeline make_timeline(const RunRecord& record, const RunHistory& history, const
 
 void compare_with(Timeline& timeline, const ForeseenRun& foreseen) {
   std::vector<HappenedStep> happened;
-  for (const TimelineStep& step : timeline.steps)
-    happened.push_back({step.op, step.state, step.result, step.is_group});
+  for (const TimelineStep& step : timeline.steps) happened.push_back({step.op, step.state, step.result, step.is_group});
   timeline.comparison = compare(foreseen, happened, timeline.ended_at.has_value());
 }
 

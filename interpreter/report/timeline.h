@@ -73,7 +73,7 @@ struct Timeline {
   std::vector<TimelineGate> gates;     // by opening
   std::vector<TimelineMoment> moments;
   std::vector<TimelineObjective> objectives;
-  std::vector<std::string> not_undone;  // steps with an effect that declare no rollback, in a run that was rolled back
+  std::vector<std::string> not_undone;   // steps with an effect that declare no rollback, in a run that was rolled back
   std::optional<Comparison> comparison;  // with what a dry run foresaw
 };
 

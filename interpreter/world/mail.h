@@ -16,7 +16,8 @@
 namespace muster {
 
 struct Mail {
-  std::string server;  // `smtps://HOST[:PORT]`, or `smtp://HOST[:PORT]`: with STARTTLS, which is required beside a password
+  std::string
+      server;  // `smtps://HOST[:PORT]`, or `smtp://HOST[:PORT]`: with STARTTLS, which is required beside a password
   std::string from;
   std::vector<std::string> to;
   std::string user;

@@ -1,6 +1,7 @@
 // Messages to people, as a port: where they go is the organisation's configuration, never a playbook's.
 //
-// Errors: `not_found` (no such channel), `unreachable`, `timeout`, `refused` (the other side said no), with what is known
+// Errors: `not_found` (no such channel), `unreachable`, `timeout`, `refused` (the other side said no), with what is
+// known
 //         of the effect. No error holds an address that is kept secret.
 // Threads: blocking; safe from several threads.
 // Source: docs/configuration.md, "Channels".
@@ -16,10 +17,10 @@ namespace muster {
 
 struct Message {
   std::string text;
-  Map fields;       // names and values beside it
-  std::string run;  // that says it; empty: none
+  Map fields;            // names and values beside it
+  std::string run;       // that says it; empty: none
   std::string playbook;  // empty: not told
-  std::string key;  // the same for all attempts: whoever gets it twice can tell
+  std::string key;       // the same for all attempts: whoever gets it twice can tell
 };
 
 class Channels {

@@ -73,8 +73,8 @@ class ScratchFiles final : public Files {
     return is_ours(path) || path == folder_ ? static_cast<FilesRead&>(ours_) : outside_;
   }
   [[nodiscard]] static tl::unexpected<Error> outside(const std::string& path) {
-    return fail(ErrorCode::refused, "`" + path + "` lies outside of the trial's folder, and nothing is written there", {},
-                Certainty::no_effect);
+    return fail(ErrorCode::refused, "`" + path + "` lies outside of the trial's folder, and nothing is written there",
+                {}, Certainty::no_effect);
   }
   RealFiles ours_;
   FilesRead& outside_;

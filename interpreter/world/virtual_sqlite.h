@@ -1,5 +1,5 @@
-// SQLite as a simulated world has it: `CURRENT_TIMESTAMP` and `datetime('now')` are its clock's, `random()` is drawn from
-// its entropy.
+// SQLite as a simulated world has it: `CURRENT_TIMESTAMP` and `datetime('now')` are its clock's, `random()` is drawn
+// from its entropy.
 //
 // Threads: registering and opening are safe from several threads; the clock and the entropy must be, too.
 // Source: https://www.sqlite.org/c3ref/vfs.html (xCurrentTimeInt64 counts milliseconds of the Julian day).

@@ -14,6 +14,7 @@ struct Folding {
 
 // Made from the Unicode character database 14.0.0: the canonical decomposition of the full case folding of every
 // character below U+2500, of the Latin ligatures and of the full-width letters, where it differs from the character.
+// clang-format off
 constexpr Folding foldings[] = {
     {0x41, {0x61}}, {0x42, {0x62}}, {0x43, {0x63}}, {0x44, {0x64}}, {0x45, {0x65}}, {0x46, {0x66}}, {0x47, {0x67}},
     {0x48, {0x68}}, {0x49, {0x69}}, {0x4A, {0x6A}}, {0x4B, {0x6B}}, {0x4C, {0x6C}}, {0x4D, {0x6D}}, {0x4E, {0x6E}},
@@ -359,12 +360,14 @@ constexpr Folding foldings[] = {
     {0xFF31, {0xFF51}}, {0xFF32, {0xFF52}}, {0xFF33, {0xFF53}}, {0xFF34, {0xFF54}}, {0xFF35, {0xFF55}},
     {0xFF36, {0xFF56}}, {0xFF37, {0xFF57}}, {0xFF38, {0xFF58}}, {0xFF39, {0xFF59}}, {0xFF3A, {0xFF5A}},
 };
+// clang-format on
 
 }  // namespace
 
 std::u32string folded(char32_t c) {
-  const Folding* found = std::lower_bound(std::begin(foldings), std::end(foldings), c,
-                                          [](const Folding& folding, char32_t wanted) { return folding.from < wanted; });
+  const Folding* found =
+      std::lower_bound(std::begin(foldings), std::end(foldings), c,
+                       [](const Folding& folding, char32_t wanted) { return folding.from < wanted; });
   if (found == std::end(foldings) || found->from != c) return std::u32string(1, c);
   std::u32string out;
   for (uint16_t part : found->to)

@@ -50,9 +50,8 @@ Result<TriedBackup> try_backups(BackupSource& source, const std::vector<FoundBac
     if (good) {
       out.chosen = i;
       out.records = good->records;
-      out.lines.push_back(laid->untried.empty()
-                              ? "checked in scratch: it is sound, " + rows_in_words(good->records)
-                              : "not tried here: " + laid->untried);
+      out.lines.push_back(laid->untried.empty() ? "checked in scratch: it is sound, " + rows_in_words(good->records)
+                                                : "not tried here: " + laid->untried);
       return out;
     }
     if (!first) first = good.error();

@@ -1,5 +1,5 @@
-// The floor of a durable step: spawn /bin/true, wait for it, one synced SQLite commit. `muster-floor DATABASE COUNT`; with
-// `commits` behind it the commits alone.
+// The floor of a durable step: spawn /bin/true, wait for it, one synced SQLite commit. `muster-floor DATABASE COUNT`;
+// with `commits` behind it the commits alone.
 #include <spawn.h>
 #include <sqlite3.h>
 #include <sys/wait.h>

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "interpreter/expression/evaluate.h"
 #include "interpreter/base/regex.h"
+#include "interpreter/expression/evaluate.h"
 
 namespace {
 

@@ -25,15 +25,31 @@ void feed(const std::string& text) {
 }
 
 std::string changed(std::string text, std::mt19937_64& random, const std::vector<std::string>& corpus) {
-  static const std::vector<std::string> words = {"${{", "}}", "steps.", "inputs.", "[[", "]]", "'", "\"", "\\", "\t",
-                                                 "- ",  ": ", "{",      "}",       "[",  "]",  "&a ", "*a", "#", "\n",
-                                                 "|",   ">",  "\r\n",   "\xEF\xBB\xBF", "\xFF", "9999999999999999999"};
+  static const std::vector<std::string> words = {"${{",    "}}",
+                                                 "steps.", "inputs.",
+                                                 "[[",     "]]",
+                                                 "'",      "\"",
+                                                 "\\",     "\t",
+                                                 "- ",     ": ",
+                                                 "{",      "}",
+                                                 "[",      "]",
+                                                 "&a ",    "*a",
+                                                 "#",      "\n",
+                                                 "|",      ">",
+                                                 "\r\n",   "\xEF\xBB\xBF",
+                                                 "\xFF",   "9999999999999999999"};
   for (size_t n = 1 + random() % 4; n > 0; --n) {
     size_t at = text.empty() ? 0 : random() % text.size();
     switch (random() % 6) {
-      case 0: text.resize(at); break;
-      case 1: text.insert(at, words[random() % words.size()]); break;
-      case 2: text.erase(at, 1 + random() % 8); break;
+      case 0:
+        text.resize(at);
+        break;
+      case 1:
+        text.insert(at, words[random() % words.size()]);
+        break;
+      case 2:
+        text.erase(at, 1 + random() % 8);
+        break;
       case 3:
         if (!text.empty()) text[at] = static_cast<char>(random());
         break;
@@ -42,7 +58,9 @@ std::string changed(std::string text, std::mt19937_64& random, const std::vector
         if (!other.empty()) text.insert(at, other, random() % other.size(), 1 + random() % 64);
         break;
       }
-      default: text.insert(at, text.substr(at, 1 + random() % 200)); break;
+      default:
+        text.insert(at, text.substr(at, 1 + random() % 200));
+        break;
     }
   }
   return text.substr(0, 64 << 10);

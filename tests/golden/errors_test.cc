@@ -132,8 +132,9 @@ std::map<std::string, Outcome> all_outcomes() {
   std::map<std::string, Outcome> outcomes;
   for (auto& [name, text] : cases) {
     // What is written under `rebuild` is deep enough to be tried on its own fields.
-    Outcome outcome = outcome_of(name + ".yaml", std::move(text), contents(errors_folder / (name + ".inputs")),
-                                 name.ends_with("-rebuild") || name.ends_with("-data") ? builtin_actions() : test_actions());
+    Outcome outcome =
+        outcome_of(name + ".yaml", std::move(text), contents(errors_folder / (name + ".inputs")),
+                   name.ends_with("-rebuild") || name.ends_with("-data") ? builtin_actions() : test_actions());
     if (made.contains(name)) outcome.text = last_message(outcome);
     outcomes.emplace(name, std::move(outcome));
   }

@@ -50,9 +50,9 @@ const std::map<std::string, Rooms> may_include = {
       "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world", "scripting"}},
     {"interpreter/cli",
      {"interpreter/rehearsal", "interpreter/engine", "interpreter/dryrun", "interpreter/report", "interpreter/plan",
-      "interpreter/page", "interpreter/reference",
-      "interpreter/journal", "interpreter/checker", "interpreter/reader", "interpreter/graph", "interpreter/language",
-      "interpreter/expression", "interpreter/action", "interpreter/world", "steps", "scripting"}},
+      "interpreter/page", "interpreter/reference", "interpreter/journal", "interpreter/checker", "interpreter/reader",
+      "interpreter/graph", "interpreter/language", "interpreter/expression", "interpreter/action", "interpreter/world",
+      "steps", "scripting"}},
 };
 
 // Arrow 4: a library's header stands in the files of its owner only.

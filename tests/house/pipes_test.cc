@@ -1,5 +1,5 @@
-// Scripts of the tests stop at the first failure of any part of a pipe. A reader that leaves early (`grep -q`, `head`) ends the
-// writer before it by a signal, now and then: a test that fails by chance. They read from `<(...)` instead.
+// Scripts of the tests stop at the first failure of any part of a pipe. A reader that leaves early (`grep -q`, `head`)
+// ends the writer before it by a signal, now and then: a test that fails by chance. They read from `<(...)` instead.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -23,8 +23,8 @@ TEST(House, NoPipeOfAScriptEndsInAReaderThatLeavesEarly) {
     size_t number = 0;
     for (std::string line; std::getline(in, line);) {
       ++number;
-      EXPECT_FALSE(std::regex_search(line, leaves_early))
-          << entry.path().filename().string() << ":" << number << ": " << line << "\n  write grep -q PATTERN <(COMMAND)";
+      EXPECT_FALSE(std::regex_search(line, leaves_early)) << entry.path().filename().string() << ":" << number << ": "
+                                                          << line << "\n  write grep -q PATTERN <(COMMAND)";
     }
   }
   EXPECT_GT(scripts, 10u);

@@ -278,12 +278,13 @@ TEST_F(Secrets, AreNowhereWhereAGateReadsTellsAndIsSigned) {
   for (std::string line; std::getline(text, line);) lines.push_back(line);
   ASSERT_GT(lines.size(), 4u);
   const Canary key{"the signing key", lines[3]};  // of the private half
-  give("config.yaml", "people: {me: {users: [" + Home::person() + "], keys: [\"" + public_key +
-                          "\"]}}\ngroups: {sre: [me]}\ngates: {signatures: required, self_approval: allowed}\nchannels:\n"
-                          "  hook: {webhook: \"" + server.url("/echo") +
-                          "\", headers: {Authorization: {env: CANARY_BY_ENV}}}\n  refuses: {webhook: \"" +
-                          server.url("/fail") + "\", headers: {Authorization: {file: " + at("given/command") +
-                          "}}}\n  chat: {slack: {file: " + at("given/chat") + "}}\n");
+  give("config.yaml",
+       "people: {me: {users: [" + Home::person() + "], keys: [\"" + public_key +
+           "\"]}}\ngroups: {sre: [me]}\ngates: {signatures: required, self_approval: allowed}\nchannels:\n"
+           "  hook: {webhook: \"" +
+           server.url("/echo") + "\", headers: {Authorization: {env: CANARY_BY_ENV}}}\n  refuses: {webhook: \"" +
+           server.url("/fail") + "\", headers: {Authorization: {file: " + at("given/command") +
+           "}}}\n  chat: {slack: {file: " + at("given/chat") + "}}\n");
   give("command", by_command.text() + "\n");
   std::string playbook = head;
   playbook.replace(playbook.find(", encoding: hex"), 15, "");

@@ -39,7 +39,7 @@ struct MemoryStore {
   std::map<std::string, LockRow> locks;
   std::vector<LedgerEntry> ledger;
   std::vector<std::pair<std::string, Kept>> kept;  // by kind, newest first
-  int64_t version = 0;  // moves with every write
+  int64_t version = 0;                             // moves with every write
   int commits_left = -1;
 };
 
@@ -156,7 +156,8 @@ class MemoryJournal final : public Journal {
     std::lock_guard lock(store_->mutex);
     auto found = store_->runs.find(run);
     if (found == store_->runs.end()) return no_run(run);
-    if (has_ended(found->second.record.row.state) && !may_be_said_after_the_end(event)) return fail(ErrorCode::refused, "run `" + run + "` has ended");
+    if (has_ended(found->second.record.row.state) && !may_be_said_after_the_end(event))
+      return fail(ErrorCode::refused, "run `" + run + "` has ended");
     if (!may_write()) return broken();
     RunRow& row = found->second.record.row;
     if (row.owner.empty() && (!row.due_at || event.at < *row.due_at)) row.due_at = event.at;

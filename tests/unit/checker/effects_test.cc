@@ -46,7 +46,8 @@ TEST(Gates, AreNotMissedWhereAStepSaysThatItRunsWithoutOne) {
 
 TEST(Gates, AreWaivedOnlyForADestructiveStepThatStandsBehindNone) {
   EXPECT_TRUE(Checked(with_steps("- change: {}\n  approval: false")).says("gate-not-waived"));
-  EXPECT_TRUE(Checked(with_steps("- destroy: {target: x}\n  approval: false", "approval: true\n")).says("gate-not-waived"));
+  EXPECT_TRUE(
+      Checked(with_steps("- destroy: {target: x}\n  approval: false", "approval: true\n")).says("gate-not-waived"));
   EXPECT_TRUE(Checked(with_steps("- destroy: {target: x}", "approval: false\n")).says("gate-not-waived"));
 }
 

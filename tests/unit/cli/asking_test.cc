@@ -32,8 +32,7 @@ class Person {
                   settled.push_back(step.path + " " + choice + " " + reason);
                   return {};
                 },
-                [this] { left = true; },
-                [this](const OpId&) { return form; },
+                [this] { left = true; }, [this](const OpId&) { return form; },
                 [this](const OpId&, const Completion&) -> Result<void> {
                   if (stranger) return fail(ErrorCode::refused, "you are none of the assignees");
                   return {};

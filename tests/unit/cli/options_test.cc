@@ -88,7 +88,8 @@ TEST(Options, WantsTheWordsAndValuesThatACommandTakes) {
 
 TEST(Options, TakesOneOfTheChoicesThatTheHelpLists) {
   EXPECT_EQ(refused({"runs", "--output", "xml"}), "`--output` is text, json or jsonl, and not `xml`");
-  EXPECT_EQ(refused({"report", "last", "--format", "pdf"}), "`--format` is markdown, html, text or json, and not `pdf`");
+  EXPECT_EQ(refused({"report", "last", "--format", "pdf"}),
+            "`--format` is markdown, html, text or json, and not `pdf`");
   EXPECT_EQ(parsed({"graph", "a", "--format", "dot"}).last("--format"), "dot");
 }
 

@@ -384,7 +384,8 @@ TEST_F(Binding, ADecisionOutlivesAKillAtEveryCommitBehindItAndIsUsedOnce) {
       for (const OpRecord* doubt : open_doubts(sim.engine->history())) {
         const char* choice = doubt->op.path == "danger/b" && !was_done() ? "retry" : "succeeded";
         ASSERT_TRUE(word(EventKind::resolved, doubt->op, doubt->attempt,
-                         Map{{"choice", choice}, {"person", "bob"}, {"reason", "looked"}}).has_value());
+                         Map{{"choice", choice}, {"person", "bob"}, {"reason", "looked"}})
+                        .has_value());
       }
     }
     EXPECT_EQ(resumed(), 0);
@@ -509,7 +510,8 @@ TEST_F(Binding, AGateThatWhenLeavesOutSaysThatNobodyWasAsked) {
   std::string reason;
   Result<RunRecord> record = sim.journal->read(sim.run_id);
   for (const Event& event : record->events)
-    if (event.kind == EventKind::skipped && event.op.path == "danger") reason = text_of(decode_value(event.body)->get<Map>(), "reason");
+    if (event.kind == EventKind::skipped && event.op.path == "danger")
+      reason = text_of(decode_value(event.body)->get<Map>(), "reason");
   EXPECT_EQ(reason, "its `when` is false: nobody was asked at its gate");
 }
 
@@ -635,8 +637,9 @@ TEST_F(Binding, NoCommandPassesTheGateWithoutADecisionThatCounts) {
           break;
         case 9:
           if (!was_ended && random() % 3 == 0)
-            (void)word(EventKind::cancel_asked, sim.graph->root().op, 0,
-                       Map{{"person", person}, {"reason", "no"}, {"rollback", random() % 2 == 0}, {"now", random() % 4 == 0}});
+            (void)word(
+                EventKind::cancel_asked, sim.graph->root().op, 0,
+                Map{{"person", person}, {"reason", "no"}, {"rollback", random() % 2 == 0}, {"now", random() % 4 == 0}});
           break;
         case 10:
           if (was_ended && !undone()) (void)resumed();

@@ -97,7 +97,8 @@ TEST(Gate, RefusesTheStarterAndStrangersAndDecisionsWithoutAReason) {
   OpId gate{"danger"};
   Result<void> starter = sim.engine->vote(gate, vote(sim, "ann", "approve", "mine"));
   ASSERT_FALSE(starter.has_value());
-  EXPECT_NE(starter.error().message.find("started, resumed or wrote this run"), std::string::npos) << starter.error().message;
+  EXPECT_NE(starter.error().message.find("started, resumed or wrote this run"), std::string::npos)
+      << starter.error().message;
   Result<void> stranger = sim.engine->vote(gate, vote(sim, "eve", "approve", "hm"));
   ASSERT_FALSE(stranger.has_value());
   EXPECT_NE(stranger.error().message.find("none of the approvers"), std::string::npos) << stranger.error().message;

@@ -48,7 +48,9 @@ class ByHand : public testing::Test {
   Result<void> say(const char* person, Map answers, const char* nonce = nullptr) {
     const OpRecord* op = sim.op("only/pick");
     Completion said{person, std::move(answers), "command", sim.clock.now(),
-                    nonce ? nonce : op->asked ? text_of(*op->asked, "nonce") : ""};
+                    nonce       ? nonce
+                    : op->asked ? text_of(*op->asked, "nonce")
+                                : ""};
     Event event;
     event.kind = EventKind::answered;
     event.op = OpId{"only/pick"};
@@ -165,8 +167,9 @@ phases:
 
 TEST(Manual, WithoutAssigneesAnybodyMaySaySo) {
   Simulation sim;
-  ASSERT_TRUE(sim.load("muster: 1\nplaybook: p\nphases:\n  - id: only\n    steps:\n"
-                       "      - {id: look_at_it, manual: {checklist: [one thing]}}\n"))
+  ASSERT_TRUE(
+      sim.load("muster: 1\nplaybook: p\nphases:\n  - id: only\n    steps:\n"
+               "      - {id: look_at_it, manual: {checklist: [one thing]}}\n"))
       << sim.diagnostics;
   sim.executor.on_tick = [&] {
     const OpRecord* op = sim.op("only/look_at_it");

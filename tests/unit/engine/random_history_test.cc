@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 #include <mutex>
+#include <random>
 #include <set>
 
 #include "tests/unit/engine/simulation.h"
@@ -167,9 +167,10 @@ void behave(Simulation& sim) {
     sim.script["gs" + std::to_string(step)] = [](const StepInput& input) -> Result<StepOutput> {
       const Value* key = member(input.args, "key");
       const Secret* secret = key ? key->find<Secret>() : nullptr;
-      return StepOutput{Map{{"name", text_of(input.args, "name")},
-                            {"value", secret ? "with " + std::string(secret->reveal(SecretSink::redactor)) : "without"}},
-                        {}};
+      return StepOutput{
+          Map{{"name", text_of(input.args, "name")},
+              {"value", secret ? "with " + std::string(secret->reveal(SecretSink::redactor)) : "without"}},
+          {}};
     };
   for (int step = 1; step <= 20; ++step) {
     std::string id = "s" + std::to_string(step);

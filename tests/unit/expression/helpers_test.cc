@@ -130,9 +130,10 @@ TEST(Helpers, KnowZonesByTheirNames) {
   // Clocks go forward over half past two on one night, and show it twice on another.
   EXPECT_EQ(of("timestamp(\"2026-03-29T02:30:00\", \"Europe/Berlin\")"),
             "error: `2026-03-29T02:30:00` never comes in `Europe/Berlin`, where clocks go forward over it");
-  EXPECT_EQ(of("timestamp(\"2026-10-25T02:30:00\", \"Europe/Berlin\")"),
-            "error: `2026-10-25T02:30:00` comes twice in `Europe/Berlin`, where clocks go back: write its offset, as in "
-            "`+02:00`");
+  EXPECT_EQ(
+      of("timestamp(\"2026-10-25T02:30:00\", \"Europe/Berlin\")"),
+      "error: `2026-10-25T02:30:00` comes twice in `Europe/Berlin`, where clocks go back: write its offset, as in "
+      "`+02:00`");
   EXPECT_EQ(of("timestamp(\"2026-10-25T01:59:59\", \"Europe/Berlin\")"), "timestamp 2026-10-24T23:59:59Z");
   EXPECT_EQ(of("timestamp(\"2026-10-25T03:00:00\", \"Europe/Berlin\")"), "timestamp 2026-10-25T02:00:00Z");
   EXPECT_EQ(of("date(timestamp(\"2026-01-15T23:30:00Z\"), \"Europe/Berlin\")"), "string 2026-01-16");

@@ -27,9 +27,7 @@ TEST(ScriptsInExpressions, GetTheValuesOfTheirArguments) {
   EXPECT_EQ(called("len(runs.longest(1, nil, 3).got)"), "integer 3");
 }
 
-TEST(ScriptsInExpressions, SayWhereTheyRaised) {
-  EXPECT_EQ(called("runs.raises(1)"), "error: runs.lua:3: no");
-}
+TEST(ScriptsInExpressions, SayWhereTheyRaised) { EXPECT_EQ(called("runs.raises(1)"), "error: runs.lua:3: no"); }
 
 TEST(ScriptsInExpressions, AreNotAskedWithWhatNobodyKnows) {
   EXPECT_EQ(called("runs.raises(a)", Map{{"a", Unknown{"known after x"}}}), "unknown (known after x)");

@@ -364,8 +364,9 @@ TEST_P(EveryJournal, ListsWhatWaitsForAPersonByTheEventsThatBeginAndEndIt) {
   EXPECT_EQ(answer(first, commit_of({event(EventKind::gate_opened, "danger", 1, gate),
                                      event(EventKind::wait_started, "waits", 0, timer)})),
             CommitAnswer::stored);
-  EXPECT_EQ(answer(second, commit_of({event(EventKind::wait_started, "pick", 1, manual, start + Duration::seconds(5))})),
-            CommitAnswer::stored);
+  EXPECT_EQ(
+      answer(second, commit_of({event(EventKind::wait_started, "pick", 1, manual, start + Duration::seconds(5))})),
+      CommitAnswer::stored);
   Result<std::vector<WaitingRow>> rows = journal->waiting();
   ASSERT_TRUE(rows.has_value()) << message_of(rows);
   ASSERT_EQ(rows->size(), 2u) << "a step that waits for a time waits for nobody";

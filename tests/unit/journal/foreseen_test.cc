@@ -18,8 +18,9 @@ ForeseenRun foreseen(const std::string& digest, Map inputs, const std::string& p
   out.person = person;
   out.host = "web1";
   out.muster = "0.1.0";
-  out.steps = {{"change/deleted", "sql", "", "predicted", "", "", "", "", {"DELETE FROM orders"}, Map{{"changes", 2}}},
-               {"change/told", "http", "rescue", "unknown", "known after deleted", "skipped", "it fails", "deleted", {}, {}}};
+  out.steps = {
+      {"change/deleted", "sql", "", "predicted", "", "", "", "", {"DELETE FROM orders"}, Map{{"changes", 2}}},
+      {"change/told", "http", "rescue", "unknown", "known after deleted", "skipped", "it fails", "deleted", {}, {}}};
   return out;
 }
 

@@ -40,7 +40,8 @@ class Versions : public testing::Test {
     EXPECT_EQ(report->runs, 2);
   }
   // The muster of tomorrow.
-  StoreVersions tomorrow{{store_versions().steps.at(0), "ALTER TABLE run ADD COLUMN colour TEXT NOT NULL DEFAULT 'green'",
+  StoreVersions tomorrow{{store_versions().steps.at(0),
+                          "ALTER TABLE run ADD COLUMN colour TEXT NOT NULL DEFAULT 'green'",
                           "CREATE TABLE shelf(name TEXT PRIMARY KEY) WITHOUT ROWID; INSERT INTO shelf VALUES('a')"}};
   TempDirectory folder;
   std::string path = folder.path() + "/muster.db";
@@ -80,9 +81,10 @@ TEST_F(Versions, TheFirstIsGivenTheListOfWhatWaits) {
 }
 
 TEST_F(Versions, TheFirstHasTheTablesOfANewStoreOnceItIsMigrated) {
-  const std::string tables = "SELECT name || group_concat(c, ', ') FROM (SELECT m.name AS name, i.name || ' ' || i.type || "
-                             "i.\"notnull\" || i.pk AS c FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.type = "
-                             "'table' ORDER BY m.name, i.cid) GROUP BY name ORDER BY name";
+  const std::string tables =
+      "SELECT name || group_concat(c, ', ') FROM (SELECT m.name AS name, i.name || ' ' || i.type || "
+      "i.\"notnull\" || i.pk AS c FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.type = "
+      "'table' ORDER BY m.name, i.cid) GROUP BY name ORDER BY name";
   take_fixture(1);
   ASSERT_TRUE(open_journal(path, false).has_value());
   const std::string fresh = folder.path() + "/fresh.db";

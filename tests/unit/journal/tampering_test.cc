@@ -250,8 +250,8 @@ TEST_F(Tampering, WithAnOutputThatNoEventKnowsIsFound) {
 }
 
 TEST_F(Tampering, WithTheListOfWhatWaitsIsFound) {
-  const std::string more = "INSERT INTO waiting VALUES('" + victim +
-                           "', 'danger', 2, 'gate', 'p', 0, NULL, 'harmless', '', 1, 0)";
+  const std::string more =
+      "INSERT INTO waiting VALUES('" + victim + "', 'danger', 2, 'gate', 'p', 0, NULL, 'harmless', '', 1, 0)";
   tamper(path, more);
   finds(victim, 0, "what waits for a person is not what its events say");
   tamper(path, "DELETE FROM waiting");
@@ -265,7 +265,8 @@ TEST_F(Tampering, WithTheListOfWhatWaitsIsFound) {
     ASSERT_TRUE(journal->commit(*lease, release()).has_value());
   }
   EXPECT_TRUE(findings().empty());
-  for (const char* change : {"UPDATE waiting SET title = 'harmless'", "UPDATE waiting SET expires_at = 1", "DELETE FROM waiting"}) {
+  for (const char* change :
+       {"UPDATE waiting SET title = 'harmless'", "UPDATE waiting SET expires_at = 1", "DELETE FROM waiting"}) {
     SCOPED_TRACE(change);
     tamper(path, change);
     finds("ee00000000000000", 0, "what waits for a person is not what its events say");

@@ -153,8 +153,9 @@ not covered:
   const Map value = coverage_value(*rehearsing.coverage);
   EXPECT_EQ(member(value, "runs")->get<int64_t>(), 5);
   EXPECT_EQ(member(value, "covered")->get<int64_t>(), 20);
-  EXPECT_EQ(print_json(member(value, "items")->get<List>().front()),
-            R"({"expected":true,"home":{"path":"check/seen","playbook":"drain"},"kind":"steps","op":"check/seen","runs":5,"what":"ran"})");
+  EXPECT_EQ(
+      print_json(member(value, "items")->get<List>().front()),
+      R"({"expected":true,"home":{"path":"check/seen","playbook":"drain"},"kind":"steps","op":"check/seen","runs":5,"what":"ran"})");
 }
 
 // A retry that went well in the end has not used its attempts up.

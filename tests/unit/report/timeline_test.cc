@@ -266,8 +266,9 @@ phases:
             "replace/all rpo 1h: 1h30m, missed\n"
             "replace/nothing rpo 1h: nothing, open\n");
   EXPECT_NE(render_text(timeline).find("  replace: rto 1m: missed, 1 min 5 s\n"), std::string::npos);
-  EXPECT_NE(render_markdown(timeline).find("| recovery time objective of `replace` | 1m, **missed** with 1 min 5 s |\n"),
-            std::string::npos);
+  EXPECT_NE(
+      render_markdown(timeline).find("| recovery time objective of `replace` | 1m, **missed** with 1 min 5 s |\n"),
+      std::string::npos);
 }
 
 TEST(Timeline, IsMadeWithoutAGraphToo) {
@@ -412,7 +413,8 @@ TEST(Report, WritesAPageThatStandsAlone) {
   EXPECT_EQ(page.rfind("<!DOCTYPE html>", 0), 0u);
   EXPECT_EQ(page.find("<script"), std::string::npos) << "text of the run stays text";
   EXPECT_NE(page.find("audit: &lt;script&gt;alert(1)&lt;/script&gt;"), std::string::npos);
-  for (const char* loads : {"src=", "href=", "@import", "url("}) EXPECT_EQ(page.find(loads), std::string::npos) << loads;
+  for (const char* loads : {"src=", "href=", "@import", "url("})
+    EXPECT_EQ(page.find(loads), std::string::npos) << loads;
   EXPECT_NE(page.find("<tr><th>recovery time objective</th><td>5m, <span class=\"bad\">missed</span></td></tr>"),
             std::string::npos)
       << page;

@@ -261,8 +261,7 @@ TEST(ScriptErrors, TellARecursionThatDoesNotEndAtOnce) {
 
 TEST(ScriptErrors, OfWhatTheHostRefusesSayTheLine) {
   EXPECT_EQ(gives("local ctx = ... ctx.sleep(1)"), "error: t.lua:1: a function only computes: it cannot sleep");
-  EXPECT_EQ(gives("local ctx = ... ctx.shell{}"),
-            "error: t.lua:1: `ctx.shell` is not there: a function only computes");
+  EXPECT_EQ(gives("local ctx = ... ctx.shell{}"), "error: t.lua:1: `ctx.shell` is not there: a function only computes");
 }
 
 TEST(ScriptErrors, KeepTheirCode) {

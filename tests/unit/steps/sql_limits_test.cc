@@ -194,9 +194,11 @@ TEST_P(SqlLimitsOf, WhatWorksLongForItsFirstRowTellsWhatThereIs) {
   stage_.progress = &progress;
   std::string joined = "users AS t0";
   for (int i = 1; i < 30; ++i) joined += ", users AS t" + std::to_string(i);
-  Result<StepOutput> done = is_sqlite()
-                                ? act({{"query", "SELECT count(*) AS n FROM " + joined}})
-                                : act({{"execute", "INSERT INTO users (name) SELECT 'x' FROM pg_sleep(0.8); SELECT 1; SELECT 2; SELECT pg_sleep(60)"}});
+  Result<StepOutput> done =
+      is_sqlite()
+          ? act({{"query", "SELECT count(*) AS n FROM " + joined}})
+          : act({{"execute",
+                  "INSERT INTO users (name) SELECT 'x' FROM pg_sleep(0.8); SELECT 1; SELECT 2; SELECT pg_sleep(60)"}});
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ErrorCode::interrupted) << done.error().message;
   EXPECT_EQ(progress.told_unit, is_sqlite() ? "rows read" : "statements");

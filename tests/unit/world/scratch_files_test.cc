@@ -19,7 +19,8 @@ TEST(ScratchFiles, WriteBeneathTheirFolderAndNowhereElse) {
   { ASSERT_TRUE((*files->create(ours + "/made"))->write_at(0, "new").has_value()); }
   EXPECT_EQ(*files->read(ours + "/made", 10), "new");
   EXPECT_EQ(*files->read(theirs + "/kept", 10), "as it was") << "it reads anywhere";
-  for (const std::string& path : {theirs + "/kept", theirs + "/new", ours + "/../theirs/kept", ours + "-beside", ours}) {
+  for (const std::string& path :
+       {theirs + "/kept", theirs + "/new", ours + "/../theirs/kept", ours + "-beside", ours}) {
     EXPECT_EQ(files->create(path).error().code, ErrorCode::refused) << path;
     EXPECT_EQ(files->remove(path).error().code, ErrorCode::refused) << path;
     EXPECT_EQ(files->remove_tree(path).error().code, ErrorCode::refused) << path;

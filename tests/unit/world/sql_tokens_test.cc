@@ -63,11 +63,11 @@ TEST(SqlStatements, EndWhereSqliteEndsThem) {
   sqlite3* db = nullptr;
   sqlite3_open(":memory:", &db);
   sqlite3_exec(db, "CREATE TABLE t (a, b); CREATE TABLE u (a)", nullptr, nullptr, nullptr);
-  for (const std::string& text :
-       Texts{"SELECT 1;SELECT 2 ; ;SELECT ';;';", "SELECT \";\"\"\" FROM (SELECT 1 AS \";\"\"\"); SELECT a FROM t;;",
-             "CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM u; DELETE FROM t; END; SELECT 3",
-             "SELECT 1 -- ; \n, 2; SELECT /* ; \n */ 2", "INSERT INTO t VALUES (1, 'a;b'); DELETE FROM u; SELECT x'00';",
-             "EXPLAIN SELECT 1; SELECT [a] FROM t; SELECT `b` FROM t"}) {
+  for (const std::string& text : Texts{
+           "SELECT 1;SELECT 2 ; ;SELECT ';;';", "SELECT \";\"\"\" FROM (SELECT 1 AS \";\"\"\"); SELECT a FROM t;;",
+           "CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM u; DELETE FROM t; END; SELECT 3",
+           "SELECT 1 -- ; \n, 2; SELECT /* ; \n */ 2", "INSERT INTO t VALUES (1, 'a;b'); DELETE FROM u; SELECT x'00';",
+           "EXPLAIN SELECT 1; SELECT [a] FROM t; SELECT `b` FROM t"}) {
     Texts theirs;
     const char* at = text.c_str();
     while (*at) {
