@@ -291,7 +291,11 @@ TEST_F(Postgres, StatementsThatReachBeyondTheDatabaseAreRefused) {
        {"COPY orders TO PROGRAM 'id';", "COPY orders FROM '/etc/passwd';", "ALTER SYSTEM SET work_mem = '1MB';",
         "CREATE ROLE x;", "DROP DATABASE postgres;", "SELECT pg_read_file('/etc/passwd');",
         "SELECT pg_catalog.pg_reload_conf();", "DO $$ BEGIN END $$;", "SET ROLE postgres;", "VACUUM;", "ROLLBACK;",
-        "SET client_encoding = 'SJIS';", "SET standard_conforming_strings = off;"}) {
+        "SET client_encoding = 'SJIS';", "SET standard_conforming_strings = off;",
+        // These the server itself would carry out for any user.
+        "SELECT pg_catalog.pg_notify('a', 'b');", "SELECT pg_catalog.pg_advisory_lock(1);",
+        "SELECT pg_catalog.query_to_xml('SELECT 1', true, true, '');",
+        "SELECT pg_catalog.set_config('a.b', pg_catalog.to_hex(1), false);"}) {
     Error error = refused({{"dump", write("bad.sql", std::string(line) + "\n" + complete)}});
     EXPECT_EQ(error.code, ErrorCode::refused) << line << ": " << error.message;
     fs::remove(kept + "/bad.sql");
