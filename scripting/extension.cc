@@ -4,6 +4,7 @@
 #include <array>
 #include <lua.hpp>
 
+#include "interpreter/base/json.h"
 #include "interpreter/base/regex.h"
 #include "interpreter/base/utf8.h"
 #include "scripting/calls.h"
@@ -14,9 +15,10 @@ namespace {
 
 constexpr std::array<std::string_view, 10> definition_keys = {"summary", "effect", "fields", "one_of",   "results",
                                                               "preview", "run",    "probe",  "rollback", "examples"};
-constexpr std::array<std::string_view, 10> field_keys = {"type", "required", "default", "pattern", "values",
-                                                         "of",   "fields",   "secret",  "kinds",   "description"};
+constexpr std::array<std::string_view, 11> field_keys = {"type",   "required", "default", "pattern",     "values", "of",
+                                                         "fields", "secret",   "kinds",   "description", "example"};
 constexpr std::array<std::string_view, 6> example_keys = {"args", "answers", "preview", "result", "fails", "title"};
+constexpr std::array<std::string_view, 4> function_example_keys = {"args", "result", "fails", "title"};
 struct TypeName {
   std::string_view name;
   FieldType type;
@@ -318,6 +320,21 @@ class Reading {
                    ", and is " + with_article(type_name(*fallback)));
       fallbacks[name] = std::move(read);
     }
+    if (const Value* example = member(*said, "example")) {
+      Value read = *example;
+      read_fallback(field, read);
+      const std::string* text = example->find<std::string>();
+      const std::string shown = text ? *text : print_json(*example);
+      if (!is_one_line(shown)) {
+        refuse("example", "the `example` of " + of + " must be one line");
+      } else if ((known != types.end() || type == "url") && !fits(field, read)) {
+        refuse("example",
+               "the `example` of " + of + " must be what the field takes, " + with_article(type) +
+                   (field.pattern.empty() || type == "date" ? "" : " that matches " + quoted(field.pattern)) +
+                   ", and is " + quoted(shown));
+      }
+      field.meaning += (field.meaning.empty() ? "as in `" : ", as in `") + shown + "`";
+    }
     return field;
   }
 
@@ -381,6 +398,36 @@ void read_examples(Reading& reading, const std::string& name, const Map& said, S
                      "give it `preview`, `result` or `fails`");
     out.examples.push_back(std::move(example));
   }
+}
+
+// What a function of the extension gives for its arguments, one after the other.
+void read_function_example(Reading& reading, const std::string& module, const std::vector<std::string>& functions,
+                           const std::string& name, const Map& said, ScriptSet& out) {
+  const std::string function = module + "." + name;
+  if (std::find(functions.begin(), functions.end(), function) == functions.end()) {
+    std::vector<std::string_view> ours;
+    for (const std::string& one : functions)
+      if (one.starts_with(module + ".")) ours.push_back(std::string_view(one).substr(module.size() + 1));
+    const std::string_view near = nearest(name, ours);
+    return reading.refuse_text(
+        name, "an example is of a function that the file returns, and " + quoted(name) + " is none",
+        near.empty() ? "an example of an action stands in its `examples`" : "did you mean " + quoted(near) + "?");
+  }
+  for (const auto& [key, ignored] : said) (void)reading.is_known(key, function_example_keys, "an example");
+  ScriptExample example;
+  example.function = function;
+  example.at = reading.place(name, Reading::Word::text);
+  if (const Value* args = member(said, "args")) {
+    const List* list = args->find<List>();
+    if (!list)
+      reading.refuse("args", "`args` of an example of a function is a list: its arguments, one after the other");
+    if (list) example.arguments = *list;
+  }
+  if (const Value* wanted = member(said, "result")) example.result = *wanted;
+  if (member(said, "fails")) example.fails = reading.text(said, "fails", "an example");
+  if (!example.result && !example.fails)
+    reading.refuse_text(name, "this example of " + quoted(name) + " expects nothing", "give it `result` or `fails`");
+  out.examples.push_back(std::move(example));
 }
 
 }  // namespace
@@ -498,6 +545,48 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
     scripted.effect = *effect;
     give_life(action, std::move(scripted));
     out.actions.push_back(std::move(action));
+  }
+}
+
+void read_function_examples(ScriptState& state, const std::string& module, const std::vector<std::string>& functions,
+                            const SourceFile& source, uint32_t file, const KnownNames& known, ScriptSet& out,
+                            Diagnostics& problems) {
+  struct Raw {
+    std::string function;
+    int64_t line = 1;
+    Map data;
+    std::vector<std::string> functions;  // its keys that are some
+  };
+  std::vector<Raw> found;
+  Result<void> read = state.box.protect([&](lua_State* lua) {
+    ScriptState::push_examples(lua);
+    const auto count = static_cast<lua_Integer>(lua_rawlen(lua, -1));
+    for (lua_Integer i = 1; i <= count; ++i) {
+      Raw raw;
+      lua_rawgeti(lua, -1, i);
+      lua_getfield(lua, -1, "function");
+      raw.function = lua_tostring(lua, -1);
+      lua_getfield(lua, -2, "line");
+      raw.line = lua_tointeger(lua, -1);
+      lua_pop(lua, 2);
+      lua_getfield(lua, -1, "definition");
+      raw.data = data_of(lua, raw.functions);
+      lua_pop(lua, 2);
+      found.push_back(std::move(raw));
+    }
+  });
+  if (!read) {
+    problems.push_back({Severity::error, "bad-action", line_of(source, file, 1), read.error().message, "", {}});
+    return;
+  }
+  for (const Raw& raw : found) {
+    Reading reading(source, file, raw.line, known, problems);
+    if (!raw.functions.empty()) {
+      reading.refuse(raw.functions[0],
+                     "an example is made of values, and " + quoted(raw.functions[0]) + " is a function");
+      continue;
+    }
+    read_function_example(reading, module, functions, raw.function, raw.data, out);
   }
 }
 

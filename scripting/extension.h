@@ -14,6 +14,11 @@ void read_definitions(ScriptState& state, const std::shared_ptr<const ScriptLibr
                       const SourceFile& source, uint32_t file, const KnownNames& known, ScriptSet& out,
                       Diagnostics& problems);
 
+// The examples of functions, `example "name" {...}`, in their order; `functions` are all, as `module.name`.
+void read_function_examples(ScriptState& state, const std::string& module, const std::vector<std::string>& functions,
+                            const SourceFile& source, uint32_t file, const KnownNames& known, ScriptSet& out,
+                            Diagnostics& problems);
+
 // The line of a Lua file, without its indentation.
 [[nodiscard]] Span line_of(const SourceFile& source, uint32_t file, int64_t line);
 

@@ -18,7 +18,7 @@ ScriptState& state_of(lua_State* lua) {
   return *state;
 }
 
-// Pushes a part of the instance: `loaded` or `actions`.
+// Pushes a part of the instance: `loaded`, `actions` or `examples`.
 void push_part(lua_State* lua, const char* name) {
   lua_rawgetp(lua, LUA_REGISTRYINDEX, &instance_key);
   lua_getfield(lua, -1, name);
@@ -80,6 +80,35 @@ int action(lua_State* lua) {
   return 1;
 }
 
+// `example "function" {...}`, the second half. Upvalue 1: the name, 2: the line.
+int keep_example(lua_State* lua) {
+  if (lua_istable(lua, 1) == 0)
+    raise(lua, std::string("an example is a table, `example \"") + lua_tostring(lua, lua_upvalueindex(1)) +
+                   "\" {args = {...}, result = ...}`, and this is a " + luaL_typename(lua, 1));
+  state_of(lua).mark_changed();
+  push_part(lua, "examples");
+  lua_createtable(lua, 0, 3);
+  lua_pushvalue(lua, lua_upvalueindex(1));
+  lua_setfield(lua, -2, "function");
+  lua_pushvalue(lua, lua_upvalueindex(2));
+  lua_setfield(lua, -2, "line");
+  lua_pushvalue(lua, 1);
+  lua_setfield(lua, -2, "definition");
+  lua_rawseti(lua, -2, static_cast<lua_Integer>(lua_rawlen(lua, -2)) + 1);
+  return 0;
+}
+int example(lua_State* lua) {
+  if (lua_type(lua, 1) != LUA_TSTRING)
+    raise(lua, std::string("an example is written as `example \"function\" {args = {...}, result = ...}`"));
+  lua_Debug caller;
+  lua_Integer line = 1;
+  if (lua_getstack(lua, 1, &caller) != 0 && lua_getinfo(lua, "l", &caller) != 0) line = caller.currentline;
+  lua_settop(lua, 1);
+  lua_pushinteger(lua, line);
+  lua_pushcclosure(lua, keep_example, 2);
+  return 1;
+}
+
 }  // namespace
 
 void open_loading(lua_State* lua) {
@@ -87,6 +116,8 @@ void open_loading(lua_State* lua) {
   lua_setfield(lua, -2, "require");
   lua_pushcfunction(lua, action);
   lua_setfield(lua, -2, "action");
+  lua_pushcfunction(lua, example);
+  lua_setfield(lua, -2, "example");
 }
 
 ScriptState::ScriptState(const std::vector<ScriptChunk>& chunks) : chunks_(chunks), instances_(chunks.size()) {}
@@ -125,9 +156,11 @@ ScriptInstance& ScriptState::fresh(lua_State* lua, size_t chunk) {
     return instance;
   }
   instance.drop(lua);
-  lua_createtable(lua, 0, 2);
+  lua_createtable(lua, 0, 3);
   lua_newtable(lua);
   lua_setfield(lua, -2, "loaded");
+  lua_newtable(lua);
+  lua_setfield(lua, -2, "examples");
   lua_newtable(lua);
   lua_setfield(lua, -2, "actions");
   lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
@@ -165,6 +198,7 @@ void ScriptState::push_module(lua_State* lua, const std::string& module) {
 }
 
 void ScriptState::push_definitions(lua_State* lua) { push_part(lua, "actions"); }
+void ScriptState::push_examples(lua_State* lua) { push_part(lua, "examples"); }
 
 ScriptLibrary::Lease::~Lease() {
   if (!state_) return;

@@ -54,9 +54,10 @@ class ScriptState {
   [[nodiscard]] std::string place_of_last();
   // Runs a chunk in the instance that is there, once: what `require` gives.
   void push_module(lua_State* lua, const std::string& module);
-  // What `require` or `action` adds while a function runs, the next call must not find.
+  // What `require`, `action` or `example` adds while a function runs, the next call must not find.
   void mark_changed() { instances_.at(current_).mark_changed(); }
   static void push_definitions(lua_State* lua);
+  static void push_examples(lua_State* lua);  // of functions: a list
   static void push_context(lua_State* lua);
 
  private:

@@ -145,7 +145,9 @@ std::optional<ScriptSet> load_scripts(const SourceFiles& files, const std::vecto
       problems.push_back(problem_of(ran.error(), "lua-failed", files, scripts, i));
       continue;
     }
-    read_definitions(state, library, i, files.at(scripts[i].file), scripts[i].file, known, out, problems);
+    const SourceFile& source = files.at(scripts[i].file);
+    read_definitions(state, library, i, source, scripts[i].file, known, out, problems);
+    read_function_examples(state, scripts[i].module, names, source, scripts[i].file, known, out, problems);
   }
   if (problems.size() > before) return std::nullopt;
   out.scripts = make_scripts(library, std::move(names));

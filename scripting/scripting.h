@@ -30,10 +30,12 @@ struct RequiredModule {
 };
 [[nodiscard]] std::vector<RequiredModule> required_modules(std::string_view lua);
 
-// An example that an extension carries for one of its actions; `muster actions --test` runs it.
+// An example that an extension carries for one of its actions or functions; `muster actions --test` runs it.
 struct ScriptExample {
   std::string action;
   Map args;
+  std::string function;              // instead of an action: `runs.consecutive_days`
+  List arguments;                    // of that
   Map answers;                       // by action: what it answers when it is called
   std::optional<Value> preview;      // what the preview must say
   std::optional<Value> result;       // what it must give

@@ -2,6 +2,8 @@
 // example itself: nothing of the world is reached.
 #include "interpreter/cli/action_examples.h"
 
+#include <algorithm>
+
 #include "interpreter/base/json.h"
 #include "interpreter/base/utf8.h"
 #include "interpreter/checker/made_values.h"
@@ -102,6 +104,17 @@ std::optional<std::string> judge(const ScriptExample& example, const std::vector
   return std::nullopt;
 }
 
+std::optional<std::string> judge_function(const ScriptExample& example, const Scripts& scripts, Timestamp now) {
+  Result<Value> got = scripts.call(example.function, example.arguments, ScriptContext{now});
+  if (!got) {
+    if (example.fails && got.error().message.find(*example.fails) != std::string::npos) return std::nullopt;
+    return got.error().message;
+  }
+  if (example.fails) return "it should fail with `" + *example.fails + "`, and it succeeds";
+  if (!same(*got, *example.result)) return differs("result", *example.result, *got);
+  return std::nullopt;
+}
+
 }  // namespace
 
 int test_extension(Invocation& invocation, const std::string& path) {
@@ -115,10 +128,14 @@ int test_extension(Invocation& invocation, const std::string& path) {
   RealWorld world(invocation, store_of(invocation, {}));
   size_t failed = 0;
   for (size_t i = 0; i < set->examples.size(); ++i) {
-    std::optional<std::string> problem = judge(set->examples[i], actions, world.world());
+    const ScriptExample& example = set->examples[i];
+    std::optional<std::string> problem = example.function.empty()
+                                             ? judge(example, actions, world.world())
+                                             : judge_function(example, *set->scripts, world.world().clock.now());
     if (!problem) continue;
     ++failed;
-    answer("example " + std::to_string(i + 1) + ", of `" + set->examples[i].action +
+    answer("example " + std::to_string(i + 1) + ", of `" +
+           (example.function.empty() ? example.action : example.function) +
            "`: " + escape_for_terminal(*problem, true) + "\n");
   }
   for (const Action& action : set->actions) {
@@ -127,7 +144,12 @@ int test_extension(Invocation& invocation, const std::string& path) {
     if (!has_one) tell("`" + action.name + "` carries no example\n");
   }
   const size_t count = set->examples.size();
-  if (set->actions.empty()) tell("`" + path + "` defines no action\n");
+  for (const std::string& function : set->scripts->names()) {
+    const bool has_one = std::any_of(set->examples.begin(), set->examples.end(),
+                                     [&](const ScriptExample& example) { return example.function == function; });
+    if (!has_one) tell("`" + function + "` carries no example\n");
+  }
+  if (set->actions.empty() && set->scripts->names().empty()) tell("`" + path + "` defines no action and no function\n");
   if (count == 0) {
     answer("there is no example to run\n");
     return exit_code::ok;
