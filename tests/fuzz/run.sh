@@ -17,7 +17,7 @@ printf '%s\n' "${sources[@]}" | xargs -P "${MUSTER_JOBS:-$(nproc)}" -I{} sh -c '
   [ "$object" -nt "$2" ] || clang++ -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address -I"$0" '"$lua"' -c "$2" -o "$object"' "$root" "$out" {}
 for target in "$root"/tests/fuzz/*_fuzz.cc; do
   name=$(basename "$target" .cc)
-  clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address -I"$root" "$target" "$out"/*.o -lyaml-cpp -lsodium -llua5.4-c++ -ldl -o "$out/$name"
+  clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address -I"$root" "$target" "$out"/*.o -lyaml-cpp -lsodium -lcrypto -llua5.4-c++ -ldl -o "$out/$name"
   mkdir -p "$out/$name.corpus"
   "$out/$name" -max_total_time="${1:-60}" -max_len=4096 -print_final_stats=1 -artifact_prefix="$root/tests/fuzz/found/" "$out/$name.corpus" "$out/seeds"
 done
