@@ -3,8 +3,7 @@
 // What ended well and does not come after the step is carried over with its results and is not run again; everything
 // else runs, behind its gates as ever. Carried steps belong to the new run: if it fails they are rolled back with it.
 // Errors: `not_found` where the run has no such step; `refused` where something that the step builds on did not end
-// well, was rolled back, or is in doubt;
-//         `invalid` for a step that stands in a rescue, a rollback or `always`.
+//         well, was rolled back, or is in doubt; `invalid` for a step that stands in a rescue, a rollback or `always`.
 // Source: docs/cli.md, "retry".
 #pragma once
 

@@ -4,9 +4,10 @@
 //   visit(key, member, Need, meaning)  a key; how it is read follows from the member's type
 //   visit.calls(calls, meaning)        any other key is the name of an action (a step's body, the probe of a verify)
 //   visit.part(group)                  the keys of a group stand here too; a shared_ptr is made when one of them is
-//   there; so do those of a fanout, before the group's: where there is a `foreach`, `max_parallel` is about its items
-//   visit.entries(list, meaning)       all keys are free names visit.later({keys...})             keys of the language
-//   that this version does not know yet
+//                                      there; so do those of a fanout, before the group's: where there is a
+//                                      `foreach`, `max_parallel` is about its items
+//   visit.entries(list, meaning)       all keys are free names
+//   visit.later({keys...})             keys of the language that this version does not know yet
 // Source: docs/language.md.
 #pragma once
 

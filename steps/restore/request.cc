@@ -25,8 +25,6 @@ Field object(std::string name, std::string meaning, std::vector<Field> fields) {
   return out;
 }
 
-constexpr const char* s3_url = "s3://";
-
 Field litestream_field() {
   return field("litestream", FieldType::path, "a Litestream 0.3 replica: its directory, or s3://BUCKET/FOLDER");
 }
@@ -34,7 +32,7 @@ Field s3_field() {
   Field out = field("connection", FieldType::connection, "the store of an s3:// URL");
   out.kinds = {"s3"};
   out.used_with = "litestream";
-  out.used_with_start = s3_url;
+  out.used_with_start = s3_scheme;
   return out;
 }
 Field newest_field() {
@@ -152,7 +150,7 @@ Result<From> from_of(const Map& args, std::string_view name) {
     return fail(ErrorCode::invalid, "a Litestream replica is read without a key: encrypted ones are not read");
   constexpr std::string_view file_url = "file://";
   const Value* connection = member(object, "connection");
-  bool is_s3 = from.kind == FromKind::litestream && from.where.starts_with(s3_url);
+  bool is_s3 = from.kind == FromKind::litestream && from.where.starts_with(s3_scheme);
   if (connection && from.kind != FromKind::litestream)
     return fail(ErrorCode::invalid, "`" + std::string(name) + ".connection` belongs to an s3:// URL");
   if (is_s3) {

@@ -1,6 +1,7 @@
 // The action `restore`: a database or a directory back from its backup, or the list of the moments to be had.
 #include "steps/postgres/restoring.h"
 #include "steps/restore/restoring.h"
+#include "steps/restore/s3_files.h"
 #include "steps/restore/trying.h"
 #include "steps/rows/restoring.h"
 #include "steps/steps.h"
@@ -158,7 +159,7 @@ std::vector<WrongArgument> look_over(const Map& args) {
     if (!fields || !member(*fields, "connection")) continue;
     const Value* replica = member(*fields, "litestream");
     const std::string* where = replica ? replica->find<std::string>() : nullptr;
-    if (replica && (!where || where->starts_with("s3://"))) continue;
+    if (replica && (!where || where->starts_with(s3_scheme))) continue;
     wrong.push_back({{name, "connection"},
                      true,
                      "a `connection` in `" + std::string(name) + "` belongs to an s3:// URL of a replica",

@@ -9,7 +9,6 @@ namespace muster {
 
 namespace {
 
-constexpr std::string_view scheme = "s3://";
 constexpr size_t window_bytes = 4 << 20;
 constexpr uint64_t most_page_bytes = 16 << 20;
 constexpr size_t most_objects = 1'000'000;
@@ -63,8 +62,8 @@ tl::unexpected<Error> no_write() { return fail(ErrorCode::refused, "a bucket is 
 
 Result<S3Folder> parse_s3_url(const std::string& url) {
   std::string_view rest = url;
-  if (!rest.starts_with(scheme)) return fail(ErrorCode::invalid, "`" + url + "` is no s3:// URL");
-  rest.remove_prefix(scheme.size());
+  if (!rest.starts_with(s3_scheme)) return fail(ErrorCode::invalid, "`" + url + "` is no s3:// URL");
+  rest.remove_prefix(s3_scheme.size());
   while (rest.ends_with('/')) rest.remove_suffix(1);
   size_t slash = std::min(rest.find('/'), rest.size());
   S3Folder folder{std::string(rest.substr(0, slash)), std::string(rest.substr(std::min(slash + 1, rest.size())))};
@@ -167,7 +166,7 @@ Result<HttpResponse> S3Files::get(const std::string& path_and_query, const std::
 }
 
 std::string S3Files::key_of(const std::string& path) const {
-  std::string root = std::string(scheme) + folder_.bucket + "/";
+  std::string root = std::string(s3_scheme) + folder_.bucket + "/";
   return path.starts_with(root) ? path.substr(root.size()) : path;
 }
 

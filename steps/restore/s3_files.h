@@ -1,14 +1,12 @@
 // A folder of an S3 bucket, as files that can be listed and read.
 //
 // Units:  bytes. S3 gives whole seconds: a file's time here is the end of its second, so that no moment includes what
-// was
-//         written after it. Reading fetches pieces of 4 MiB.
+//         was written after it. Reading fetches pieces of 4 MiB.
 // Errors: `unreachable` for a store that does not answer or has no such bucket, `refused` for keys that it does not
-// take,
-//         `corrupt` for an object that was replaced while it was read, `bad_reply` for an answer that is not S3's.
+//         take, `corrupt` for an object that was replaced while it was read, `bad_reply` for an answer that no S3
+//         gives.
 // Threads: one thread uses it; a stop may come from any.
-// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html; docs/actions/restore.md, "Replicas in
-// S3".
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html; docs/actions/restore.md.
 #pragma once
 
 #include <map>
@@ -24,6 +22,8 @@ struct S3Folder {
   std::string bucket, prefix;  // of `s3://bucket/prefix`, without `/` at its end
 };
 // `invalid` for what is no s3:// URL.
+// What the URL of a folder in S3 begins with.
+inline constexpr std::string_view s3_scheme = "s3://";
 [[nodiscard]] Result<S3Folder> parse_s3_url(const std::string& url);
 
 struct S3Object {
